@@ -1,0 +1,1 @@
+"""What is known about bodies: skeleton, pose estimators, scorers. No Beam and no Ray in here."""

@@ -1,0 +1,1 @@
+"""BlazePose without MediaPipe's graph: the same weights, run our way."""

@@ -1,0 +1,1 @@
+"""How far an execution is from the correct one."""

@@ -1,0 +1,85 @@
+"""The canonical skeleton of 15 joints, and how every source of landmarks maps onto it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+JOINTS: Final = (
+    "nose", "neck",
+    "right_shoulder", "right_elbow", "right_wrist",
+    "left_shoulder", "left_elbow", "left_wrist",
+    "mid_hip",
+    "right_hip", "right_knee", "right_ankle",
+    "left_hip", "left_knee", "left_ankle",
+)  # fmt: skip
+"""OpenPose BODY_25's first fifteen keypoints, in its order."""
+
+JOINT: Final[Mapping[str, int]] = {name: index for index, name in enumerate(JOINTS)}
+
+MIRROR: Final = (0, 1, 5, 6, 7, 2, 3, 4, 8, 12, 13, 14, 9, 10, 11)
+"""Joint i of the mirrored person is joint MIRROR[i] of the person."""
+
+BONES: Final = (
+    (0, 1), (1, 2), (2, 3), (3, 4), (1, 5), (5, 6), (6, 7), (1, 8),
+    (8, 9), (9, 10), (10, 11), (8, 12), (12, 13), (13, 14),
+)  # fmt: skip
+"""Pairs of joints to draw a line between."""
+
+ANGLES: Final[Mapping[str, tuple[str, str, str]]] = {
+    "right_elbow": ("right_shoulder", "right_elbow", "right_wrist"),
+    "left_elbow": ("left_shoulder", "left_elbow", "left_wrist"),
+    "right_shoulder": ("right_hip", "right_shoulder", "right_elbow"),
+    "left_shoulder": ("left_hip", "left_shoulder", "left_elbow"),
+    "right_hip": ("right_shoulder", "right_hip", "right_knee"),
+    "left_hip": ("left_shoulder", "left_hip", "left_knee"),
+    "right_knee": ("right_hip", "right_knee", "right_ankle"),
+    "left_knee": ("left_hip", "left_knee", "left_ankle"),
+}
+"""Angle at the joint in the middle, between the two others; 180 degrees is straight."""
+
+# For each canonical joint the source landmarks whose mean it is.
+_BLAZEPOSE = (
+    (0,), (11, 12), (12,), (14,), (16,), (11,), (13,), (15,),
+    (23, 24), (24,), (26,), (28,), (23,), (25,), (27,),
+)  # fmt: skip
+_COCO18 = (
+    (0,), (1,), (2,), (3,), (4,), (5,), (6,), (7,),
+    (8, 11), (8,), (9,), (10,), (11,), (12,), (13,),
+)  # fmt: skip
+_BODY25 = tuple((index,) for index in range(15))
+
+TOPOLOGIES: Final[Mapping[str, tuple[int, tuple[tuple[int, ...], ...]]]] = {
+    "blazepose33": (33, _BLAZEPOSE),
+    "body25": (25, _BODY25),
+    "coco18": (18, _COCO18),
+    "canonical15": (15, _BODY25),
+}
+"""Name -> (number of landmarks, source landmarks of each canonical joint)."""
+
+
+def to_canonical(landmarks: npt.NDArray[np.floating], topology: str) -> npt.NDArray[np.floating]:
+    """Landmarks (N, L, C) of a topology as canonical joints (N, 15, C).
+
+    A joint that is the middle of two landmarks is NaN where either is NaN. The same function
+    serves positions and visibilities (give those as (N, L, 1)).
+    """
+    if topology not in TOPOLOGIES:
+        known = ", ".join(TOPOLOGIES)
+        raise ValueError(f"unknown landmark topology {topology!r}; expected one of: {known}")
+    count, sources = TOPOLOGIES[topology]
+    if landmarks.ndim != 3 or landmarks.shape[1] != count:
+        raise ValueError(f"{topology} needs landmarks (N, {count}, C), found {landmarks.shape}")
+    return np.stack([landmarks[:, list(source)].mean(axis=1) for source in sources], axis=1)
+
+
+def joint_angles_deg(joints: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """The angles named in ANGLES in degrees: joints (N, 15, 2 or 3) -> (N, 8); NaN where missing."""
+    triples = np.array([[JOINT[name] for name in triple] for triple in ANGLES.values()])
+    first, middle, last = (joints[:, triples[:, column]] for column in range(3))
+    a, b = first - middle, last - middle
+    norms = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
+    cosine = (a * b).sum(axis=-1) / np.where(norms > 0, norms, np.nan)
+    angles: npt.NDArray[np.floating] = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+    return angles

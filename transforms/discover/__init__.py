@@ -1,0 +1,1 @@
+"""Find inputs, name their content, skip what the dataset already holds."""

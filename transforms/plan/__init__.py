@@ -1,0 +1,1 @@
+"""Probe videos and cut long ones into segments at keyframes."""

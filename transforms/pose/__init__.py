@@ -1,0 +1,1 @@
+"""Decode and estimate in one place: segments in, pose files out."""

@@ -1,0 +1,288 @@
+"""What travels between the stages: small frozen records, references instead of arrays."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+
+Stage = Literal["discover", "probe", "pose", "repetitions", "score", "write"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something that could not be processed: a row of the `failures` table."""
+
+    uri: str
+    video_id: str | None
+    stage: Stage
+    error_class: str
+    message: str
+    segment: int | None = None
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """An input whose content is known.
+
+    Attributes:
+        uri: where it lies; an absolute path or a URL.
+        video_id: names the content, not the place (`video_id_of`).
+        fingerprint: `<kind>:<value>` of the content, e.g. `blake2b:...` or `md5:...`.
+        stamp: what the listing said (size and modification time or etag): equal stamp, same file.
+        duplicates: other (uri, stamp) pairs that hold the same content.
+    """
+
+    uri: str
+    video_id: str
+    fingerprint: str
+    size_bytes: int
+    stamp: str
+    duplicates: tuple[tuple[str, str], ...] = ()
+
+
+def video_id_of(fingerprint: str) -> str:
+    """16 hexadecimal digits that name a fingerprint."""
+    return hashlib.blake2b(fingerprint.encode(), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What the container says of its video stream, after rotation to upright.
+
+    `duration_s` and `frames` are announcements: a truncated file holds less.
+    """
+
+    width_px: int
+    height_px: int
+    fps: float
+    frames: int
+    duration_s: float
+    rotation_deg: int
+    codec: str
+
+    def __post_init__(self) -> None:
+        if self.width_px <= 0 or self.height_px <= 0:
+            raise ValueError(f"a frame of {self.width_px}x{self.height_px} pixels")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A half-open span of a video, [start_s, end_s), the unit of extraction and of resuming.
+
+    The last segment of a video ends at infinity: what the container announces is not trusted.
+    `probe` is None where the video could not be probed; then it has one segment, a tombstone.
+    """
+
+    video: Video
+    index: int
+    count: int
+    start_s: float
+    end_s: float
+    probe: Probe | None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.index < self.count:
+            raise ValueError(f"segment {self.index} of {self.count}")
+        if not self.start_s < self.end_s:
+            raise ValueError(f"segment ends at {self.end_s} s, starts at {self.start_s} s")
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPoses:
+    """A finished segment: where its poses lie, or, with `path` None, a tombstone.
+
+    A segment may carry failures and poses at once: what could be decoded of a damaged file.
+    """
+
+    segment: Segment
+    path: str | None
+    frames: int = 0
+    failures: tuple[Failure, ...] = ()
+    reused: bool = False
+    busy_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.path is None and not self.failures:
+            raise ValueError("a segment without poses must say why: failures is empty")
+
+
+@dataclass(frozen=True, eq=False)
+class PoseFrames:
+    """One person's landmarks over consecutive sampled frames; row i is the frame at time_s[i].
+
+    Frames without the person are rows of NaN (visibility 0), so that time has no holes.
+
+    Attributes:
+        topology: a key of `skeleton.TOPOLOGIES`; L is its number of landmarks.
+        time_s: (N,) float64, increasing, seconds from the start of the video.
+        image_px: (N, L, 3) float32, x right, y down, z in the scale of x (NaN where unknown).
+        world_m: (N, L, 3) float32, metres, origin between the hips, y down; NaN where unknown.
+        visibility: (N, L) float32, 0..1.
+    """
+
+    topology: str
+    time_s: npt.NDArray[np.float64]
+    image_px: FloatArray
+    world_m: FloatArray
+    visibility: FloatArray
+
+    def __post_init__(self) -> None:
+        n, landmarks = self.image_px.shape[:2]
+        expected = ((n,), (n, landmarks, 3), (n, landmarks, 3), (n, landmarks))
+        arrays = (self.time_s, self.image_px, self.world_m, self.visibility)
+        if tuple(array.shape for array in arrays) != expected:
+            found = [array.shape for array in arrays]
+            raise ValueError(f"expected arrays {expected} of one length, found {found}")
+
+
+@dataclass(frozen=True, eq=False)
+class Repetition:
+    """One repetition of one person: the half-open window [start_s, end_s) and its keypoints.
+
+    Row i of the keypoints is the instant time_s[i] of a uniform grid. Coordinates are normalised:
+    origin at mid-hip, torso length (neck to mid-hip) one.
+
+    Attributes:
+        turn_s: the turning point between going out and coming back.
+        confidence: 0..1, how sure the segmenter is that this is a repetition.
+        concentric_s, eccentric_s: durations of the phases that go up and down against gravity;
+            None where that cannot be told.
+        range_of_motion_deg: span of the joint angle that moves most; None where no angle is seen.
+        symmetry: 0..1, likeness of the left and the right side's joint angles; None where only one
+            side is seen.
+        view: `front`, `back`, `side`, `oblique`, or None where it cannot be told.
+        pose_coverage: share of the grid in the window on which the person was seen.
+        time_s: (T,) float64.
+        flat: (T, 15, 2) float16, image plane, x right, y down.
+        body: (T, 15, 3) float16, turned to face one way (x: the person's left, y: up, z: forward);
+            NaN where the source has no depth.
+        visibility: (T, 15) float16.
+    """
+
+    person: int
+    start_s: float
+    turn_s: float
+    end_s: float
+    confidence: float
+    concentric_s: float | None
+    eccentric_s: float | None
+    range_of_motion_deg: float | None
+    symmetry: float | None
+    view: str | None
+    pose_coverage: float
+    time_s: npt.NDArray[np.float64]
+    flat: npt.NDArray[np.float16]
+    body: npt.NDArray[np.float16]
+    visibility: npt.NDArray[np.float16]
+
+    def __post_init__(self) -> None:
+        if not self.start_s <= self.turn_s <= self.end_s or self.start_s == self.end_s:
+            raise ValueError(
+                f"a repetition starts, turns, ends: {self.start_s}, {self.turn_s}, {self.end_s}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A video after its last segment: all its repetitions in time order, all its failures.
+
+    `frames` were sampled and decoded, in `frames_with_person` somebody was found.
+    """
+
+    video: Video
+    probe: Probe | None
+    pose_version: str
+    segments: int
+    frames: int
+    frames_with_person: int
+    people: int
+    decoded_s: float
+    repetitions: tuple[Repetition, ...]
+    failures: tuple[Failure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Evidence for a score: what was measured at a joint in a phase, what was expected.
+
+    `joint` is a key of `skeleton.ANGLES` or a joint; phases and frame span are those of the
+    repetition; `deviation` is in multiples of the expected spread.
+    """
+
+    joint: str
+    quantity: str
+    phase: Literal["out", "turn", "back", "whole"]
+    start_s: float
+    end_s: float
+    start_frame: int
+    end_frame: int
+    measured: float
+    expected_low: float
+    expected_high: float
+    deviation: float
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a scorer says of one repetition; None where it cannot be said."""
+
+    score: float | None
+    score_low: float | None
+    score_high: float | None
+    score_kind: Literal["learned", "reference", "consistency"]
+    exercise: str | None = None
+    exercise_confidence: float | None = None
+    unscorable_reason: str | None = None
+    remarks: tuple[Remark, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.score is None) != (self.unscorable_reason is not None):
+            raise ValueError("a score is a number, or there is a reason why it is not")
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredRecording:
+    """A recording and the score of each of its repetitions, in the same order."""
+
+    recording: Recording
+    scores: tuple[Score, ...]
+    scorer_version: str
+
+    def __post_init__(self) -> None:
+        if len(self.scores) != len(self.recording.repetitions):
+            raise ValueError(
+                f"{len(self.recording.repetitions)} repetitions, {len(self.scores)} scores"
+            )
+
+
+@dataclass(frozen=True)
+class PoseConfig:
+    """Everything that decides the poses of a video.
+
+    Attributes:
+        sample_fps: frames per second that are estimated; None takes every frame.
+        segment_s: length of a segment; cuts lie on keyframes.
+        warm_up_s: time before a segment that the tracker sees and whose poses are dropped.
+    """
+
+    estimator: str = "mediapipe"
+    model: Literal["lite", "full", "heavy"] = "full"
+    sample_fps: float | None = 15.0
+    segment_s: float = 60.0
+    warm_up_s: float = 1.0
+    identity: Mapping[str, str] = field(default_factory=dict)
+
+    def version(self) -> str:
+        """`<estimator>-<model>-<rate>-<hash of everything>`, part of every content address."""
+        settled = json.dumps(asdict(self), sort_keys=True)
+        digest = hashlib.blake2b(settled.encode(), digest_size=4).hexdigest()
+        rate = "native" if self.sample_fps is None else f"{self.sample_fps:g}fps"
+        return f"{self.estimator}-{self.model}-{rate}-{digest}"

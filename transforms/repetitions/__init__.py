@@ -1,0 +1,1 @@
+"""Keypoints to repetitions: order, clean, normalise, cut."""

@@ -1,0 +1,1 @@
+"""Score repetitions with Beam's RunInference."""

@@ -1,0 +1,1 @@
+"""Rows and Delta tables: what a warehouse reads."""
