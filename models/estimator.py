@@ -1,8 +1,9 @@
 """What the pipeline asks of a pose estimator."""
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -44,3 +45,24 @@ class PoseEstimator(Protocol):
 
     def close(self) -> None:
         """Release what the estimator holds."""
+
+
+ESTIMATORS: Final[Mapping[str, str]] = {
+    "mediapipe": "repscore.models.mediapipe:MediaPipeEstimator",
+}
+"""Name -> `module:class`. A class is called with the model's name and has `identity_of(model)`."""
+
+
+def estimator_class(name: str) -> Any:
+    """The class behind a name of ESTIMATORS, or behind any `module:class`.
+
+    Raises ValueError for a name that leads nowhere.
+    """
+    module, _, attribute = ESTIMATORS.get(name, name).partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        known = ", ".join(ESTIMATORS)
+        raise ValueError(
+            f"pose estimator {name!r}: expected one of {known}, or module:class ({error})"
+        ) from error

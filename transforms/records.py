@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from repscore.models.estimator import estimator_class
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -37,6 +38,8 @@ class Video:
         fingerprint: `<kind>:<value>` of the content, e.g. `blake2b:...` or `md5:...`.
         stamp: what the listing said (size and modification time or etag): equal stamp, same file.
         duplicates: other (uri, stamp) pairs that hold the same content.
+        location: the one of its names to read it from.
+        failure: why the content could not be read; then the fingerprint names the place.
     """
 
     uri: str
@@ -44,7 +47,13 @@ class Video:
     fingerprint: str
     size_bytes: int
     stamp: str
-    duplicates: tuple[tuple[str, str], ...] = ()
+    duplicates: tuple[tuple[str, str], ...]
+    location: str
+    failure: Failure | None = None
+
+    def stamp_of_location(self) -> str:
+        """What the listing said of the name to read from."""
+        return dict((*self.duplicates, (self.uri, self.stamp)))[self.location]
 
 
 def video_id_of(fingerprint: str) -> str:
@@ -99,14 +108,21 @@ class SegmentPoses:
     """A finished segment: where its poses lie, or, with `path` None, a tombstone.
 
     A segment may carry failures and poses at once: what could be decoded of a damaged file.
+
+    Attributes:
+        frames: number of sampled frames; somebody was found in `frames_with_person` of them.
+        decoded_s: span of time that was decoded.
+        busy_s: what it cost; 0 where the file was in the store already.
     """
 
     segment: Segment
+    pose_version: str
     path: str | None
     frames: int = 0
-    failures: tuple[Failure, ...] = ()
-    reused: bool = False
+    frames_with_person: int = 0
+    decoded_s: float = 0.0
     busy_s: float = 0.0
+    failures: tuple[Failure, ...] = ()
 
     def __post_init__(self) -> None:
         if self.path is None and not self.failures:
@@ -278,11 +294,12 @@ class PoseConfig:
     sample_fps: float | None = 15.0
     segment_s: float = 60.0
     warm_up_s: float = 1.0
-    identity: Mapping[str, str] = field(default_factory=dict)
 
     def version(self) -> str:
         """`<estimator>-<model>-<rate>-<hash of everything>`, part of every content address."""
-        settled = json.dumps(asdict(self), sort_keys=True)
+        identity = estimator_class(self.estimator).identity_of(self.model)
+        settled = json.dumps([asdict(self), dict(identity)], sort_keys=True)
         digest = hashlib.blake2b(settled.encode(), digest_size=4).hexdigest()
         rate = "native" if self.sample_fps is None else f"{self.sample_fps:g}fps"
-        return f"{self.estimator}-{self.model}-{rate}-{digest}"
+        name = self.estimator.rpartition(":")[2].lower()
+        return f"{name}-{self.model}-{rate}-{digest}"

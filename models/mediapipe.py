@@ -1,0 +1,170 @@
+"""BlazePose through MediaPipe's Tasks API: the reference estimator, on the CPU."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+
+from repscore.models import weights
+from repscore.models.estimator import People
+
+LANDMARKS: Final = 33
+
+_CONFIDENCE: Final = 0.5
+"""MediaPipe's default for detection, presence and tracking."""
+
+_SAME_PERSON: Final = 0.5
+"""Mean way of the landmarks from frame to frame, in body sizes, within which it is one person."""
+
+
+def identity(model: weights.Model = "full", people: int = 1) -> Mapping[str, str]:
+    """Everything that decides the results; told without loading MediaPipe or its weights."""
+    return {
+        "estimator": "mediapipe",
+        "mediapipe": version("mediapipe"),
+        "model": model,
+        "detector_sha256": weights.DETECTOR.sha256,
+        "landmarks_sha256": weights.LANDMARKS[model].sha256,
+        "confidence": f"{_CONFIDENCE:g}",
+        "people": str(people),
+    }
+
+
+class MediaPipeEstimator:
+    """Follows up to `people` persons with MediaPipe's PoseLandmarker in VIDEO mode.
+
+    `start` raises weights.WeightsMissing where the model has not been obtained.
+    """
+
+    topology = "blazepose33"
+
+    def __init__(self, model: weights.Model = "full", people: int = 1) -> None:
+        self.model: weights.Model = model
+        self.people = people
+        self.identity = identity(model, people)
+        self._landmarker: Any = None
+        self._time_ms = -1
+        self._loud = True
+        self._last_seen: dict[int, npt.NDArray[np.float32]] = {}
+
+    def start(self) -> None:
+        """Forget all people: what comes next is another stream.
+
+        The landmarker is built anew (about 0.2 s): it offers no reset, and blank frames do not
+        bring it back to the results of a fresh one (tried).
+        """
+        if self._landmarker is not None and self._time_ms < 0:
+            return  # nothing was tracked since it was built
+        self.close()
+        from mediapipe.tasks.python.core.base_options import BaseOptions
+        from mediapipe.tasks.python.vision.core.vision_task_running_mode import (
+            VisionTaskRunningMode,
+        )
+        from mediapipe.tasks.python.vision.pose_landmarker import (
+            PoseLandmarker,
+            PoseLandmarkerOptions,
+        )
+
+        options = PoseLandmarkerOptions(
+            base_options=BaseOptions(
+                model_asset_path=str(weights.task_bundle(self.model)),
+                delegate=BaseOptions.Delegate.CPU,
+            ),
+            running_mode=VisionTaskRunningMode.VIDEO,
+            num_poses=self.people,
+            min_pose_detection_confidence=_CONFIDENCE,
+            min_pose_presence_confidence=_CONFIDENCE,
+            min_tracking_confidence=_CONFIDENCE,
+        )
+        with _silent_stderr():
+            self._landmarker = PoseLandmarker.create_from_options(options)
+        self._time_ms = -1
+        self._loud = True
+        self._last_seen = {}
+
+    def track(self, frame_rgb: npt.NDArray[np.uint8], time_s: float) -> People:
+        """The people in frame (H, W, 3); `time_s` increases from call to call since `start`."""
+        if self._landmarker is None:
+            raise RuntimeError("track() before start(), or after close(): call start() first")
+        from mediapipe.tasks.python.vision.core.image import Image, ImageFormat
+
+        # Milliseconds are all it takes, and they must increase.
+        self._time_ms = max(self._time_ms + 1, round(time_s * 1000))
+        image = Image(ImageFormat.SRGB, np.ascontiguousarray(frame_rgb))
+        with _silent_stderr() if self._loud else contextlib.nullcontext():
+            found = self._landmarker.detect_for_video(image, self._time_ms)
+        self._loud = self._loud and not found.pose_landmarks
+        height_px, width_px = frame_rgb.shape[:2]
+        points = _array(found.pose_landmarks)
+        image_px = points[..., :3] * np.array([width_px, height_px, width_px], np.float32)
+        return People(
+            person=self._identify(image_px[..., :2]),
+            image_px=image_px,
+            world_m=_array(found.pose_world_landmarks)[..., :3],
+            visibility=points[..., 3],
+        )
+
+    def close(self) -> None:
+        """Release the landmarker; `start` brings another."""
+        if self._landmarker is not None:
+            self._landmarker.close()
+            self._landmarker = None
+
+    def _identify(self, now_px: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
+        """The identity of each person: one stream of one person is person 0 throughout."""
+        if self.people == 1:
+            return np.zeros(len(now_px), np.int32)
+        person = match_people(self._last_seen, now_px)
+        self._last_seen |= dict(zip(person.tolist(), now_px, strict=True))
+        return person
+
+
+def match_people(
+    last_seen: Mapping[int, npt.NDArray[np.float32]], now_px: npt.NDArray[np.float32]
+) -> npt.NDArray[np.int32]:
+    """Identities (P,) of the people at now_px (P, L, 2), given where each was last seen (L, 2).
+
+    MediaPipe lists people in no fixed order. The assignment with the shortest way in all is taken;
+    who moved by more than half a body size becomes a new person.
+    """
+    known = list(last_seen)
+    person = np.full(len(now_px), -1, np.int32)
+    if known and len(now_px):
+        before = np.stack([last_seen[key] for key in known])
+        size = np.linalg.norm(np.ptp(before, axis=1), axis=-1)
+        way = np.linalg.norm(now_px[:, None] - before[None], axis=-1).mean(axis=-1) / size
+        for row, column in zip(*linear_sum_assignment(way), strict=True):
+            if way[row, column] < _SAME_PERSON:
+                person[row] = known[column]
+    new = np.flatnonzero(person < 0)
+    person[new] = max(known, default=-1) + 1 + np.arange(len(new))
+    return person
+
+
+def _array(people: Any) -> npt.NDArray[np.float32]:
+    """MediaPipe's landmarks as (P, L, 4): x, y, z, visibility."""
+    rows = [[(p.x, p.y, p.z, p.visibility) for p in landmarks] for landmarks in people]
+    return np.array(rows, np.float32).reshape(-1, LANDMARKS, 4)
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Drop what native code prints: MediaPipe has no switch for its start-up messages (tried).
+
+    Errors are not lost, they come as exceptions. What other threads print meanwhile is lost, so
+    this encloses the start and the frames until somebody is found, no more.
+    """
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

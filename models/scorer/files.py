@@ -1,0 +1,154 @@
+"""Good executions that define exercises, and the file that holds them: safetensors with a card."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load as from_bytes
+from safetensors.numpy import save as to_bytes
+
+from repscore.models.scorer.represent import CHANNELS, PHASES, Execution, Phases, represent
+
+FORMAT: Final = "repscore-references"
+FORMAT_VERSION: Final = 1
+"""Rises when the tensors or the meaning of a channel change."""
+
+
+@dataclass(frozen=True, eq=False)
+class References:
+    """Good executions, phase-aligned, and the exercises that they define.
+
+    Attributes:
+        names: the exercises.
+        phases: K good executions.
+        exercise: (K,) int64, index into `names`.
+        clip: (K,) int64; executions of equal number come from one person before one camera.
+    """
+
+    names: tuple[str, ...]
+    phases: Phases
+    exercise: npt.NDArray[np.int64]
+    clip: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        count = len(self.phases)
+        tensors = _tensors(self)
+        expected = _shapes(count)
+        found = {name: tensor.shape for name, tensor in tensors.items()}
+        if found != expected:
+            raise ValueError(f"expected references of shapes {expected}, found {found}")
+        if not self.names or set(self.exercise.tolist()) != set(range(len(self.names))):
+            raise ValueError(f"every exercise of {self.names} needs a good execution")
+        for clip in set(self.clip.tolist()):
+            if len(set(self.exercise[self.clip == clip].tolist())) > 1:
+                raise ValueError(f"clip {clip} shows two exercises; give each a number of its own")
+
+    def version(self) -> str:
+        """Hash of all content, 12 hexadecimal digits."""
+        digest = hashlib.blake2b(json.dumps([FORMAT_VERSION, self.names]).encode(), digest_size=6)
+        for name, tensor in sorted(_tensors(self).items()):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(tensor).tobytes())
+        return digest.hexdigest()
+
+
+def references_of(exercises: Mapping[str, Sequence[Sequence[Execution]]]) -> References:
+    """Exercise -> its clips -> the good executions that each clip shows.
+
+    Raises:
+        ValueError: an exercise has no execution at all.
+    """
+    shown = [(name, clip) for name, clips in exercises.items() for clip in clips if clip]
+    missing = [name for name in exercises if name not in {known for known, _ in shown}]
+    if missing or not shown:
+        raise ValueError(
+            f"the references show no repetition of {', '.join(missing) or 'any exercise'}; "
+            "expected at least one: give a clip that shows the exercise from start to end"
+        )
+    names = tuple(exercises)
+    return References(
+        names=names,
+        phases=represent([execution for _, clip in shown for execution in clip]),
+        exercise=np.array([names.index(name) for name, clip in shown for _ in clip], np.int64),
+        clip=np.array([number for number, (_, clip) in enumerate(shown) for _ in clip], np.int64),
+    )
+
+
+def write_references(references: References, file: IO[bytes]) -> None:
+    """Everything in one write; the same references give the same bytes."""
+    card = {
+        "format": FORMAT,
+        "format_version": str(FORMAT_VERSION),
+        "version": references.version(),
+        "exercises": json.dumps(references.names),
+    }
+    arrays = {name: np.ascontiguousarray(array) for name, array in _tensors(references).items()}
+    file.write(to_bytes(arrays, card))
+
+
+def load_references(path: Path) -> References:
+    """What `write_references` wrote, from a local file; errors as `read_references`."""
+    return read_references(path.read_bytes(), str(path))
+
+
+def read_references(content: bytes, origin: str) -> References:
+    """What `write_references` wrote; nothing in the file is executed.
+
+    Raises:
+        ValueError: it is damaged, or not ours, or of another format version.
+    """
+    try:
+        tensors = from_bytes(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    except (SafetensorError, KeyError) as error:  # KeyError: a type of number unknown to numpy
+        raise ValueError(
+            f"{origin} is not a readable scorer file ({error}); make it again from its clips"
+        ) from error
+    card = header.get("__metadata__", {})
+    if card.get("format") != FORMAT:
+        raise ValueError(
+            f"{origin} holds {card.get('format') or 'tensors of unknown kind'}, expected {FORMAT}: "
+            "give a file that repscore wrote"
+        )
+    if card.get("format_version") != str(FORMAT_VERSION):
+        raise ValueError(
+            f"{origin} has format version {card.get('format_version')}, this program reads "
+            f"{FORMAT_VERSION}: make it again from the reference clips"
+        )
+    try:
+        references = References(
+            names=tuple(json.loads(card["exercises"])),
+            phases=Phases(tensors["values"], tensors["mask"], tensors["log_duration"]),
+            exercise=tensors["exercise"],
+            clip=tensors["clip"],
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise ValueError(f"{origin} is damaged ({error}); make it again") from error
+    if references.version() != card.get("version"):
+        raise ValueError(
+            f"{origin} is damaged: its card says version {card.get('version')}, its content is "
+            f"{references.version()}; make it again"
+        )
+    return references
+
+
+def _shapes(count: int) -> dict[str, tuple[int, ...]]:
+    table = (count, PHASES, CHANNELS)
+    return {"values": table, "mask": table, "log_duration": (count, 3),
+            "exercise": (count,), "clip": (count,)}  # fmt: skip
+
+
+def _tensors(references: References) -> dict[str, npt.NDArray[np.generic]]:
+    return {
+        "values": references.phases.values,
+        "mask": references.phases.mask,
+        "log_duration": references.phases.log_duration,
+        "exercise": references.exercise,
+        "clip": references.clip,
+    }

@@ -1,0 +1,377 @@
+"""Scores a repetition by its distance from good ones: a coach's clips, or the rest of the set."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from repscore.models.scorer.distance import (
+    LEAST_SEEN,
+    NORM,
+    ONE_PERSON,
+    combine,
+    group_deviations,
+    prototype_of,
+    score_of,
+    tempo_deviation,
+    tensors,
+)
+from repscore.models.scorer.feedback import Expected, Finding, findings
+from repscore.models.scorer.files import References
+from repscore.models.scorer.represent import (
+    GROUPS,
+    IS_BODY,
+    MIRROR_CHANNEL,
+    MIRROR_GROUP,
+    MIRROR_SIGN,
+    Execution,
+    Phases,
+    mirror,
+    represent,
+    row,
+)
+
+REVISION: Final = 1
+"""Rises with every change of a constant or formula here or in `feedback`: part of the version."""
+
+UNKNOWN: Final = 5.0
+"""Pose distance beyond which a repetition is no execution of the exercise."""
+SOFTNESS: Final = 0.4
+LEAST_FRAMES: Final = 5
+LEAST_SET: Final = 3
+SCATTER_QUANTILE: Final = 0.9
+CONSISTENCY_VERSION: Final = f"consistency-{REVISION}"
+
+Kind = Literal["reference", "consistency"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a scorer says of one execution; None where it cannot be said.
+
+    Attributes:
+        score: 0..100; `score_low` and `score_high` bound it where the references repeat at all:
+            good executions lie as far from their own prototype in 9 of 10 cases. Between clips
+            where an execution is alone in its clip, else between repetitions of one clip.
+        exercise: None where no reference is near enough.
+        exercise_confidence: 0..1 for the nearest exercise, named or not.
+        distance: pose distance from the nearest reference, in spreads.
+        findings: at most three, by effect on the score.
+    """
+
+    score: float | None
+    score_low: float | None
+    score_high: float | None
+    score_kind: Kind
+    exercise: str | None = None
+    exercise_confidence: float | None = None
+    unscorable_reason: str | None = None
+    distance: float | None = None
+    findings: tuple[Finding, ...] = ()
+
+
+class Distances(NamedTuple):
+    """Of R repetitions from the nearest prototype of each of E exercises.
+
+    `pose` (R, E) is infinite where too little can be compared; `tempo` (R, E); `prototype` (R, E)
+    int64; `mirrored` (R, E) bool; `seen` (R, E) share of what matters that was seen.
+    """
+
+    pose: torch.Tensor
+    tempo: torch.Tensor
+    prototype: torch.Tensor
+    mirrored: torch.Tensor
+    seen: torch.Tensor
+
+
+class ReferenceScorer(torch.nn.Module):
+    """Distance from exercises that are defined by good executions, without any training.
+
+    Each clip becomes a prototype: the median of its executions (one bad one does not move it),
+    with a spread per phase and channel from the floors, the scatter of the executions and the
+    timing error. A mirrored execution is as good.
+    """
+
+    expected: torch.Tensor
+    expected_mask: torch.Tensor
+    spread: torch.Tensor
+    weight: torch.Tensor
+    log_duration: torch.Tensor
+    exercise: torch.Tensor
+    scatter: torch.Tensor
+
+    def __init__(self, references: References, floor_scale: float = 1.0) -> None:
+        super().__init__()
+        self.references = references
+        clips = sorted(set(references.clip.tolist()))
+        members = [np.flatnonzero(references.clip == clip) for clip in clips]
+        prototypes = [prototype_of(references.phases, rows, floor_scale) for rows in members]
+        for name in ("expected", "expected_mask", "spread", "weight", "log_duration"):
+            stacked = np.stack([getattr(prototype, name) for prototype in prototypes])
+            self.register_buffer(name, torch.from_numpy(stacked))
+        exercise = np.array([references.exercise[rows[0]] for rows in members])
+        self.register_buffer("exercise", torch.from_numpy(exercise))
+        self.register_buffer("scatter", self._scatter(members))
+
+    @property
+    def version(self) -> str:
+        """`reference-<revision>-<hash of the references>`."""
+        return f"reference-{REVISION}-{self.references.version()}"
+
+    def forward(
+        self, values: torch.Tensor, mask: torch.Tensor, log_duration: torch.Tensor
+    ) -> Distances:
+        """Phases (R, 64, C), their mask, log seconds (R, 3) -> distances from each exercise."""
+        pose, tempo, mirrored, seen = self._from_prototypes(values, mask, log_duration)
+        members = [self.exercise == index for index in range(len(self.references.names))]
+        nearest = []
+        for member in members:
+            where = torch.nonzero(member)[:, 0]
+            # Where nothing compares, the prototype of which most was seen says what is missing.
+            merit = torch.where(pose[:, where].isfinite(), pose[:, where], 1e6 - seen[:, where])
+            nearest.append(where[merit.argmin(dim=1)])
+        prototype = torch.stack(nearest, dim=1)
+        return Distances(
+            pose=pose.gather(1, prototype),
+            tempo=tempo.gather(1, prototype),
+            prototype=prototype,
+            mirrored=mirrored.gather(1, prototype),
+            seen=seen.gather(1, prototype),
+        )
+
+    def _from_prototypes(
+        self, values: torch.Tensor, mask: torch.Tensor, log_duration: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Pose and tempo distance, mirrored, seen: each (R, P). Memory stays at O(R)."""
+        sign = torch.as_tensor(MIRROR_SIGN, device=values.device)
+        other = (values[..., MIRROR_CHANNEL] * sign, mask[..., MIRROR_CHANNEL])
+        pose, mirrored, seen = [], [], []
+        for index in range(len(self.exercise)):
+            plain, plain_seen = self._pose(values, mask, index)
+            swapped, swapped_seen = self._pose(*other, index)
+            better = (swapped < plain) | (plain.isinf() & (swapped_seen > plain_seen))
+            pose.append(torch.where(better, swapped, plain))
+            seen.append(torch.where(better, swapped_seen, plain_seen))
+            mirrored.append(better)
+        tempo = [tempo_deviation(log_duration, expected) for expected in self.log_duration]
+        return (torch.stack(pose, 1), torch.stack(tempo, 1), torch.stack(mirrored, 1),
+                torch.stack(seen, 1))  # fmt: skip
+
+    def _pose(
+        self, values: torch.Tensor, mask: torch.Tensor, index: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        deviation, seen, weight = self.groups(values, mask, index)
+        share = (weight * seen).sum(dim=1) / weight.sum(dim=1).clamp(min=1e-6)
+        used = weight * (seen >= LEAST_SEEN)
+        distance = combine(deviation, used)
+        return torch.where(share >= LEAST_SEEN, distance, torch.inf), share
+
+    def groups(
+        self, values: torch.Tensor, mask: torch.Tensor, index: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Deviation, share seen and weight of each group (R, G) against prototype `index`.
+
+        The picture counts only where the repetition or the prototype has no depth.
+        """
+        deviation, seen = group_deviations(
+            values, mask, self.expected[index], self.expected_mask[index], self.spread[index]
+        )
+        in_space = torch.as_tensor(IS_BODY, device=values.device)
+        weight = self.weight[index]
+        has_depth = ((seen * weight)[:, in_space] > 0).any(dim=1, keepdim=True)
+        return deviation, seen, weight * (in_space == has_depth)
+
+    def _scatter(self, members: Sequence[npt.NDArray[np.intp]]) -> torch.Tensor:
+        """(E,) distance within which 9 of 10 good executions lie from the rest; NaN if alone.
+
+        An execution's distance from a median of K that includes it understates the distance from
+        the others by about K / (K - 1), as with a mean.
+        """
+        phases = self.references.phases
+        with torch.no_grad():
+            pose = self._from_prototypes(*tensors(phases))[0]
+        far: list[list[float]] = [[] for _ in self.references.names]
+        for clip, rows in enumerate(members):
+            exercise = int(self.exercise[clip])
+            if len(rows) > 1:
+                far[exercise] += (pose[rows, clip] * len(rows) / (len(rows) - 1)).tolist()
+                continue
+            others = torch.nonzero(self.exercise == exercise)[:, 0]
+            others = others[others != clip]
+            if len(others):
+                far[exercise].append(float(pose[rows[0], others].min()))
+        known = [[value for value in row if math.isfinite(value)] for row in far]
+        return torch.tensor(
+            [float(np.quantile(row, SCATTER_QUANTILE)) if row else math.nan for row in known]
+        )
+
+    def expectation(self, index: int, mirrored: bool) -> Expected:
+        """Prototype `index` as arrays, with left and right exchanged if asked for."""
+        order = MIRROR_CHANNEL if mirrored else np.arange(len(MIRROR_CHANNEL))
+        sign = MIRROR_SIGN if mirrored else np.ones_like(MIRROR_SIGN)
+        return Expected(
+            values=self.expected[index].cpu().numpy()[:, order] * sign,
+            mask=self.expected_mask[index].cpu().numpy()[:, order],
+            spread=self.spread[index].cpu().numpy()[:, order],
+            log_duration=self.log_duration[index].cpu().numpy(),
+        )
+
+    def score(self, executions: Sequence[Execution]) -> list[Verdict]:
+        """A verdict for each execution, in order; a batch says the same as one by one."""
+        return self._verdicts(executions, represent(executions), "reference")
+
+    def _verdicts(
+        self, executions: Sequence[Execution], phases: Phases, kind: Kind
+    ) -> list[Verdict]:
+        if not executions:
+            return []
+        with torch.no_grad():
+            found = Distances(
+                *(part.cpu() for part in self(*tensors(phases, self.expected.device)))
+            )
+            compared = self._compared(phases, found)
+        expectations: dict[tuple[int, bool], Expected] = {}
+        verdicts = []
+        for index, execution in enumerate(executions):
+            one = _Compared(*(part[index] for part in compared))
+            reason = _unusable(execution, one)
+            if reason is not None:
+                verdicts.append(_unscorable(kind, reason))
+                continue
+            verdict = self._verdict(found.pose[index], one, kind)
+            if verdict.score is not None:
+                key = (int(one.prototype), bool(one.mirrored))
+                if key not in expectations:
+                    expectations[key] = self.expectation(*key)
+                effect = (one.effect.tolist(), float(one.tempo_effect))
+                remarks = findings(execution, row(phases, index), expectations[key], *effect)
+                verdict = replace(verdict, findings=remarks)
+            verdicts.append(verdict)
+        return verdicts
+
+    def _compared(self, phases: Phases, found: Distances) -> "_Compared":
+        """Each repetition beside the nearest exercise, and what each group costs it."""
+        each = torch.arange(len(phases))
+        merit = torch.where(found.pose.isfinite(), found.pose, 1e6 - found.seen)
+        best = merit.argmin(dim=1)
+        pose, tempo, prototype, mirrored, share = (part[each, best] for part in found)
+        values, mask, _ = tensors(phases)
+        other_values, other_mask, _ = tensors(mirror(phases))
+        values = torch.where(mirrored[:, None, None], other_values, values)
+        mask = torch.where(mirrored[:, None, None], other_mask, mask)
+        deviation, seen, weight = (torch.zeros(len(phases), len(GROUPS)) for _ in range(3))
+        for index in sorted(set(prototype.tolist())):
+            rows = prototype == index
+            device = self.expected.device
+            parts = self.groups(values[rows].to(device), mask[rows].to(device), index)
+            for whole, part in zip((deviation, seen, weight), parts, strict=True):
+                whole[rows] = part.cpu()
+        used = weight * (seen >= LEAST_SEEN)
+        power = used * deviation**NORM / used.sum(dim=1, keepdim=True).clamp(min=1e-6)
+        # The distance with one group as expected, for each group.
+        rest = (power.sum(dim=1, keepdim=True) - power).clamp(min=0) ** (1 / NORM)
+        score = score_of(torch.hypot(pose, tempo))
+        effect = score_of(torch.hypot(rest, tempo[:, None])) - score[:, None]
+        effect = torch.where(used > 0, effect, 0.0)
+        lost = weight * (seen < LEAST_SEEN)
+        swap = torch.as_tensor(MIRROR_GROUP)
+        effect, lost = (
+            torch.where(mirrored[:, None], part[:, swap], part) for part in (effect, lost)
+        )
+        return _Compared(best, pose, tempo, prototype, mirrored, share, score, effect,
+                         score_of(pose) - score, lost)  # fmt: skip
+
+    def _verdict(self, distances: torch.Tensor, one: "_Compared", kind: Kind) -> Verdict:
+        """A comparable repetition; `distances` (E,) are its pose distances."""
+        pose, exercise = float(one.pose), int(one.exercise)
+        logits = -torch.cat([distances, torch.tensor([UNKNOWN])]) / SOFTNESS
+        confidence = float(logits.softmax(dim=0)[exercise])
+        name = self.references.names[exercise]
+        if kind == "reference" and pose > UNKNOWN:
+            reason = f"unknown exercise: nearest reference is {name} at distance {pose:.1f}"
+            return Verdict(None, None, None, kind, None, confidence, reason, pose)
+        whole = math.hypot(pose, float(one.tempo))
+        scatter = float(self.scatter[exercise])
+        # Another good execution lies within the scatter of the prototype: triangle inequality.
+        bounds = score_of(torch.tensor([whole + scatter, max(whole - scatter, 0.0)])).tolist()
+        low, high = (None, None) if math.isnan(scatter) else bounds
+        return Verdict(
+            score=float(one.score),
+            score_low=low,
+            score_high=high,
+            score_kind=kind,
+            exercise=name if kind == "reference" else None,
+            exercise_confidence=confidence if kind == "reference" else None,
+            distance=pose,
+        )
+
+
+class _Compared(NamedTuple):
+    """Repetitions beside their nearest prototype: rows of tensors, or one row.
+
+    `effect` (R, G): points of score that each group costs; `lost` (R, G): weight of the groups
+    that were not seen; both on the person's own sides.
+    """
+
+    exercise: torch.Tensor
+    pose: torch.Tensor
+    tempo: torch.Tensor
+    prototype: torch.Tensor
+    mirrored: torch.Tensor
+    share: torch.Tensor
+    score: torch.Tensor
+    effect: torch.Tensor
+    tempo_effect: torch.Tensor
+    lost: torch.Tensor
+
+
+def _unusable(execution: Execution, one: _Compared) -> str | None:
+    """Why a repetition cannot be compared; joints not seen are named, the important ones first."""
+    start, stop = np.searchsorted(execution.time_s, [execution.start_s, execution.end_s])
+    if stop - start < LEAST_FRAMES:
+        return (
+            f"too short: {stop - start} frames in the repetition, expected {LEAST_FRAMES} or more"
+        )
+    if one.pose.isfinite():
+        return None
+    order = one.lost.argsort(descending=True, stable=True)
+    joints = dict.fromkeys(GROUPS[index].joint for index in order.tolist() if one.lost[index] > 0)
+    missing = ", ".join(list(joints)[:4]).replace("_", " ") or "all that the reference shows"
+    return (
+        f"too little visible: {100 * float(one.share):.0f} % of the movement seen, expected "
+        f"{100 * LEAST_SEEN:.0f} % or more; missing: {missing}"
+    )
+
+
+def score_set(executions: Sequence[Execution]) -> list[Verdict]:
+    """Consecutive repetitions of one person against their own median: `consistency`.
+
+    Says how alike the repetitions are, not whether they are right. Needs three that compare.
+    """
+    if not executions:
+        return []
+    phases = represent(executions)
+    alone = [f"a set of {len(executions)} repetitions has no median to compare with"]
+    verdicts = [_unscorable("consistency", reason) for reason in alone * len(executions)]
+    if len(executions) >= LEAST_SET:
+        zeros = np.zeros(len(executions), np.int64)
+        scorer = ReferenceScorer(References(("set",), phases, zeros, zeros), ONE_PERSON)
+        verdicts = scorer._verdicts(executions, phases, "consistency")
+        scored = sum(verdict.score is not None for verdict in verdicts)
+        if scored >= LEAST_SET:
+            return verdicts
+        alone = [f"only {scored} of {len(executions)} repetitions compare with each other"]
+    few = f"{alone[0]}, expected {LEAST_SET} or more; a reference clip scores single repetitions"
+    return [
+        verdict if verdict.unscorable_reason is not None and len(executions) >= LEAST_SET
+        else _unscorable("consistency", few)
+        for verdict in verdicts
+    ]  # fmt: skip
+
+
+def _unscorable(kind: Kind, reason: str) -> Verdict:
+    return Verdict(None, None, None, kind, unscorable_reason=reason)

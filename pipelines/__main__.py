@@ -1,0 +1,5 @@
+"""`python -m repscore.pipelines`."""
+
+from repscore.pipelines.cli import main
+
+main()

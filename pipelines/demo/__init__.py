@@ -1,0 +1,1 @@
+"""The demo: a synthetic athlete performs exercises with known repetitions and known faults."""

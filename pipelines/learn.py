@@ -1,0 +1,82 @@
+"""References become a scorer: the clips of a coach define exercises, without training."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from functools import reduce
+
+from repscore.models.scorer.files import references_of, write_references
+from repscore.models.scorer.represent import Execution
+from repscore.pipelines.options import ScoreOptions
+from repscore.pipelines.progress import following
+from repscore.transforms.discover.sources import fingerprint, list_inputs
+from repscore.transforms.files import join, replacing
+from repscore.transforms.plan.probe import ProbeError
+from repscore.transforms.plan.stage import segments_of
+from repscore.transforms.pose.pool import PosePool, shared_pool
+from repscore.transforms.pose.store import read_people
+from repscore.transforms.records import Recording, SegmentPoses, Video, video_id_of
+from repscore.transforms.repetitions.order import OpenRecording, close, release
+from repscore.transforms.score.repetitions import execution_of
+
+
+class NoReference(ValueError):
+    """A reference clip cannot define an exercise."""
+
+
+def learn(options: ScoreOptions, *, quiet: bool) -> str | None:
+    """The scorer file that the references of a run define, below its output; None without any.
+
+    Raises NoReference for a clip that is no video or shows no repetition.
+    """
+    if not options.references:
+        return None
+    pool = shared_pool(options.poses, options.output, options.pool)
+    videos = [(name, _video(clip)) for name, clip in options.references]
+    clips: dict[str, list[list[Execution]]] = defaultdict(list)
+    size_bytes = sum(video.size_bytes for _, video in videos)
+    with following(f"{len(videos)} references", size_bytes, pool.status, quiet=quiet):
+        for name, video in videos:
+            clips[name].append(_executions(_record(video, options.poses.segment_s, pool)))
+    references = references_of(clips)
+    path = join(options.output, "scorers", f"references-{references.version()}.safetensors")
+    with replacing(path) as file:
+        write_references(references, file)
+    return path
+
+
+def _video(clip: str) -> Video:
+    sources = list(list_inputs([clip]))
+    if len(sources) != 1:
+        raise NoReference(f"reference {clip}: expected one video, found {len(sources)}")
+    (source,) = sources
+    content = fingerprint(source)
+    return Video(
+        source.uri, video_id_of(content), content, source.size_bytes, source.stamp, (), source.uri
+    )
+
+
+def _record(video: Video, segment_s: float, pool: PosePool) -> Recording:
+    """What the pipeline makes of one video, without a pipeline."""
+    try:
+        segments = segments_of(video, segment_s)
+    except (ProbeError, OSError) as error:
+        raise NoReference(f"reference {error}") from error
+    futures = [pool.submit(segment) for segment in segments]
+    finished = [future.result() for future in futures]
+    return close(reduce(_released, finished, OpenRecording()), finished[-1])
+
+
+def _released(recording: OpenRecording, segment: SegmentPoses) -> OpenRecording:
+    return release(recording, segment, read_people(segment.path).people if segment.path else {})
+
+
+def _executions(recording: Recording) -> Sequence[Execution]:
+    """The repetitions of whoever makes most of them."""
+    if not recording.repetitions:
+        raise NoReference(
+            f"reference {recording.video.uri}: shows no repetition; expected a clip of one person "
+            "who performs the exercise from start to end"
+        )
+    people = Counter(repetition.person for repetition in recording.repetitions)
+    subject, _ = people.most_common(1)[0]
+    return [execution_of(found) for found in recording.repetitions if found.person == subject]

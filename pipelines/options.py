@@ -1,0 +1,60 @@
+"""What a run is told, parsed once: the stages never see the command line."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Final
+
+from repscore.transforms.pose.pool import PoolConfig
+from repscore.transforms.records import PoseConfig
+from repscore.transforms.repetitions.motion import REVISION as REPETITIONS_VERSION
+
+_SETTLED: Final = ("references", "poses", "pool", "group_size")
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """Options of `repscore score`.
+
+    Attributes:
+        inputs: files, folders, globs and URLs.
+        output: folder or URL of the dataset.
+        references: (exercise, clip) pairs that define the exercises; none scores consistency.
+        group_size: videos that are worked off and committed together.
+        max_failure_rate: share of failed inputs above which the exit status is 3.
+        again: URIs that are processed even where the dataset holds them.
+    """
+
+    inputs: tuple[str, ...]
+    output: str
+    references: tuple[tuple[str, str], ...] = ()
+    poses: PoseConfig = field(default_factory=PoseConfig)
+    pool: PoolConfig = field(default_factory=PoolConfig)
+    group_size: int = 200
+    max_failure_rate: float = 1.0
+    again: frozenset[str] = frozenset()
+
+    def to_json(self) -> str:
+        """What decides the rows of a run, for the `runs` table."""
+        settled = {name: asdict(self)[name] for name in _SETTLED}
+        return json.dumps({**settled, "inputs": self.inputs})
+
+    @classmethod
+    def from_json(cls, text: str, inputs: tuple[str, ...], output: str) -> "ScoreOptions":
+        """The same configuration for other inputs, all of which are processed."""
+        settled = json.loads(text)
+        return cls(
+            inputs=inputs,
+            output=output,
+            references=tuple((name, clip) for name, clip in settled["references"]),
+            poses=PoseConfig(**settled["poses"]),
+            pool=PoolConfig(**settled["pool"]),
+            group_size=settled["group_size"],
+            again=frozenset(inputs),
+        )
+
+
+def config_key(pose_version: str, scorer_version: str) -> str:
+    """What decides the rows of a video besides its content; equal key, equal rows."""
+    settled = json.dumps([pose_version, REPETITIONS_VERSION, scorer_version])
+    return hashlib.blake2b(settled.encode(), digest_size=8).hexdigest()

@@ -1,0 +1,89 @@
+"""Progress of long work: a live display on a terminal, plain lines elsewhere."""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:  # Ray is slow to import
+    from repscore.transforms.pose.pool import PoolStatus
+
+_LIVE_S: Final = 0.25
+_PLAIN_S: Final = 15.0
+
+
+def console() -> Console:
+    """Where words for people go: the standard error, so that the standard output stays data."""
+    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+
+@contextmanager
+def following(
+    title: str, size_bytes: int, status: "Callable[[], PoolStatus]", *, quiet: bool
+) -> Iterator[None]:
+    """Show how far the pose pool is while the block runs; `size_bytes` is the whole work."""
+    if quiet:
+        yield
+        return
+    before, begun_s, stop = status(), time.monotonic(), threading.Event()
+
+    def words(now: "PoolStatus") -> tuple[float, str]:
+        frames, seconds = now.frames - before.frames, time.monotonic() - begun_s
+        parts = [f"{frames:,} frames", f"{frames / max(seconds, 1e-3):.0f} fps"]
+        parts += [f"{now.reused - before.reused} from the store"] * (now.reused > before.reused)
+        parts += [f"{now.failed - before.failed} failed"] * (now.failed > before.failed)
+        return now.size_bytes - before.size_bytes, ", ".join(parts)
+
+    out = console()
+    follow = _live if out.is_terminal else _plain
+    thread = threading.Thread(
+        target=follow, args=(out, title, size_bytes, lambda: words(status()), stop), daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _live(
+    out: Console,
+    title: str,
+    size_bytes: int,
+    words: Callable[[], tuple[float, str]],
+    stop: threading.Event,
+) -> None:
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[words]}"),
+        TimeRemainingColumn(compact=True),
+    )
+    with Progress(*columns, console=out, transient=True) as progress:
+        task = progress.add_task(title, total=max(size_bytes, 1), words="starting")
+        while not stop.wait(_LIVE_S):
+            done, text = words()
+            progress.update(task, completed=done, words=text)
+
+
+def _plain(
+    out: Console,
+    title: str,
+    size_bytes: int,
+    words: Callable[[], tuple[float, str]],
+    stop: threading.Event,
+) -> None:
+    begun_s = time.monotonic()
+    while not stop.wait(_PLAIN_S):
+        done, text = words()
+        seconds = time.monotonic() - begun_s
+        left = f", {seconds * (size_bytes - done) / done:.0f} s left" if done else ""
+        out.print(f"{title}: {100 * done / max(size_bytes, 1):.0f} %, {text}{left}")

@@ -1,0 +1,191 @@
+"""The main job: inputs -> poses -> repetitions -> scores -> tables, incremental and idempotent."""
+
+import json
+import platform
+import time
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Final
+
+import apache_beam as beam
+import click
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from repscore.models.estimator import estimator_class
+from repscore.models.weights import WeightsCorrupt, WeightsMissing
+from repscore.pipelines.learn import NoReference, learn
+from repscore.pipelines.options import ScoreOptions, config_key
+from repscore.pipelines.progress import console, following
+from repscore.transforms.discover.changes import Changes, in_groups
+from repscore.transforms.discover.sources import (
+    InputNotFound,
+    is_there,
+    list_inputs,
+    require,
+)
+from repscore.transforms.pose.pool import close_pools, shared_pool
+from repscore.transforms.pose.stage import ExtractPoses
+from repscore.transforms.records import Video
+from repscore.transforms.repetitions.stage import WindowRepetitions
+from repscore.transforms.score.stage import ScoreRepetitions, load_scorer
+from repscore.transforms.tables.delta import append_run, read_known, read_rows
+from repscore.transforms.tables.rows import RunStamp
+from repscore.transforms.tables.stage import WriteTables
+
+_LIGHT: Final = ("repetitions", "score", "write")
+_VERSIONS: Final = (
+    *("repscore", "apache-beam", "ray", "mediapipe", "opencv-contrib-python", "torch"),
+    *("pyarrow", "deltalake"),
+)
+
+
+class UnusableConfiguration(ValueError):
+    """A run cannot start; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run did: a row of the `runs` table."""
+
+    row: Mapping[str, Any]
+    failed_videos: int
+
+    @property
+    def failure_rate(self) -> float:
+        """Share of the processed videos of which nothing could be used."""
+        return self.failed_videos / max(1, self.row["videos"])
+
+    def show(self, *, as_json: bool) -> None:
+        """One JSON object, or one line for people."""
+        if as_json:
+            click.echo(json.dumps(self.row, default=str))
+            return
+        row = self.row
+        failed = f", {row['failures']} failures (table `failures`)" if row["failures"] else ""
+        rate = f" at {row['frames_per_s']:.0f} frames/s" if row["frames_per_s"] else ""
+        console().print(
+            f"{row['inputs']} inputs: {row['videos']} processed, {row['skipped']} unchanged; "
+            f"{row['repetitions']} repetitions{failed}; {row['frames']} frames{rate}, "
+            f"{row['wall_s']:.1f} s in all"
+        )
+
+
+def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:
+    """Score what is new or changed among the inputs, group by group; each group is committed.
+
+    Raises UnusableConfiguration, before anything is written, for inputs, weights or references
+    that cannot be used. Whatever is wrong with a single video ends in `failures` instead.
+    """
+    try:
+        return _run(options, quiet=quiet)
+    except (InputNotFound, WeightsMissing, WeightsCorrupt, NoReference) as error:
+        raise UnusableConfiguration(str(error)) from error
+    finally:
+        close_pools()
+
+
+def _run(options: ScoreOptions, *, quiet: bool) -> RunReport:
+    started_at, begun_s = datetime.now(UTC), time.monotonic()
+    root = options.output
+    require(options.inputs)
+    estimator_class(options.poses.estimator).require(options.poses.model)
+    scorer = learn(options, quiet=quiet)
+    config = config_key(options.poses.version(), load_scorer(scorer).version)
+    known = {uri: row for uri, row in read_known(root).items() if uri not in options.again}
+    stamp = RunStamp(uuid.uuid4().hex, started_at, config)
+    row = _opening_row(options, stamp)
+    append_run(root, row)
+    counts: Counter[str] = Counter()
+    skipped = 0
+    pool = shared_pool(options.poses, root, options.pool)
+    decisions = Changes(known, config)(list_inputs(options.inputs))
+    for number, (videos, unchanged) in enumerate(in_groups(decisions, options.group_size), 1):
+        skipped += unchanged
+        if videos:
+            title = f"group {number}, {len(videos)} videos"
+            size_bytes = sum(video.size_bytes for video in videos)
+            with following(title, size_bytes, pool.status, quiet=quiet):
+                counts += run_group(videos, options, scorer, stamp)
+    poses = pool.status()
+    busy_s = {stage: counts[f"{stage} milliseconds"] / 1000 for stage in ("plan", *_LIGHT)}
+    busy_s["pose"] = poses.busy_s / max(1, poses.actors)
+    row |= {
+        "finished_at": datetime.now(UTC),
+        "inputs": skipped + counts["discover in"],
+        "skipped": skipped,
+        "videos": counts["write in"],
+        "repetitions": counts["write repetitions"],
+        "failures": counts["write failures"],
+        "frames": poses.frames,
+        "decoded_s": poses.decoded_s,
+        "wall_s": time.monotonic() - begun_s,
+        "start_up_s": poses.first_s - begun_s if poses.first_s is not None else None,
+        "frames_per_s": poses.frames / poses.span_s if poses.span_s else None,
+        "limiting_stage": max(busy_s, key=lambda stage: busy_s[stage]),
+        "stage_s": json.dumps({stage: round(seconds, 3) for stage, seconds in busy_s.items()}),
+    }
+    append_run(root, row)
+    return RunReport(row, counts["write failed"])
+
+
+def run_group(
+    videos: Sequence[Video], options: ScoreOptions, scorer: str | None, stamp: RunStamp
+) -> Counter[str]:
+    """One bounded pipeline: when it returns, the rows of these videos are committed.
+
+    Returns the counters of all stages, as `<stage> <counter>`.
+    """
+    # The runner is named: the default one looks for another runner's binary on the network.
+    pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
+    _ = (
+        pipeline
+        | "Videos" >> beam.Create(videos)
+        | "Extract poses" >> ExtractPoses(options.output, options.poses, options.pool)
+        | "Window repetitions" >> WindowRepetitions()
+        | "Score repetitions" >> ScoreRepetitions(scorer)
+        | "Write tables" >> WriteTables(options.output, stamp)
+    )
+    result = pipeline.run()
+    result.wait_until_finish()
+    counters = result.metrics().query()["counters"]
+    found = Counter(
+        {
+            f"{key.metric.namespace.removeprefix('repscore.')} {key.metric.name}": key.committed
+            for key in counters
+            if key.metric.namespace.startswith("repscore.")
+        }
+    )
+    found["discover in"] = sum(1 + len(video.duplicates) for video in videos)
+    return found
+
+
+def options_of_last_run(root: str) -> ScoreOptions:
+    """What `replay` runs: the failed inputs again, with the configuration of the last run.
+
+    Inputs that are gone are left out: their failures stay. Raises UnusableConfiguration where
+    there was no run.
+    """
+    runs = sorted(read_rows(root, "runs"), key=lambda row: row["started_at"])
+    if not runs:
+        raise UnusableConfiguration(f"{root} holds no runs: expected a dataset made by `score`")
+    failed = sorted({row["uri"] for row in read_rows(root, "failures", ["uri"])})
+    there = tuple(uri for uri in failed if is_there(uri))
+    return ScoreOptions.from_json(runs[-1]["configuration"], there, root)
+
+
+def _opening_row(options: ScoreOptions, stamp: RunStamp) -> dict[str, Any]:
+    versions = {name: version(name) for name in _VERSIONS}
+    return {
+        "run_id": stamp.run_id,
+        "started_at": stamp.processed_at,
+        "command": "score",
+        "config": stamp.config,
+        "configuration": options.to_json(),
+        "versions": json.dumps(versions | {"python": platform.python_version()}),
+        "device": platform.processor() or platform.machine(),
+    }

@@ -1,0 +1,85 @@
+"""The pose pool: what happens to segments whose worker dies, hangs or fails."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import videos
+
+from repscore.transforms.pose.pool import PoolBroken, PoolConfig, PosePool
+from repscore.transforms.pose.store import find
+from repscore.transforms.records import PoseConfig, Probe, Segment, SegmentPoses, Video
+
+PROBE = Probe(64, 48, 10.0, 20, 2.0, 0, "mp4v")
+
+
+def segment(path: Path) -> Segment:
+    video = Video(str(path), path.stem, path.stem, path.stat().st_size, "1", (), str(path))
+    return Segment(video, 0, 1, 0.0, float("inf"), PROBE)
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PosePool]:
+    root = str(tmp_path_factory.mktemp("dataset"))
+    poses = PoseConfig(estimator="fakes:Poisoned", sample_fps=None)
+    pool = PosePool(poses, root, PoolConfig(actors=2, cpus=0.5, segment_timeout_s=5))
+    yield pool
+    pool.close()
+
+
+def outcome(pool: PosePool, path: Path) -> SegmentPoses:
+    return pool.submit(segment(path)).result(timeout=120)
+
+
+def test_a_segment_becomes_a_file(pool: PosePool, tmp_path: Path) -> None:
+    done = outcome(pool, videos.plain(tmp_path / "good.mp4"))
+    assert (done.frames, done.frames_with_person, done.failures) == (20, 20, ())
+    assert done.path is not None
+    assert find(done.path) is not None
+
+
+def test_a_segment_in_the_store_is_not_estimated_again(pool: PosePool, tmp_path: Path) -> None:
+    path = videos.plain(tmp_path / "twice.mp4")
+    first, second = outcome(pool, path), outcome(pool, path)
+    assert first.busy_s > 0 == second.busy_s
+    assert first.path == second.path
+
+
+def test_a_death_is_quarantined_after_two_tries(pool: PosePool, tmp_path: Path) -> None:
+    done = outcome(pool, videos.plain(tmp_path / "deadly.mp4", videos.WHITE))
+    assert done.path is None
+    (failure,) = done.failures
+    assert (failure.error_class, failure.attempts) == ("WorkerDied", 2)
+    assert "replay" in failure.message
+
+
+def test_a_hang_is_quarantined_after_two_tries(pool: PosePool, tmp_path: Path) -> None:
+    done = outcome(pool, videos.plain(tmp_path / "endless.mp4", videos.RED))
+    (failure,) = done.failures
+    assert (failure.error_class, failure.attempts) == ("SegmentTimeout", 2)
+
+
+def test_an_error_names_its_class_and_spares_the_worker(pool: PosePool, tmp_path: Path) -> None:
+    done = outcome(pool, videos.plain(tmp_path / "bug.mp4", videos.BLUE))
+    (failure,) = done.failures
+    assert failure.error_class == "ZeroDivisionError"
+    assert "a bug in the estimator" in failure.message
+
+
+def test_bad_segments_do_not_hold_up_good_ones(pool: PosePool, tmp_path: Path) -> None:
+    bad = [videos.plain(tmp_path / f"bad{i}.mp4", videos.WHITE) for i in range(2)]
+    good = [videos.plain(tmp_path / f"good{i}.mp4", frames=5 + i) for i in range(4)]
+    futures = [pool.submit(segment(path)) for path in (*bad, *good)]
+    frames = [future.result(timeout=120).frames for future in futures]
+    assert frames == [0, 0, 5, 6, 7, 8]
+
+
+def test_actors_that_cannot_start_are_nobodys_fault(tmp_path: Path) -> None:
+    poses = PoseConfig(estimator="fakes:CannotStart")
+    pool = PosePool(poses, str(tmp_path), PoolConfig(actors=1, cpus=0.5))
+    path = videos.plain(tmp_path / "good.mp4")
+    with pytest.raises(PoolBroken, match="no weights here"):
+        pool.submit(segment(path)).result(timeout=120)
+    with pytest.raises(PoolBroken, match="no weights here"):
+        pool.submit(segment(path)).result(timeout=120)
+    pool.close()

@@ -1,0 +1,40 @@
+"""Counters that every stage keeps, through Beam's metrics."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from apache_beam.metrics import Metrics
+
+
+class StageMetrics:
+    """`in`, `out`, `failed` and `milliseconds` of one stage, in the namespace `repscore.<stage>`."""
+
+    def __init__(self, stage: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._namespace = f"repscore.{stage}"
+        self._in = Metrics.counter(self._namespace, "in")
+        self._out = Metrics.counter(self._namespace, "out")
+        self._failed = Metrics.counter(self._namespace, "failed")
+        self._milliseconds = Metrics.counter(self._namespace, "milliseconds")
+        self._clock = clock
+
+    def came(self) -> None:
+        """An element came in."""
+        self._in.inc()
+
+    def went(self, *, failed: bool = False) -> None:
+        """An element went out."""
+        self._out.inc()
+        if failed:
+            self._failed.inc()
+
+    def add(self, name: str, count: int) -> None:
+        """Add to a counter of the stage's own."""
+        Metrics.counter(self._namespace, name).inc(count)
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Add the time of the block."""
+        start = self._clock()
+        yield
+        self._milliseconds.inc(round(1000 * (self._clock() - start)))

@@ -1,0 +1,205 @@
+"""Say what a video is, or why it is none, without decoding more than its first frame."""
+
+import math
+import re
+import struct
+from typing import IO, Final
+
+import cv2
+
+from repscore.transforms.files import VideoFile, open_binary, size_bytes
+from repscore.transforms.records import Probe
+
+_HEAD_BYTES = 4096
+_MOOV_BYTES = 1 << 26
+_MP4_TYPES: Final = frozenset(
+    (b"ftyp", b"moov", b"mdat", b"moof", b"free", b"skip", b"wide", b"styp", b"sidx", b"uuid")
+)
+_AUDIO_SIGNATURES: Final = (b"ID3", b"OggS", b"fLaC", b"\xff\xfb", b"\xff\xf1", b"#!AMR")
+
+
+class ProbeError(ValueError):
+    """An input is not a video that can be processed; subclasses say why."""
+
+
+class InputMissing(ProbeError):
+    """There is no such file."""
+
+
+class InputForbidden(ProbeError):
+    """The file may not be read."""
+
+
+class EmptyInput(ProbeError):
+    """The file holds no bytes."""
+
+
+class LfsPointer(ProbeError):
+    """A pointer of Git Large File Storage lies where the video should be."""
+
+
+class NotAVideo(ProbeError):
+    """The file is text, a web page, or nothing that FFmpeg knows."""
+
+
+class AudioOnly(ProbeError):
+    """The file holds sound and no video stream."""
+
+
+class IncompleteVideo(ProbeError):
+    """The file was cut off before its index, so that nothing of it can be decoded."""
+
+
+class NoDecodableFrame(ProbeError):
+    """The file announces a video stream of which no frame can be decoded."""
+
+
+def probe(uri: str) -> Probe:
+    """Size, rate and announced length of a video, upright; raises a ProbeError that says why not.
+
+    Raises OSError where a remote file cannot be read, which may pass.
+    """
+    _refuse_other_content(uri)
+    with VideoFile(uri, cv2.CAP_PROP_N_THREADS, 1) as video:
+        capture = video.capture
+        if not capture.isOpened():
+            video.check()
+            raise _diagnosis(uri)
+        fps = _finite(capture.get(cv2.CAP_PROP_FPS))
+        frames = int(_finite(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        # Both are announced after rotation: OpenCV turns frames upright by itself.
+        width_px = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+        height_px = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        rotation_deg = int(capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360
+        codec = _codec(int(capture.get(cv2.CAP_PROP_FOURCC)))
+        if not capture.grab() or width_px <= 0 or height_px <= 0:
+            video.check()
+            raise NoDecodableFrame(
+                f"{uri}: announces {codec or 'video'} of {width_px}x{height_px} pixels, but no frame of "
+                "it can be decoded: the file is damaged; obtain it again"
+            )
+    duration_s = frames / fps if fps > 0 else 0.0
+    return Probe(width_px, height_px, fps, frames, duration_s, rotation_deg, codec)
+
+
+def truncation(uri: str) -> str | None:
+    """Where an MP4 or MOV file was cut off: `ends at byte N of M`; None if whole or another format.
+
+    Reads the headers of the top-level boxes alone (ISO/IEC 14496-12, 4.2).
+    """
+    size = size_bytes(uri)
+    with open_binary(uri) as file:
+        position, first = 0, True
+        while position < size:
+            box = _box(file, position)
+            if box is None:
+                return None if first else f"ends at byte {size} in the middle of a box header"
+            kind, _, end = box
+            if (first and kind not in _MP4_TYPES) or not kind.isascii() or end == position:
+                return None
+            if end > size:
+                name = kind.decode("ascii", "replace")
+                return f"ends at byte {size} of {end}, within its `{name}` box"
+            position, first = end, False
+    return None
+
+
+def _box(file: IO[bytes], position: int) -> tuple[bytes, int, int] | None:
+    """Type, start of the content and end of the box at `position`; None where its header is cut."""
+    file.seek(position)
+    header = file.read(16)
+    if len(header) < 8:
+        return None
+    length, kind = struct.unpack_from(">I4s", header)
+    if length == 0:  # up to the end of the file
+        return kind, position + 8, file.seek(0, 2)
+    if length != 1:
+        return kind, position + 8, position + length
+    if len(header) < 16:
+        return None
+    return kind, position + 16, position + struct.unpack_from(">Q", header, 8)[0]
+
+
+def _refuse_other_content(uri: str) -> None:
+    """Raise the error for what is known not to be a video before FFmpeg sees it.
+
+    FFmpeg takes some text files for play lists and opens the addresses in them.
+    """
+    try:
+        with open_binary(uri) as file:
+            head = file.read(_HEAD_BYTES)
+    except FileNotFoundError as error:
+        raise InputMissing(f"{uri}: no such file") from error
+    except PermissionError as error:
+        raise InputForbidden(f"{uri}: permission denied; allow reading or leave it out") from error
+    except IsADirectoryError as error:
+        raise NotAVideo(f"{uri}: expected a video, found a folder") from error
+    if not head:
+        raise EmptyInput(f"{uri}: the file is empty (0 bytes); obtain it again")
+    if head.startswith(b"version https://git-lfs.github.com/spec/"):
+        raise LfsPointer(f"{uri}: a Git LFS pointer, not the video itself; run `git lfs pull`")
+    if _is_text(head):
+        page = re.match(rb"\s*<(!doctype html|html|\?xml)", head, re.IGNORECASE)
+        found = "a web page or XML" if page else "text"
+        quoted = head[:40].decode(errors="replace").splitlines()[0]
+        raise NotAVideo(f"{uri}: expected a video, found {found} that begins with {quoted!r}")
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether these bytes read as text; a character that is cut at the end is no obstacle."""
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as error:
+        if len(head) - error.start > 3 or len(head) < _HEAD_BYTES:
+            return False
+        text = head[: error.start].decode()
+    return all(character.isprintable() or character in "\t\r\n\f\ufeff" for character in text)
+
+
+def _diagnosis(uri: str) -> ProbeError:
+    """The error for a file with content in which FFmpeg finds no video stream."""
+    cut = truncation(uri)
+    size = size_bytes(uri)
+    with open_binary(uri) as file:
+        head = file.read(16)
+        kinds = []
+        position = 0
+        while position < size and (box := _box(file, position)) and box[2] > position:
+            kinds.append(box[0])
+            if box[0] == b"moov":
+                file.seek(box[1])
+                handlers = _handlers(file.read(min(box[2] - box[1], _MOOV_BYTES)))
+                if handlers and b"vide" not in handlers:
+                    return AudioOnly(f"{uri}: holds no video stream, only {_named(handlers)}")
+            position = box[2]
+    if head.startswith(_AUDIO_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WAVE"):
+        return AudioOnly(f"{uri}: a sound file, it holds no video stream")
+    if kinds and kinds[0] in _MP4_TYPES and b"moov" not in kinds:
+        return IncompleteVideo(
+            f"{uri}: an MP4 or MOV file without its index (`moov` box): the recording or the "
+            f"transfer was cut off{f' ({cut})' if cut else ''}; obtain it again"
+        )
+    return NotAVideo(
+        f"{uri}: expected a video, found no video stream that FFmpeg can read "
+        f"(the file begins with {head[:8]!r}{f' and {cut}' if cut else ''})"
+    )
+
+
+def _handlers(moov: bytes) -> set[bytes]:
+    """The handler types of the tracks in a `moov` box: `vide`, `soun`, ..."""
+    return set(re.findall(rb"hdlr.{8}(vide|soun|text|sbtl|subt|tmcd|meta)", moov, re.DOTALL))
+
+
+def _named(handlers: set[bytes]) -> str:
+    return "sound" if b"soun" in handlers else ", ".join(sorted(map(bytes.decode, handlers)))
+
+
+def _codec(fourcc: int) -> str:
+    """A four-character code as lower-case text."""
+    code = fourcc.to_bytes(4, "little", signed=fourcc < 0).decode("latin-1")
+    return "".join(character for character in code if character.isalnum()).lower()
+
+
+def _finite(value: float) -> float:
+    """What OpenCV says, or 0 where it does not know: it says NaN or something negative then."""
+    return value if math.isfinite(value) and value > 0 else 0.0

@@ -1,0 +1,56 @@
+"""Cut a video into spans that can be processed apart from each other."""
+
+import math
+from collections.abc import Sequence
+
+import cv2
+
+from repscore.transforms.files import VideoFile
+from repscore.transforms.records import Probe, Segment, Video
+
+
+def wanted_cuts(probe: Probe, segment_s: float) -> list[float]:
+    """Where cuts are wanted: the multiples of segment_s within the announced duration."""
+    if segment_s <= 0:
+        raise ValueError(f"the length of a segment must be positive, found {segment_s} s")
+    return [k * segment_s for k in range(1, math.ceil(probe.duration_s / segment_s))]
+
+
+def keyframe_times(uri: str, wanted_s: Sequence[float]) -> list[float]:
+    """The times of the keyframes at or before the wanted times; increasing, each once, none at 0.
+
+    Nothing is decoded: raw packets are asked for, which takes the index and little more. A time
+    for which the container leads to no keyframe, or to one already named, adds nothing.
+    """
+    found: list[float] = []
+    with VideoFile(uri, cv2.CAP_PROP_FORMAT, -1) as video:
+        for time_s in sorted(wanted_s):
+            if not video.capture.set(cv2.CAP_PROP_POS_MSEC, time_s * 1000):
+                continue
+            if video.capture.grab():
+                landed_s = video.capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                if max(found, default=0.0) < landed_s <= time_s:
+                    found.append(landed_s)
+        video.check()
+    return found
+
+
+def plan(
+    video: Video, probe: Probe, segment_s: float, keyframes: Sequence[float]
+) -> tuple[Segment, ...]:
+    """The segments of a video: cut at the last keyframe at or before each multiple of segment_s.
+
+    Where no keyframe lies between two multiples the segment is longer: a cut elsewhere would make
+    its decoder run through all that comes since the keyframe before, which is quadratic in a video
+    with a single one. The last segment has no end.
+    """
+    cuts = [0.0]
+    for wanted_s in wanted_cuts(probe, segment_s):
+        nearest_s = max((time_s for time_s in keyframes if time_s <= wanted_s), default=0.0)
+        if nearest_s > cuts[-1]:
+            cuts.append(nearest_s)
+    ends = [*cuts[1:], math.inf]
+    return tuple(
+        Segment(video, index, len(cuts), start_s, end_s, probe)
+        for index, (start_s, end_s) in enumerate(zip(cuts, ends, strict=True))
+    )

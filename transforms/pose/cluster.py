@@ -1,0 +1,26 @@
+"""Starting Ray once, quietly, for pose extraction."""
+
+import logging
+import os
+from typing import Final
+
+import ray
+
+_OBJECT_STORE_BYTES: Final = 100 * 2**20  # only references to pose files travel
+
+
+def start_ray(address: str | None = None) -> None:
+    """Join the cluster at `address`, or start a local one; nothing to do where Ray runs already."""
+    if ray.is_initialized():
+        return
+    quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
+    if address is not None:
+        ray.init(address=address, **quiet)
+        return
+    ray.init(
+        address="local",
+        num_cpus=len(os.sched_getaffinity(0)),
+        object_store_memory=_OBJECT_STORE_BYTES,
+        include_dashboard=False,
+        **quiet,
+    )

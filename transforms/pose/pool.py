@@ -1,0 +1,331 @@
+"""A pool of Ray actors that turn segments into pose files, and survives what they do not."""
+
+import queue
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import ray
+from ray.exceptions import RayActorError, RayTaskError
+
+from repscore.transforms.pose.cluster import start_ray
+from repscore.transforms.pose.worker import Worker, stored, tombstone
+from repscore.transforms.records import PoseConfig, Segment, SegmentPoses
+
+_TICK_S: Final = 0.5
+_ATTEMPTS: Final = 2
+
+
+@dataclass(frozen=True)
+class PoolConfig:
+    """How the pool runs; nothing in here changes a result.
+
+    Attributes:
+        actors: number of actors; 0 is as many as the Ray cluster has CPUs for.
+        cpus: CPUs that each actor holds, fractions allowed.
+        gpus: GPUs that each actor holds, fractions allowed.
+        ray_address: of a running cluster; None starts a local one.
+        segment_timeout_s: an actor that takes longer for one segment is killed.
+    """
+
+    actors: int = 0
+    cpus: float = 1.0
+    gpus: float = 0.0
+    ray_address: str | None = None
+    segment_timeout_s: float = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStatus:
+    """What a progress display shows.
+
+    Attributes:
+        segments: finished ones, `failed` of them without poses, `reused` ones from the store.
+        frames: estimated so far, those of unfinished segments included.
+        size_bytes: share of the videos' bytes that the finished segments make up.
+        decoded_s: length of the video that was estimated.
+        busy_s: time that actors spent on finished segments.
+        first_s, last_s: monotonic time when the first began and the latest ended, None before.
+    """
+
+    actors: int = 0
+    waiting: int = 0
+    running: int = 0
+    segments: int = 0
+    failed: int = 0
+    reused: int = 0
+    frames: int = 0
+    size_bytes: float = 0.0
+    decoded_s: float = 0.0
+    busy_s: float = 0.0
+    first_s: float | None = None
+    last_s: float | None = None
+
+    @property
+    def span_s(self) -> float:
+        """From the begin of the first segment to the end of the latest."""
+        return 0.0 if self.first_s is None or self.last_s is None else self.last_s - self.first_s
+
+
+class PoolBroken(RuntimeError):
+    """The actors cannot work at all, so that no segment can be blamed."""
+
+
+@dataclass(eq=False)
+class _Job:
+    segment: Segment
+    future: "Future[SegmentPoses]" = field(default_factory=Future)
+    attempts: int = 0
+
+
+@dataclass(eq=False)
+class _Actor:
+    handle: Any = None
+    ready: bool = False
+    starts: int = 0
+    job: _Job | None = None
+    deadline_s: float = 0.0
+    frames: int = 0
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A Ray call of an actor came back: the extraction of `job`, or, without one, `frames_done`.
+
+    The first answer of an actor says that it has started.
+    """
+
+    actor: _Actor
+    handle: Any
+    reference: Any
+    job: _Job | None
+
+
+class PosePool:
+    """Segments in, futures of finished segments out.
+
+    At most as many segments wait as there are actors: `submit` blocks beyond that. An actor holds
+    one segment at a time, so that a death is the fault of one segment. A segment that ends its
+    actor (death or time limit) is tried once more on a fresh one, then quarantined: its future
+    holds a tombstone. Only `PoolBroken` is raised, where no actor can start.
+
+    Thread-safe. Ray starts with the first segment, so that a run without work stays cheap.
+    """
+
+    def __init__(self, poses: PoseConfig, root: str, config: PoolConfig) -> None:
+        self._poses, self._root, self._config = poses, root, config
+        self._version = poses.version()
+        self._events: queue.SimpleQueue[_Job | _Done | None] = queue.SimpleQueue()
+        self._waiting: deque[_Job] = deque()
+        self._actors: list[_Actor] = []
+        self._lock = threading.Lock()
+        self._room = threading.Semaphore(0)
+        self._thread: threading.Thread | None = None
+        self._broken: PoolBroken | None = None
+        self._finished = PoolStatus()
+
+    def submit(self, segment: Segment) -> "Future[SegmentPoses]":
+        """A future of the segment's poses; blocks while too many segments wait.
+
+        A segment whose pose file is in the store is finished at once, without Ray.
+        """
+        job = _Job(segment)
+        if (found := stored(self._root, self._version, segment)) is not None:
+            self._count(found)
+            job.future.set_result(found)
+            return job.future
+        with self._lock:
+            if self._thread is None:
+                self._start()
+        self._room.acquire()
+        self._events.put(job)
+        if self._broken is not None:
+            raise self._broken
+        return job.future
+
+    def status(self) -> PoolStatus:
+        """A snapshot for display."""
+        actors = tuple(self._actors)
+        return replace(
+            self._finished,
+            actors=len(actors),
+            waiting=len(self._waiting),
+            running=sum(actor.job is not None for actor in actors),
+            frames=self._finished.frames + sum(actor.frames for actor in actors),
+        )
+
+    def close(self) -> None:
+        """Stop the actors; segments still unfinished get PoolBroken."""
+        if self._thread is not None:
+            self._events.put(None)
+            self._thread.join()
+
+    def _start(self) -> None:
+        start_ray(self._config.ray_address)
+        cpus = ray.cluster_resources().get("CPU", 1.0)
+        size = self._config.actors or max(1, int(cpus / max(self._config.cpus, 0.01)))
+        self._room.release(2 * size)
+        self._actors = [_Actor() for _ in range(size)]
+        for actor in self._actors:
+            self._hire(actor)
+        self._thread = threading.Thread(target=self._manage, name="pose-pool", daemon=True)
+        self._thread.start()
+
+    def _hire(self, actor: _Actor) -> None:
+        # Two threads: one works, the other answers how far it is.
+        options = {"num_cpus": self._config.cpus, "num_gpus": self._config.gpus}
+        remote = ray.remote(**options, max_concurrency=2, max_restarts=0)(Worker)
+        actor.handle = remote.remote(self._poses, self._root)
+        actor.ready, actor.job, actor.frames = False, None, 0
+        self._call(actor, actor.handle.frames_done.remote(), None)
+
+    def _manage(self) -> None:
+        next_tick_s = time.monotonic()
+        try:
+            while True:
+                try:
+                    event = self._events.get(timeout=_TICK_S)
+                except queue.Empty:
+                    pass
+                else:
+                    if event is None:
+                        break
+                    self._handle(event)
+                for actor in self._actors:
+                    if actor.ready and actor.job is None and self._waiting:
+                        self._dispatch(actor, self._waiting.popleft())
+                if time.monotonic() >= next_tick_s:
+                    next_tick_s = time.monotonic() + _TICK_S
+                    self._tick()
+            self._stop(PoolBroken("the pose pool was closed"))
+        except PoolBroken as error:
+            self._stop(error)
+        except Exception as error:  # noqa: BLE001 - whoever waits for a future must hear of it
+            self._stop(PoolBroken(f"the pose pool stopped: {type(error).__name__}: {error}"))
+
+    def _handle(self, event: _Job | _Done) -> None:
+        if isinstance(event, _Job):
+            self._waiting.append(event)
+        elif event.handle is not event.actor.handle:
+            return  # the last words of an actor that was replaced
+        elif event.job is not None:
+            self._finish(event.actor, event.job, event.reference)
+        else:
+            self._hear(event.actor, event.reference)
+
+    def _hear(self, actor: _Actor, reference: Any) -> None:
+        """An answer to `frames_done`."""
+        try:
+            frames = ray.get(reference)
+        except RayActorError as error:
+            if actor.ready:
+                return  # the extraction that died with it comes back by itself
+            actor.starts += 1
+            if actor.starts >= _ATTEMPTS:
+                reason = str(error).strip().splitlines()[-1]
+                raise PoolBroken(f"no pose worker can start: {reason}") from error
+            self._hire(actor)
+        else:
+            actor.ready, actor.starts = True, 0
+            actor.frames = frames if actor.job is not None else 0
+
+    def _dispatch(self, actor: _Actor, job: _Job) -> None:
+        actor.job, actor.frames = job, 0
+        actor.deadline_s = time.monotonic() + self._config.segment_timeout_s
+        self._call(actor, actor.handle.extract.remote(job.segment), job)
+
+    def _call(self, actor: _Actor, reference: Any, job: _Job | None) -> None:
+        done = _Done(actor, actor.handle, reference, job)
+        reference.future().add_done_callback(lambda _: self._events.put(done))
+
+    def _finish(self, actor: _Actor, job: _Job, reference: Any) -> None:
+        try:
+            result: SegmentPoses = ray.get(reference)
+        except RayActorError:
+            died = "ended its worker process (a crash, or out of memory)"
+            self._bury(actor, job, "WorkerDied", died)
+            return
+        except RayTaskError as error:
+            cause = error.cause if isinstance(error.cause, Exception) else error
+            result = tombstone(job.segment, self._version, type(cause).__name__, str(cause), job.attempts + 1)
+        actor.job, actor.frames = None, 0
+        self._resolve(job, result)
+
+    def _bury(self, actor: _Actor, job: _Job, error_class: str, what: str) -> None:
+        """Replace an actor that is gone; its segment gets another try or is quarantined."""
+        self._hire(actor)
+        job.attempts += 1
+        if job.attempts < _ATTEMPTS:
+            self._waiting.appendleft(job)
+            return
+        message = f"quarantined: {what} {job.attempts} times; `repscore replay` tries it again"
+        self._resolve(job, tombstone(job.segment, self._version, error_class, message, job.attempts))
+
+    def _resolve(self, job: _Job, result: SegmentPoses) -> None:
+        self._count(result)
+        job.future.set_result(result)
+        self._room.release()
+
+    def _count(self, result: SegmentPoses) -> None:
+        now_s = time.monotonic()
+        with self._lock:
+            before = self._finished
+            self._finished = PoolStatus(
+                segments=before.segments + 1,
+                failed=before.failed + (result.path is None),
+                reused=before.reused + (result.path is not None and result.busy_s == 0),
+                frames=before.frames + (result.frames if result.busy_s else 0),
+                size_bytes=before.size_bytes
+                + result.segment.video.size_bytes / result.segment.count,
+                decoded_s=before.decoded_s + (result.decoded_s if result.busy_s else 0.0),
+                busy_s=before.busy_s + result.busy_s,
+                first_s=min(before.first_s or now_s, now_s - result.busy_s) if result.busy_s else before.first_s,
+                last_s=now_s if result.busy_s else before.last_s,
+            )
+
+    def _tick(self) -> None:
+        """Kill what is past its deadline, and ask the others how far they are."""
+        for actor in self._actors:
+            if actor.job is None:
+                continue
+            if time.monotonic() > actor.deadline_s:
+                ray.kill(actor.handle)
+                limit = f"took longer than {self._config.segment_timeout_s:g} s"
+                self._bury(actor, actor.job, "SegmentTimeout", limit)
+            else:
+                self._call(actor, actor.handle.frames_done.remote(), None)
+
+    def _stop(self, error: PoolBroken) -> None:
+        self._broken = error
+        unfinished = [*self._waiting, *(actor.job for actor in self._actors if actor.job)]
+        for actor in self._actors:
+            ray.kill(actor.handle)
+        while not self._events.empty():
+            if isinstance(event := self._events.get(), _Job):
+                unfinished.append(event)
+        for job in unfinished:
+            job.future.set_exception(error)
+            self._room.release()
+
+
+_POOLS: dict[tuple[str, str, PoolConfig], PosePool] = {}
+_POOLS_LOCK = threading.Lock()
+
+
+def shared_pool(poses: PoseConfig, root: str, config: PoolConfig) -> PosePool:
+    """This process's pool for a configuration; made on first use, closed by `close_pools`."""
+    key = (poses.version(), root, config)
+    with _POOLS_LOCK:
+        if key not in _POOLS:
+            _POOLS[key] = PosePool(poses, root, config)
+        return _POOLS[key]
+
+
+def close_pools() -> None:
+    """Stop the actors of this process."""
+    with _POOLS_LOCK:
+        while _POOLS:
+            _POOLS.popitem()[1].close()

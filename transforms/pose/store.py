@@ -1,0 +1,189 @@
+"""The pose store: one Parquet file per segment, found again by what it was made from.
+
+A file holds a row for every person in every sampled frame, and one row without a person for a
+frame in which nobody was found. It is the checkpoint of the expensive stage: it appears whole or
+not at all, and tells by itself everything that a later run needs.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from repscore.models.estimator import People
+from repscore.models.skeleton import TOPOLOGIES
+from repscore.transforms.files import join, open_binary, replacing
+from repscore.transforms.records import PoseFrames, Segment
+
+_PREFIX: Final = "repscore."
+_LANDMARKS: Final = ("x", "y", "z", "world_x", "world_y", "world_z", "visibility")
+
+
+@dataclass(frozen=True)
+class SegmentFile:
+    """What a file of poses says of itself, in the metadata of its schema.
+
+    Attributes:
+        end_s: None for the last segment, which has no end.
+        sample_fps: None where every frame was taken.
+        frames: sampled frames, with a person or without.
+        frames_with_person: those in which somebody was found.
+        decoded_s: end of the last frame that was decoded, seconds from the start of the video.
+        shortfall: why the segment is not complete, None if it is.
+        estimator: its identity.
+    """
+
+    video_id: str
+    pose_version: str
+    segment: int
+    segments: int
+    start_s: float
+    end_s: float | None
+    topology: str
+    estimator: Mapping[str, str]
+    width_px: int
+    height_px: int
+    fps: float
+    sample_fps: float | None
+    frames: int
+    frames_with_person: int
+    decoded_s: float
+    shortfall: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentPeople:
+    """The poses of a segment.
+
+    Attributes:
+        time_s: (N,) float64, the sampled frames, whether anybody is in them or not.
+        people: each person over all N frames, rows of NaN (visibility 0) where absent.
+    """
+
+    about: SegmentFile
+    time_s: npt.NDArray[np.float64]
+    people: Mapping[int, PoseFrames]
+
+
+def segment_path(root: str, pose_version: str, segment: Segment) -> str:
+    """Where the poses of a segment lie below `root`, a folder or URL: a content address."""
+    end = "end" if math.isinf(segment.end_s) else f"{round(segment.end_s * 1e6)}"
+    name = f"{segment.index:05d}-of-{segment.count}-{round(segment.start_s * 1e6)}-{end}.parquet"
+    video_id = segment.video.video_id
+    return join(root, "poses", pose_version, video_id[:2], video_id, name)
+
+
+def write_segment(path: str, about: SegmentFile, poses: Sequence[tuple[float, People]]) -> None:
+    """Write the people found at each sampled time, at once and whole.
+
+    Raises ValueError where `about` does not fit the poses.
+    """
+    if about.frames != len(poses):
+        raise ValueError(f"{path}: {about.frames} frames are declared, {len(poses)} given")
+    table = _table(about, poses)
+    lists: Any = [f"{name}.list.element" for name in _LANDMARKS]  # typed as bool in the stubs
+    with replacing(path) as file:
+        # Bytes of equal rank lie together: coordinates compress a quarter better.
+        pq.write_table(
+            table, file, compression="zstd", use_dictionary=False, use_byte_stream_split=lists
+        )
+
+
+def find(path: str) -> SegmentFile | None:
+    """What the file at `path` says of itself; None where none is, or not one of ours, or torn."""
+    try:
+        with open_binary(path) as file:
+            parquet = pq.ParquetFile(file)
+            about = _about(parquet.schema_arrow)
+            whole = about is not None and parquet.metadata.num_rows >= about.frames
+            return about if whole else None
+    except (FileNotFoundError, pa.ArrowInvalid):
+        return None
+
+
+def read_people(path: str) -> SegmentPeople:
+    """The poses of a segment, person by person; raises ValueError if `path` is not such a file."""
+    with open_binary(path) as file:
+        table = pq.read_table(file)
+    about = _about(table.schema)
+    if about is None:
+        raise ValueError(f"{path}: expected a file of poses, found Parquet without its metadata")
+    count = TOPOLOGIES[about.topology][0]
+    time_s, row_frame = np.unique(table["frame_time_s"].to_numpy(), return_inverse=True)
+    person = table["person"].to_numpy().astype(np.float64)  # NaN in a row without a person
+    values = {name: _matrix(table[name], count) for name in _LANDMARKS}
+    people = {}
+    for identity in np.unique(person[~np.isnan(person)]).astype(int).tolist():
+        rows = person == identity
+        full = {name: np.full((len(time_s), count), np.nan, np.float32) for name in _LANDMARKS}
+        full["visibility"][:] = 0
+        for name in _LANDMARKS:
+            full[name][row_frame[rows]] = values[name][rows]
+        people[identity] = PoseFrames(
+            topology=about.topology,
+            time_s=time_s,
+            image_px=np.stack([full[name] for name in _LANDMARKS[:3]], axis=-1),
+            world_m=np.stack([full[name] for name in _LANDMARKS[3:6]], axis=-1),
+            visibility=full["visibility"],
+        )
+    return SegmentPeople(about, time_s, people)
+
+
+def _table(about: SegmentFile, poses: Sequence[tuple[float, People]]) -> pa.Table:
+    count = TOPOLOGIES[about.topology][0]
+    times: list[float] = []
+    person: list[int | None] = []
+    rows: list[npt.NDArray[np.float32]] = []
+    for time_s, people in poses:
+        found = np.concatenate(
+            [people.image_px, people.world_m, people.visibility[..., None]], axis=-1
+        )
+        if found.shape[1:] != (count, len(_LANDMARKS)):
+            raise ValueError(
+                f"{about.topology} has {count} landmarks, found an array of {found.shape}"
+            )
+        times += [time_s] * max(1, len(found))
+        person += people.person.tolist() or [None]
+        rows.append(found)
+    values = np.concatenate(rows) if rows else np.empty((0, count, len(_LANDMARKS)), np.float32)
+    nobody = np.array([identity is None for identity in person], bool)
+    # Lists of varying length: Arrow cannot read back null lists of a fixed one.
+    ends = pa.array(np.concatenate([[0], np.cumsum(~nobody) * count]), pa.int32())
+    columns: dict[str, Any] = {
+        "video_id": pa.repeat(pa.scalar(about.video_id), len(times)),
+        "segment": pa.repeat(pa.scalar(about.segment, pa.int32()), len(times)),
+        "frame_time_s": pa.array(times, pa.float64()),
+        "person": pa.array(person, pa.int32()),
+    }
+    for index, name in enumerate(_LANDMARKS):
+        flat = pa.array(np.ascontiguousarray(values[..., index], np.float32).ravel())
+        columns[name] = pa.ListArray.from_arrays(ends, flat, mask=pa.array(nobody))
+    metadata = {f"{_PREFIX}{key}": json.dumps(value) for key, value in asdict(about).items()}
+    return pa.table(columns, metadata=metadata)
+
+
+def _about(schema: pa.Schema) -> SegmentFile | None:
+    """The description in a schema's metadata; None where it is not there or of another version."""
+    found = {
+        key.decode().removeprefix(_PREFIX): json.loads(value)
+        for key, value in (schema.metadata or {}).items()
+        if key.decode().startswith(_PREFIX)
+    }
+    ours = set(found) == {field.name for field in fields(SegmentFile)}
+    return SegmentFile(**found) if ours else None
+
+
+def _matrix(column: Any, count: int) -> npt.NDArray[np.float32]:
+    """A column of lists as (rows, count); a null row becomes NaN."""
+    lists = column.combine_chunks()
+    matrix = np.full((len(lists), count), np.nan, np.float32)
+    matrix[lists.is_valid().to_numpy(zero_copy_only=False)] = (
+        lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, count)
+    )
+    return matrix

@@ -1,0 +1,122 @@
+"""One segment of video to one pose file, in one process: raw frames never leave it."""
+
+import time
+from typing import Final
+
+import cv2
+
+from repscore.models.estimator import People, PoseEstimator, estimator_class
+from repscore.transforms.plan.probe import ProbeError
+from repscore.transforms.pose.decode import Decoder
+from repscore.transforms.pose.store import SegmentFile, find, segment_path, write_segment
+from repscore.transforms.records import Failure, PoseConfig, Segment, SegmentPoses
+
+_EXPECTED: Final = (ProbeError, OSError)
+"""What a video or its store can be blamed for; anything else is reported by the pool."""
+
+
+class Worker:
+    """Holds an estimator and works off segments, one at a time."""
+
+    def __init__(self, poses: PoseConfig, root: str) -> None:
+        cv2.setNumThreads(1)
+        self._poses, self._root = poses, root
+        self._version = poses.version()
+        self._estimator: PoseEstimator = estimator_class(poses.estimator)(poses.model)
+        self._estimator.start()  # what is missing is missing for every segment: fail here
+        self._frames = 0
+
+    def frames_done(self) -> int:
+        """Frames of the present segment that were estimated, warm-up not counted."""
+        return self._frames
+
+    def extract(self, segment: Segment) -> SegmentPoses:
+        """Estimate the segment's frames and put its pose file in place; or say why not."""
+        begun_s = time.monotonic()
+        self._frames = 0
+        path = segment_path(self._root, self._version, segment)
+        try:
+            about = self._write(segment, path)
+        except _EXPECTED as error:
+            return tombstone(segment, self._version, type(error).__name__, str(error))
+        return finished(segment, path, about, busy_s=time.monotonic() - begun_s)
+
+    def _write(self, segment: Segment, path: str) -> SegmentFile:
+        location = segment.video.location
+        poses: list[tuple[float, People]] = []
+        decoder = Decoder(
+            location,
+            segment.start_s,
+            segment.end_s,
+            sample_fps=self._poses.sample_fps,
+            warm_up_s=self._poses.warm_up_s,
+        )
+        self._estimator.start()
+        with decoder:
+            for frame in decoder:
+                people = self._estimator.track(frame.rgb, frame.time_s)
+                if not frame.warm_up:
+                    poses.append((frame.time_s, people))
+                    self._frames += 1
+        probe = segment.probe
+        assert probe is not None, "a segment without a probe is a tombstone"  # noqa: S101
+        about = SegmentFile(
+            video_id=segment.video.video_id,
+            pose_version=self._version,
+            segment=segment.index,
+            segments=segment.count,
+            start_s=segment.start_s,
+            end_s=None if segment.index == segment.count - 1 else segment.end_s,
+            topology=self._estimator.topology,
+            estimator=dict(self._estimator.identity),
+            width_px=probe.width_px,
+            height_px=probe.height_px,
+            fps=probe.fps,
+            sample_fps=self._poses.sample_fps,
+            frames=len(poses),
+            frames_with_person=sum(len(people.person) > 0 for _, people in poses),
+            decoded_s=decoder.last_time_s or 0.0,
+            shortfall=decoder.shortfall,
+        )
+        write_segment(path, about, poses)
+        return about
+
+
+def stored(root: str, pose_version: str, segment: Segment) -> SegmentPoses | None:
+    """The finished segment if its pose file is in the store, else None."""
+    path = segment_path(root, pose_version, segment)
+    about = find(path)
+    return None if about is None else finished(segment, path, about, busy_s=0.0)
+
+
+def finished(segment: Segment, path: str, about: SegmentFile, *, busy_s: float) -> SegmentPoses:
+    """The record of a pose file; what its video lacks is a failure beside the poses."""
+    video = segment.video
+    failures = ()
+    if about.shortfall is not None:
+        failures = (
+            Failure(
+                video.uri, video.video_id, "pose", "IncompleteVideo", about.shortfall, segment.index
+            ),
+        )
+    return SegmentPoses(
+        segment=segment,
+        pose_version=about.pose_version,
+        path=path,
+        frames=about.frames,
+        frames_with_person=about.frames_with_person,
+        decoded_s=max(0.0, about.decoded_s - segment.start_s),
+        busy_s=busy_s,
+        failures=failures,
+    )
+
+
+def tombstone(
+    segment: Segment, pose_version: str, error_class: str, message: str, attempts: int = 1
+) -> SegmentPoses:
+    """The record of a segment that has no poses."""
+    video = segment.video
+    failure = Failure(
+        video.uri, video.video_id, "pose", error_class, message, segment.index, attempts
+    )
+    return SegmentPoses(segment, pose_version, None, failures=(failure,))

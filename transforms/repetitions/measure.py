@@ -1,0 +1,135 @@
+"""What is told of one repetition: phases, range of motion, symmetry, view."""
+
+import numpy as np
+import numpy.typing as npt
+
+from repscore.models.skeleton import ANGLES, JOINT, joint_angles_deg
+
+Array = npt.NDArray[np.float64]
+
+_NAMES = list(ANGLES)
+_PAIRS = [
+    (_NAMES.index(f"right_{part}"), _NAMES.index(f"left_{part}"))
+    for part in ("elbow", "shoulder", "hip", "knee")
+]
+_MOVING_DEG = 15.0  # an angle with a smaller span is not part of the movement
+_RISE_TORSOS = 0.03  # a smaller rise of the centre of mass tells nothing
+
+# Share of body mass that each joint stands for: Winter, Biomechanics and Motor Control of Human
+# Movement, table 4.1, each segment's mass split between its two ends.
+_MASS = {
+    "nose": 0.081, "neck": 0.2485, "mid_hip": 0.2485,
+    "right_shoulder": 0.014, "left_shoulder": 0.014, "right_elbow": 0.022, "left_elbow": 0.022,
+    "right_wrist": 0.014, "left_wrist": 0.014, "right_hip": 0.05, "left_hip": 0.05,
+    "right_knee": 0.07325, "left_knee": 0.07325, "right_ankle": 0.03775, "left_ankle": 0.03775,
+}  # fmt: skip
+_WEIGHTS = np.array([_MASS[name] for name in JOINT])
+
+
+def angles_deg(flat: Array, body: Array) -> Array:
+    """The named angles (N, 8) in degrees, from the 3D joints where they are known, else in 2D."""
+    if np.isnan(body).all():
+        return np.asarray(joint_angles_deg(flat), dtype=np.float64)
+    return np.asarray(joint_angles_deg(body), dtype=np.float64)
+
+
+def _spans(angles: Array) -> Array:
+    """Per angle the span over the frames on which it is known; NaN where known on less than half."""
+    known = ~np.isnan(angles)
+    high = np.where(known, angles, -np.inf).max(axis=0, initial=-np.inf)
+    low = np.where(known, angles, np.inf).min(axis=0, initial=np.inf)
+    enough = known.mean(axis=0) >= 0.5
+    return np.where(enough, high - np.where(enough, low, 0.0), np.nan)
+
+
+def range_of_motion_deg(angles: Array) -> float | None:
+    """Span of the angle (N, 8) that moves most; None where none is known on half the frames."""
+    spans = _spans(angles)
+    return None if np.isnan(spans).all() else float(np.nanmax(spans))
+
+
+def symmetry(angles: Array) -> float | None:
+    """Likeness of left and right: one minus their mean difference over the larger of their spans.
+
+    The mean over the pairs of angles that take part in the movement, each counting as much as it
+    moves; None where no such pair is seen on both sides.
+    """
+    spans = _spans(angles)
+    likeness, weights = [], []
+    for right, left in _PAIRS:
+        if np.isnan(spans[right]) or np.isnan(spans[left]):
+            continue
+        span = max(spans[right], spans[left])
+        if span < _MOVING_DEG:
+            continue
+        difference = np.abs(angles[:, right] - angles[:, left])
+        likeness.append(max(0.0, 1.0 - float(np.nanmean(difference)) / span))
+        weights.append(span)
+    return float(np.average(likeness, weights=weights)) if likeness else None
+
+
+def rise(image_px: Array, torso_px: float) -> Array:
+    """Height of the centre of mass (N,) in torsos, up positive, from an arbitrary zero.
+
+    Image joints (N, 15, 2+); a joint that is not seen on all frames with the person is left out,
+    so that its coming and going is not taken for motion. NaN where the person is not seen.
+    """
+    height = -image_px[..., 1] / torso_px
+    person = ~np.isnan(height).all(axis=1)
+    if not person.any():
+        return np.full(len(image_px), np.nan)
+    usable = ~np.isnan(height[person]).any(axis=0)
+    weights = _WEIGHTS * usable
+    if weights.sum() == 0:
+        return np.full(len(image_px), np.nan)
+    level = np.where(usable, height, 0.0) @ weights / weights.sum()
+    return np.where(person, level, np.nan)
+
+
+def lifting_s(
+    height: Array, start: int, turn: int, end: int, rate_hz: float
+) -> tuple[float | None, float | None]:
+    """Durations (concentric, eccentric) of the phases that go up and down against gravity.
+
+    `height` is that of the centre of mass; (None, None) where it does not rise or fall clearly
+    between start and turn and return after it.
+    """
+    out, back = height[turn] - height[start], height[end] - height[turn]
+    if not (abs(out) >= _RISE_TORSOS and abs(back) >= _RISE_TORSOS and out * back < 0):
+        return None, None
+    first, second = (turn - start) / rate_hz, (end - turn) / rate_hz
+    return (first, second) if out > 0 else (second, first)
+
+
+def view(flat: Array, body: Array, world_m: Array) -> str | None:
+    """Where the camera stands: `front`, `back`, `side`, `oblique`; None where it cannot be told.
+
+    From the direction of the shoulder and hip lines, in 3D (world_m (N, 15, 3), y down) where it is
+    known; else from their width in the image plane against the length of the torso.
+    """
+    right = [JOINT["right_shoulder"], JOINT["right_hip"]]
+    left = [JOINT["left_shoulder"], JOINT["left_hip"]]
+    if not np.isnan(body).all():
+        line = _mean(world_m[:, left] - world_m[:, right])[[0, 2]]
+        length = float(np.linalg.norm(line))
+        if not length > 0:
+            return None
+        across = float(line[0]) / length
+    else:
+        line = _mean(flat[:, left[:1]] - flat[:, right[:1]])
+        across = float(line[0]) / 0.7  # shoulder width in torsos
+    if np.isnan(across):
+        return None
+    if abs(across) < 0.35:
+        return "side"
+    if abs(across) < 0.8:
+        return "oblique"
+    return "front" if across > 0 else "back"
+
+
+def _mean(values: Array) -> Array:
+    """Mean over the first two axes of what is not NaN; NaN where nothing is."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=(0, 1))
+    total = np.where(known, values, 0.0).sum(axis=(0, 1))
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

@@ -1,0 +1,154 @@
+"""A recording between its segments: released in order, people linked across the cuts."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+
+from repscore.models.skeleton import JOINT, to_canonical
+from repscore.transforms.records import Failure, PoseFrames, Recording, Repetition, SegmentPoses
+from repscore.transforms.repetitions import motion
+
+LINK_GAP_S: Final = 1.0
+"""Somebody who was away for longer at a cut is not recognised by place."""
+
+LINK_TORSOS: Final = 1.0
+"""Farthest that somebody moves across a cut, in torso lengths."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sighting:
+    """When and where a person was seen: joints (15, 2) in pixels, NaN where not seen."""
+
+    time_s: float
+    joints_px: npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """What is remembered of a person from segment to segment."""
+
+    motion: motion.MotionState
+    last: Sighting
+
+
+@dataclass(frozen=True, eq=False)
+class OpenRecording:
+    """A recording whose segments before `next_index` have been released."""
+
+    next_index: int = 0
+    frames: int = 0
+    frames_with_person: int = 0
+    decoded_s: float = 0.0
+    people: Mapping[int, Person] = field(default_factory=dict)
+    repetitions: tuple[Repetition, ...] = ()
+    failures: tuple[Failure, ...] = ()
+
+
+def release(
+    recording: OpenRecording, segment: SegmentPoses, people: Mapping[int, PoseFrames]
+) -> OpenRecording:
+    """Advance by the next segment; `people` is what its pose file holds, {} for a tombstone.
+
+    Raises ValueError for a segment that is not the next one.
+    """
+    if segment.segment.index != recording.next_index:
+        raise ValueError(
+            f"segment {segment.segment.index} of {segment.segment.video.uri} released, "
+            f"expected {recording.next_index}"
+        )
+    known = {name: person.last for name, person in recording.people.items()}
+    firsts = {name: _sighting(poses, first=True) for name, poses in people.items()}
+    names = link(known, {name: seen for name, seen in firsts.items() if seen is not None})
+    advanced = dict(recording.people)
+    repetitions: list[Repetition] = []
+    for name, poses in people.items():
+        if name not in names:
+            continue
+        person = names[name]
+        state = advanced[person].motion if person in advanced else motion.start(person)
+        state, found = motion.step(state, poses)
+        repetitions += found
+        last = _sighting(poses, first=False)
+        assert last is not None, "somebody with a first sighting has a last one"  # noqa: S101
+        advanced[person] = Person(state, last)
+    return OpenRecording(
+        next_index=recording.next_index + 1,
+        frames=recording.frames + segment.frames,
+        frames_with_person=recording.frames_with_person + segment.frames_with_person,
+        decoded_s=recording.decoded_s + segment.decoded_s,
+        people=advanced,
+        repetitions=(*recording.repetitions, *repetitions),
+        failures=(*recording.failures, *segment.failures),
+    )
+
+
+def close(recording: OpenRecording, last: SegmentPoses) -> Recording:
+    """The finished recording, after its last segment."""
+    rest = (
+        found for person in recording.people.values() for found in motion.finish(person.motion)
+    )
+    repetitions = sorted(
+        (*recording.repetitions, *rest), key=lambda found: (found.start_s, found.person)
+    )
+    return Recording(
+        video=last.segment.video,
+        probe=last.segment.probe,
+        pose_version=last.pose_version,
+        segments=last.segment.count,
+        frames=recording.frames,
+        frames_with_person=recording.frames_with_person,
+        people=len(recording.people),
+        decoded_s=recording.decoded_s,
+        repetitions=tuple(repetitions),
+        failures=recording.failures,
+    )
+
+
+def link(known: Mapping[int, Sighting], found: Mapping[int, Sighting]) -> dict[int, int]:
+    """The identity of each person found after a cut: one of the known ones, or a new number.
+
+    Pairs are chosen together for the least distance between their joints; a pair farther apart
+    than LINK_TORSOS torso lengths or LINK_GAP_S seconds is none. With one person on either side
+    the tracker follows one subject only, and that subject is the same.
+    """
+    if len(known) == 1 and len(found) == 1:
+        return {next(iter(found)): next(iter(known))}
+    names: dict[int, int] = {}
+    if known and found:
+        distances = np.array(
+            [[_distance(before, after) for before in known.values()] for after in found.values()]
+        )
+        rows, columns = linear_sum_assignment(np.minimum(distances, 2 * LINK_TORSOS))
+        for row, column in zip(rows, columns, strict=True):
+            if distances[row, column] <= LINK_TORSOS:
+                names[list(found)[row]] = list(known)[column]
+    fresh = max(known, default=-1) + 1
+    for name in found:
+        if name not in names:
+            names[name] = fresh
+            fresh += 1
+    return names
+
+
+def _distance(before: Sighting, after: Sighting) -> float:
+    """Median distance of the joints seen on both sides, in torso lengths of the later one."""
+    if after.time_s - before.time_s > LINK_GAP_S:
+        return np.inf
+    moved = np.linalg.norm(after.joints_px - before.joints_px, axis=-1)
+    torso = np.linalg.norm(after.joints_px[JOINT["neck"]] - after.joints_px[JOINT["mid_hip"]])
+    if not np.isfinite(moved).any() or not torso > 0:
+        return np.inf
+    return float(np.nanmedian(moved) / torso)
+
+
+def _sighting(poses: PoseFrames, *, first: bool) -> Sighting | None:
+    seen = np.flatnonzero(np.isfinite(poses.image_px[:, :, 0]).any(axis=1))
+    if not len(seen):
+        return None
+    row = seen[0] if first else seen[-1]
+    joints = to_canonical(poses.image_px[row : row + 1, :, :2], poses.topology)[0]
+    return Sighting(float(poses.time_s[row]), joints)

@@ -1,0 +1,78 @@
+"""Wiring of stage 5: segments in any order in, one recording with all its repetitions out."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.coders import PickleCoder
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
+
+from repscore.transforms.metrics import StageMetrics
+from repscore.transforms.pose.store import read_people
+from repscore.transforms.records import Recording, SegmentPoses
+from repscore.transforms.repetitions.order import OpenRecording, close, release
+
+
+@dataclass
+class WindowRepetitions(beam.PTransform[SegmentPoses, Recording]):
+    """Cut the poses of every recording into repetitions.
+
+    Segments are released in order, whatever order they arrive in; a failed one arrives as a
+    tombstone. One element leaves per recording, when its last segment was released, with the
+    timestamp of the segment that completed it; then nothing of it is kept.
+    """
+
+    def expand(self, segments: beam.PCollection[SegmentPoses]) -> beam.PCollection[Recording]:
+        """Key by recording, then order and cut."""
+        return (
+            segments
+            | "Key by recording" >> beam.WithKeys(_recording_of)
+            | "Window" >> beam.ParDo(_Window())
+        )
+
+
+def _recording_of(segment: SegmentPoses) -> str:
+    return segment.segment.video.video_id
+
+
+class _Window(beam.DoFn):
+    WAITING = BagStateSpec("waiting", PickleCoder())
+    OPEN = ReadModifyWriteStateSpec("open", PickleCoder())
+
+    def __init__(self) -> None:
+        self._metrics = StageMetrics("repetitions")
+
+    def process(
+        self,
+        element: tuple[str, SegmentPoses],
+        waiting: Any = beam.DoFn.StateParam(WAITING),
+        open_: Any = beam.DoFn.StateParam(OPEN),
+    ) -> Iterator[Recording]:
+        _, arrived = element
+        self._metrics.came()
+        recording: OpenRecording = open_.read() or OpenRecording()
+        if arrived.segment.index != recording.next_index:
+            waiting.add(arrived)
+            return
+        early: Iterable[SegmentPoses] = waiting.read()
+        line = {segment.segment.index: segment for segment in (*early, arrived)}
+        released = 0
+        while segment := line.pop(recording.next_index, None):
+            with self._metrics.timed():
+                people = read_people(segment.path).people if segment.path else {}
+                recording = release(recording, segment, people)
+            released += 1
+            if recording.next_index == segment.segment.count:
+                waiting.clear()
+                open_.clear()
+                with self._metrics.timed():
+                    closed = close(recording, segment)
+                self._metrics.went()
+                yield closed
+                return
+        open_.write(recording)
+        if released > 1:
+            waiting.clear()
+            for segment in line.values():
+                waiting.add(segment)

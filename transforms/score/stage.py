@@ -1,0 +1,82 @@
+"""Wiring of stage 6: recordings in, scored recordings out, through RunInference."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.ml.inference.base import ModelHandler, RunInference
+
+from repscore.models.scorer.files import load_references
+from repscore.models.scorer.reference import ReferenceScorer
+from repscore.transforms.metrics import StageMetrics
+from repscore.transforms.records import Recording, ScoredRecording
+from repscore.transforms.score.repetitions import (
+    ByConsistency,
+    ByReference,
+    Scorer,
+    score_recordings,
+)
+
+_BATCH_REPETITIONS = 2048
+
+
+@dataclass
+class ScoreRepetitions(beam.PTransform[Recording, ScoredRecording]):
+    """Score every repetition, in batches over the repetitions of many recordings.
+
+    `scorer` names a scorer file; without one, repetitions are scored by their consistency.
+    """
+
+    scorer: str | None = None
+
+    def expand(self, recordings: beam.PCollection[Recording]) -> beam.PCollection[ScoredRecording]:
+        """One RunInference."""
+        return recordings | "Score" >> RunInference(ScorerHandler(self.scorer))
+
+
+class ScorerHandler(ModelHandler[Recording, ScoredRecording, Scorer]):
+    """Loads a scorer once per process and gives it batches of recordings."""
+
+    def __init__(self, scorer: str | None) -> None:
+        super().__init__(max_batch_weight=_BATCH_REPETITIONS, element_size_fn=_repetitions_of)
+        self._scorer = scorer
+        self._metrics = StageMetrics("score")
+
+    def load_model(self) -> Scorer:
+        """What `load_scorer` gives."""
+        return load_scorer(self._scorer)
+
+    def run_inference(
+        self,
+        batch: Sequence[Recording],
+        model: Scorer,
+        inference_args: Mapping[str, Any] | None = None,  # noqa: ARG002 - Beam's signature
+    ) -> Iterable[ScoredRecording]:
+        """Score a batch of recordings."""
+        for _ in batch:
+            self._metrics.came()
+        with self._metrics.timed():
+            scored = score_recordings(batch, model)
+        for _ in scored:
+            self._metrics.went()
+        return scored
+
+    def get_metrics_namespace(self) -> str:
+        """Beam's own inference metrics appear under this name."""
+        return "repscore.score"
+
+
+def load_scorer(scorer: str | None) -> Scorer:
+    """The scorer in a file, or the consistency scorer.
+
+    Raises FileNotFoundError, and ValueError for a file that holds none.
+    """
+    if scorer is None:
+        return ByConsistency()
+    return ByReference(ReferenceScorer(load_references(Path(scorer))).eval())
+
+
+def _repetitions_of(recording: Recording) -> int:
+    return max(1, len(recording.repetitions))

@@ -1,0 +1,285 @@
+"""The tables on disk: Delta Lake through delta-rs, on local paths and object-store URLs alike.
+
+How a batch stays whole without a lock or a server. Delta commits are atomic per table, so:
+
+1. `videos` is the table that counts. Rows of `videos` that are about to be replaced are removed
+   first, the other tables follow, the new rows of `videos` come last: an input with a row there is
+   complete, and what a killed run left behind is done again and replaced.
+2. Every commit holds only on the snapshot that it was computed from (no commit retries inside
+   delta-rs): where another process committed in between, it is computed again, after a random
+   pause. Left to itself delta-rs also refuses a commit whose predicate touches rows that came in
+   between, but what is removed here depends on rows outside the predicate too.
+3. Two processes may still take turns table by table. So whoever has put the row into `videos`
+   looks, if other commits came in between, whether the other tables hold its rows, and writes
+   again if not: the last one to write `videos` leaves all tables in its own words.
+
+Credentials come from the environment (GOOGLE_*, AWS_*, AZURE_*), as delta-rs reads it.
+"""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, Final, TypeVar
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from repscore.transforms.discover.changes import Known
+from repscore.transforms.files import join
+from repscore.transforms.tables.rows import Row, Rows, named
+from repscore.transforms.tables.schemas import DESCRIPTIONS, SCHEMAS
+
+_CHILDREN: Final = ("repetitions", "sets", "feedback", "failures")
+_ATTEMPTS: Final = 25
+_ON_THIS_SNAPSHOT: Final = CommitProperties(max_commit_retries=0)
+_T = TypeVar("_T")
+
+
+class WriteConflictError(RuntimeError):
+    """Other processes kept committing to the same tables."""
+
+
+def open_table(root: str, name: str) -> DeltaTable:
+    """The newest snapshot of a table; the table is created, with all columns, where it is missing.
+
+    Raises:
+        WriteConflictError: it could neither be opened nor created.
+    """
+    uri = _location(root, name)
+    error: DeltaError | None = None
+    for _ in _pauses():
+        try:
+            return DeltaTable(uri)
+        except TableNotFoundError:
+            try:
+                return DeltaTable.create(
+                    uri, SCHEMAS[name], name=name, description=DESCRIPTIONS[name]
+                )
+            except DeltaError as lost_race:
+                error = lost_race
+    raise WriteConflictError(f"table {uri} can neither be opened nor created") from error
+
+
+def find_table(root: str, name: str) -> DeltaTable | None:
+    """The newest snapshot of a table, None where it is missing: reading creates nothing."""
+    try:
+        return DeltaTable(_location(root, name))
+    except TableNotFoundError:
+        return None
+
+
+def read_rows(
+    root: str, name: str, columns: Collection[str] | None = None, where: str | None = None
+) -> list[dict[str, Any]]:
+    """Rows of a table that fulfil an SQL condition; only the named columns are read."""
+    table = find_table(root, name)
+    return _scan(table, columns, where) if table else []
+
+
+def read_known(root: str) -> dict[str, Known]:
+    """What the dataset holds of each input, by URI."""
+    columns = [field.name for field in fields(Known)]
+    return {row["uri"]: Known(**row) for row in read_rows(root, "videos", columns)}
+
+
+def append_run(root: str, row: Row) -> None:
+    """Adds a row to `runs`; a row of the same run is replaced, so that a run can be updated."""
+    where = f"run_id IN ({_quoted([row['run_id']])})"
+    _on_newest(root, "runs", lambda table: _replace(table, _arrow("runs", [row]), where))
+
+
+def write_batch(root: str, rows: Rows) -> None:
+    """Replaces everything that the tables hold of a batch's inputs: one commit per table.
+
+    An input is replaced by URI, a content by `video_id`: the rows of an older content under the
+    same name go, and so do rows of the same content under another name, which becomes a duplicate.
+    Rows of `failures` without a row of `videos` replace failures of the same URI only.
+
+    Exactly once per (input, run): repeated, resumed and raced calls leave one set of rows.
+
+    Raises:
+        WriteConflictError: other processes kept committing; nothing is lost, write again.
+    """
+    for _ in _pauses():
+        videos = _withdraw(root, rows.get("videos", ()))
+        replaced = {**rows, "videos": videos}
+        versions = {name: _write_child(root, name, replaced) for name in _CHILDREN}
+        _on_newest(root, "videos", lambda table, new=videos: _write_videos(table, new))  # type: ignore[misc]
+        if all(_stands(root, name, replaced, at) for name, at in versions.items()):
+            return
+    raise WriteConflictError(
+        f"other processes kept replacing the same inputs under {root}: run one at a time"
+    )
+
+
+def compact(root: str) -> None:
+    """Merges the small files of each table; readers of older snapshots are not disturbed."""
+    for name in SCHEMAS:
+        _on_newest(
+            root, name, lambda table: table.optimize.compact(commit_properties=_ON_THIS_SNAPSHOT)
+        )
+
+
+def succession(
+    existing: Sequence[Mapping[str, Any]], new: Sequence[Row]
+) -> tuple[list[Row], set[str]]:
+    """What becomes of the rows of `videos` when `new` ones come.
+
+    Args:
+        existing: uri, video_id, stamp and duplicate_of of the rows that are there.
+        new: rows of the batch.
+
+    Returns:
+        The rows to write, and the URIs whose present rows go. A present row of a content that now
+        has its rows under another name becomes a duplicate of that name; a duplicate whose first
+        name gets another content goes, since the rows of its content go: it will be found anew.
+    """
+    uris = {row["uri"] for row in new}
+    first = {row["video_id"]: row for row in new if row["duplicate_of"] is None}
+    gone = {row["uri"] for row in existing if row["uri"] in uris}
+    moved = []
+    for row in existing:
+        if row["uri"] in uris:
+            continue
+        if row["video_id"] in first:
+            moved.append(named(first[row["video_id"]], row["uri"], row["stamp"]))
+            gone.add(row["uri"])
+        elif row["duplicate_of"] in uris:
+            gone.add(row["uri"])
+    return [*new, *moved], gone
+
+
+def _location(root: str, name: str) -> str:
+    return join(root, "tables", name)
+
+
+def _withdraw(root: str, new: Sequence[Row]) -> Sequence[Row]:
+    """Removes the rows of `videos` that will be replaced; returns the ones to write in the end."""
+
+    def act(table: DeltaTable) -> Sequence[Row]:
+        rows, gone = succession(_touched(table, new), new)
+        if gone:
+            where = f"uri IN ({_quoted(gone)})"
+            table.delete(where, commit_properties=_ON_THIS_SNAPSHOT)
+        return rows
+
+    return _on_newest(root, "videos", act) if new else new
+
+
+def _write_child(root: str, name: str, rows: Rows) -> int:
+    where = _of_batch(name, rows)
+    data = _arrow(name, rows.get(name, ()))
+    return _on_newest(root, name, lambda table: _replace(table, data, where) if where else -1)
+
+
+def _write_videos(table: DeltaTable, new: Sequence[Row]) -> None:
+    if new:
+        rows, gone = succession(_touched(table, new), new)
+        uris = gone | {row["uri"] for row in rows}
+        _replace(table, _arrow("videos", rows), f"uri IN ({_quoted(uris)})")
+
+
+def _stands(root: str, name: str, rows: Rows, version: int) -> bool:
+    """Whether a table holds this batch's rows for those videos that `videos` says are its own."""
+    table = open_table(root, name)
+    if table.version() == version:
+        return True
+    first = [row for row in rows.get("videos", ()) if row["duplicate_of"] is None]
+    if not first:
+        return True
+    columns = ("video_id", "run_id")
+    own = {(row["video_id"], row["run_id"]) for row in first}
+    ids = f"video_id IN ({_quoted(row['video_id'] for row in first)})"
+    won = {
+        row["video_id"]
+        for row in read_rows(root, "videos", columns, f"{ids} AND duplicate_of IS NULL")
+        if (row["video_id"], row["run_id"]) in own
+    }
+    found = _scan(table, columns, ids)
+    expected = rows.get(name, ())
+    return _census(found, won) == _census(expected, won)
+
+
+def _census(rows: Sequence[Row], video_ids: Collection[str]) -> Counter[tuple[str, str]]:
+    return Counter((r["video_id"], r["run_id"]) for r in rows if r["video_id"] in video_ids)
+
+
+def _replace(table: DeltaTable, data: pa.Table, where: str) -> int:
+    """Rows that fulfil `where` go, `data` comes, in one commit; returns the table's version."""
+    if data.num_rows or _scan(table, data.column_names[:1], where):
+        write_deltalake(
+            table, data, mode="overwrite", predicate=where, commit_properties=_ON_THIS_SNAPSHOT
+        )
+    return table.version()
+
+
+def _touched(table: DeltaTable, new: Sequence[Row]) -> list[dict[str, Any]]:
+    """The rows of `videos` that concern the batch."""
+    uris = _quoted(row["uri"] for row in new)
+    ids = _quoted(row["video_id"] for row in new)
+    where = f"uri IN ({uris}) OR duplicate_of IN ({uris}) OR video_id IN ({ids})"
+    return _scan(table, ("uri", "video_id", "stamp", "duplicate_of"), where)
+
+
+def _of_batch(name: str, rows: Rows) -> str:
+    """The condition on a table's rows that this batch replaces; empty where there is nothing."""
+    videos = rows.get("videos", ())
+    uris = {row["uri"] for row in videos}
+    ids = {row["video_id"] for row in videos if row["duplicate_of"] is None}
+    column = "video_uri"
+    if name == "failures":
+        column = "uri"
+        uris |= {row["uri"] for row in rows.get("failures", ())}
+    clauses = [f"{column} IN ({_quoted(uris)})"] if uris else []
+    return " OR ".join(clauses + ([f"video_id IN ({_quoted(ids)})"] if ids else []))
+
+
+def _scan(
+    table: DeltaTable, columns: Collection[str] | None, where: str | None
+) -> list[dict[str, Any]]:
+    # Not `to_pyarrow_dataset`: with it, one process in twelve aborted on exit (pyarrow 25.0.1,
+    # threads of pyarrow that call a Python file system while the interpreter goes down).
+    reader = table.scan(columns=list(columns) if columns else None, predicate=where)
+    found: list[dict[str, Any]] = pa.table(reader).to_pylist()
+    return found
+
+
+def _arrow(name: str, rows: Sequence[Row]) -> pa.Table:
+    """Rows as a table of its schema; NaN becomes null."""
+    schema = SCHEMAS[name]
+    unknown = {key for row in rows for key in row} - set(schema.names)
+    if unknown:
+        raise ValueError(f"table {name} has no column {', '.join(sorted(unknown))}")
+    columns = [
+        pa.array([row.get(field.name) for row in rows], field.type, from_pandas=True)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _quoted(texts: Collection[str] | Iterator[str]) -> str:
+    return ", ".join("'" + text.replace("'", "''") + "'" for text in sorted(set(texts)))
+
+
+def _on_newest(root: str, name: str, act: Callable[[DeltaTable], _T]) -> _T:
+    """Does something on the newest snapshot, again while other commits come in between."""
+    error: CommitFailedError | None = None
+    for _ in _pauses():
+        try:
+            return act(open_table(root, name))
+        except CommitFailedError as conflict:
+            error = conflict
+    raise WriteConflictError(
+        f"table {name} under {root}: {_ATTEMPTS} commits in a row failed, the last with {error}; "
+        "where other processes write to it, run fewer at a time"
+    ) from error
+
+
+def _pauses() -> Iterator[None]:
+    """Attempts, with random pauses between them: up to 20 ms, doubling to 2 s."""
+    for attempt in range(_ATTEMPTS):
+        yield
+        time.sleep(random.uniform(0, min(2.0, 0.02 * 2**attempt)))  # noqa: S311

@@ -1,0 +1,163 @@
+"""A scored recording as rows of the tables."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from repscore.transforms.records import Failure, Recording, ScoredRecording
+from repscore.transforms.score.sets import sets_of
+
+Row = Mapping[str, Any]
+Rows = Mapping[str, Sequence[Row]]
+"""Table name -> rows."""
+
+Status = Literal["ok", "partial", "no_person", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunStamp:
+    """What every row says of the run that wrote it.
+
+    Attributes:
+        processed_at: with a time zone.
+        config: hash of the configuration of all stages; a row with another one is out of date.
+    """
+
+    run_id: str
+    processed_at: datetime
+    config: str
+
+    def __post_init__(self) -> None:
+        if self.processed_at.tzinfo is None:
+            raise ValueError(f"processed_at needs a time zone, found {self.processed_at}")
+
+
+def status_of(recording: Recording) -> Status:
+    """`failed`: no frame was decoded; `partial`: something failed, the rest is there."""
+    if recording.failures:
+        return "partial" if recording.frames else "failed"
+    return "ok" if recording.frames_with_person else "no_person"
+
+
+def rows_of(scored: ScoredRecording, run: RunStamp) -> Rows:
+    """Rows of `videos`, `repetitions`, `sets`, `feedback`, `failures` for one recording.
+
+    A content with several names has its repetitions once, under `Video.uri`, and a row of `videos`
+    for each name. `repetition` and `set_index` rank in time order within the video.
+    """
+    recording = scored.recording
+    video = recording.video
+    stamps = {"run_id": run.run_id, "processed_at": run.processed_at}
+    whose = {"video_id": video.video_id, "video_uri": video.uri}
+    ranked = sorted(
+        zip(recording.repetitions, scored.scores, strict=True),
+        key=lambda pair: (pair[0].start_s, pair[0].person),
+    )
+    versions = {
+        "scorer_version": scored.scorer_version,
+        "pose_version": recording.pose_version,
+    }
+    return {
+        "videos": _videos(scored, run),
+        "repetitions": [
+            {
+                **whose,
+                "person": repetition.person,
+                "repetition": rank,
+                "start_s": repetition.start_s,
+                "end_s": repetition.end_s,
+                "exercise": score.exercise,
+                "exercise_confidence": score.exercise_confidence,
+                "score": score.score,
+                "score_low": score.score_low,
+                "score_high": score.score_high,
+                "scorable": score.score is not None,
+                "unscorable_reason": score.unscorable_reason,
+                "score_kind": score.score_kind,
+                "duration_s": repetition.end_s - repetition.start_s,
+                "eccentric_s": repetition.eccentric_s,
+                "concentric_s": repetition.concentric_s,
+                "range_of_motion_deg": repetition.range_of_motion_deg,
+                "symmetry": repetition.symmetry,
+                "view": repetition.view,
+                "pose_coverage": repetition.pose_coverage,
+                **versions,
+                **stamps,
+            }
+            for rank, (repetition, score) in enumerate(ranked)
+        ],
+        "sets": [
+            {**whose, "set_index": rank, **asdict(found), **stamps}
+            for rank, found in enumerate(sets_of(recording.repetitions, scored.scores))
+        ],
+        "feedback": [
+            {**whose, "person": repetition.person, "repetition": rank, **asdict(remark), **stamps}
+            for rank, (repetition, score) in enumerate(ranked)
+            for remark in score.remarks
+        ],
+        "failures": rows_of_failures(recording.failures, run)["failures"],
+    }
+
+
+def rows_of_failures(failures: Sequence[Failure], run: RunStamp) -> Rows:
+    """Rows of `failures` alone, for inputs of which nothing else is known.
+
+    Written, they replace earlier failures of the same inputs and leave their other rows.
+    """
+    stamps = {"run_id": run.run_id, "processed_at": run.processed_at}
+    return {"failures": [{**asdict(failure), **stamps} for failure in failures]}
+
+
+def _videos(scored: ScoredRecording, run: RunStamp) -> list[Row]:
+    recording = scored.recording
+    video, probe, frames = recording.video, recording.probe, recording.frames
+    first: Row = {
+        "video_id": video.video_id,
+        "uri": video.uri,
+        "fingerprint": video.fingerprint,
+        "stamp": video.stamp,
+        "duplicate_of": None,
+        "size_bytes": video.size_bytes,
+        "duration_s": probe.duration_s if probe else None,
+        "decoded_s": recording.decoded_s,
+        "fps": probe.fps if probe else None,
+        "width_px": probe.width_px if probe else None,
+        "height_px": probe.height_px if probe else None,
+        "rotation_deg": probe.rotation_deg if probe else None,
+        "codec": probe.codec if probe else None,
+        "segments": recording.segments,
+        "frames": frames,
+        "people": recording.people,
+        "pose_coverage": recording.frames_with_person / frames if frames else None,
+        "repetitions": len(recording.repetitions),
+        "status": status_of(recording),
+        "pose_version": recording.pose_version,
+        "scorer_version": scored.scorer_version,
+        "config": run.config,
+        "run_id": run.run_id,
+        "processed_at": run.processed_at,
+    }
+    others = [named(first, uri, stamp) for uri, stamp in video.duplicates]
+    return [first, *others]
+
+
+def named(first: Row, uri: str, stamp: str) -> Row:
+    """The row of `videos` for another name of the content of `first`."""
+    return {**first, "uri": uri, "stamp": stamp, "duplicate_of": first["uri"]}
+
+
+def together(batch: Sequence[Rows]) -> Rows:
+    """The rows of many recordings in one; of two with the same input or content the later counts.
+
+    A batch of a stream may hold an input twice: it changed while the batch was gathered.
+    """
+    kept: list[Rows] = []
+    seen: set[str] = set()
+    for rows in reversed(batch):
+        names = {row[key] for row in rows.get("videos", ()) for key in ("uri", "video_id")}
+        if not names & seen:
+            kept.append(rows)
+        seen |= names
+    tables = {name for rows in kept for name in rows}
+    return {name: [row for rows in reversed(kept) for row in rows.get(name, ())] for name in tables}

@@ -1,0 +1,78 @@
+"""Wiring of stage 8: scored recordings in, commits to the dataset's tables out."""
+
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import apache_beam as beam
+
+from repscore.transforms.metrics import StageMetrics
+from repscore.transforms.records import ScoredRecording
+from repscore.transforms.tables.delta import write_batch
+from repscore.transforms.tables.rows import Rows, RunStamp, rows_of, status_of, together
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A batch of recordings whose rows are visible."""
+
+    videos: int
+    rows: int
+
+
+def _new_run() -> RunStamp:
+    return RunStamp(uuid.uuid4().hex, datetime.now(UTC), config="")
+
+
+@dataclass
+class WriteTables(beam.PTransform[ScoredRecording, Commit]):
+    """Replace the rows of every recording in the dataset at `root`.
+
+    Each batch is one atomic commit per table, `videos` last: an input that has its row there is
+    complete. Rows are replaced, so a bundle that is repeated, a run that is resumed and two runs
+    that race leave each recording's rows once. A reader sees a recording's rows of one table
+    all or not at all; between the commits of two tables it can see them in one and not the other.
+    """
+
+    root: str
+    run: RunStamp = field(default_factory=_new_run)
+    batch_size: int = 200
+    batch_s: float = 5.0
+
+    def expand(self, scored: beam.PCollection[ScoredRecording]) -> beam.PCollection[Commit]:
+        """Rows, gathered by one writer, committed batch by batch."""
+        batches = beam.GroupIntoBatches(self.batch_size, max_buffering_duration_secs=self.batch_s)
+        return (
+            scored
+            | "Rows" >> beam.ParDo(_Rows(self.run))
+            | "One writer" >> beam.WithKeys(0)
+            | "Gather" >> batches
+            | "Commit" >> beam.ParDo(_Commit(self.root))
+        )
+
+
+class _Rows(beam.DoFn):
+    def __init__(self, run: RunStamp) -> None:
+        self._run = run
+        self._metrics = StageMetrics("write")
+
+    def process(self, element: ScoredRecording) -> Iterator[Rows]:
+        self._metrics.came()
+        self._metrics.went(failed=status_of(element.recording) == "failed")
+        self._metrics.add("repetitions", len(element.recording.repetitions))
+        self._metrics.add("failures", len(element.recording.failures))
+        yield rows_of(element, self._run)
+
+
+class _Commit(beam.DoFn):
+    def __init__(self, root: str) -> None:
+        self._root = root
+        self._metrics = StageMetrics("write")
+
+    def process(self, element: tuple[int, Iterable[Rows]]) -> Iterator[Commit]:
+        batch = list(element[1])
+        rows = together(batch)
+        with self._metrics.timed():
+            write_batch(self._root, rows)
+        yield Commit(len(batch), sum(len(table) for table in rows.values()))
