@@ -50,7 +50,11 @@ class PoseEstimator(Protocol):
 ESTIMATORS: Final[Mapping[str, str]] = {
     "mediapipe": "repscore.models.mediapipe:MediaPipeEstimator",
 }
-"""Name -> `module:class`. A class is called with the model's name and has `identity_of(model)`."""
+"""Name -> `module:class`.
+
+A class is called with the model's name; `identity_of(model)` tells the identity of its instances
+without loading anything, and `require(model)` raises where something that it needs is missing.
+"""
 
 
 def estimator_class(name: str) -> Any:

@@ -42,6 +42,8 @@ class MediaPipeEstimator:
     """
 
     topology = "blazepose33"
+    identity_of = staticmethod(identity)
+    require = staticmethod(weights.require)
 
     def __init__(self, model: weights.Model = "full", people: int = 1) -> None:
         self.model: weights.Model = model

@@ -75,7 +75,7 @@ def to_canonical(landmarks: npt.NDArray[np.floating], topology: str) -> npt.NDAr
 
 
 def joint_angles_deg(joints: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """The angles named in ANGLES in degrees: joints (N, 15, 2 or 3) -> (N, 8); NaN where missing."""
+    """ANGLES in degrees: joints (N, 15, 2 or 3) -> (N, 8), NaN where missing."""
     triples = np.array([[JOINT[name] for name in triple] for triple in ANGLES.values()])
     first, middle, last = (joints[:, triples[:, column]] for column in range(3))
     a, b = first - middle, last - middle

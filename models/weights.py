@@ -97,6 +97,12 @@ def present(model: Model) -> bool:
     return all(_is_whole(file) for file in (DETECTOR, LANDMARKS[model]))
 
 
+def require(model: Model) -> None:
+    """Raise WeightsMissing or WeightsCorrupt unless detector and model are in the cache."""
+    detector()
+    landmarks(model)
+
+
 def obtain(models: Sequence[Model], source: Path | None = None) -> None:
     """Put the detector and these landmark models into the cache; what is there already stays.
 
@@ -135,7 +141,9 @@ def task_bundle(model: Model) -> Path:
             _write_bundle(
                 temporary,
                 {
-                    "pose_detector.tflite": _with_normalisation(parts[0].read_bytes(), 127.5, 127.5),
+                    "pose_detector.tflite": _with_normalisation(
+                        parts[0].read_bytes(), 127.5, 127.5
+                    ),
                     "pose_landmarks_detector.tflite": _with_normalisation(
                         parts[1].read_bytes(), 0, 255
                     ),

@@ -1,5 +1,6 @@
 """The command line. Heavy imports wait inside the commands, so that `--help` answers at once."""
 
+import logging
 import os
 import sys
 import tomllib
@@ -25,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status; wrong usage answers in one line."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
     try:
         status = cli.main(arguments, prog_name="repscore", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -267,9 +269,13 @@ def query(dataset: str, sql: str, *, as_json: bool) -> None:
 @_as_json
 def summary(dataset: str, *, as_json: bool) -> None:
     """What a dataset holds: videos, exercises, scores, failures, the last run."""
+    from repscore.pipelines.query import QueryError
     from repscore.pipelines.summary import print_summary
 
-    print_summary(dataset, as_json=as_json)
+    try:
+        print_summary(dataset, as_json=as_json)
+    except QueryError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @cli.command()

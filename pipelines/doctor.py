@@ -7,14 +7,11 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
-from typing import Final
 
 import click
 from packaging.requirements import Requirement
+from rich.console import Console
 from rich.table import Table
-
-from repscore.pipelines.progress import console
-
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,9 @@ def _devices() -> Iterator[Finding]:
         remedy = "nothing to do on a CPU machine; else install the NVIDIA driver"
         yield Finding("cuda", False, False, "no CUDA device", remedy)
     core = openvino.Core()
-    names = [f"{name}: {core.get_property(name, 'FULL_DEVICE_NAME')}" for name in core.available_devices]
+    names = [
+        f"{name}: {core.get_property(name, 'FULL_DEVICE_NAME')}" for name in core.available_devices
+    ]
     yield Finding("openvino devices", good=bool(names), needed=False, found="; ".join(names))
 
 
@@ -98,8 +97,8 @@ def show(findings: Sequence[Finding], *, as_json: bool) -> None:
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     for finding in findings:
-        mark = "[green]ok[/]" if finding.good else "[red]missing[/]" if finding.needed else "[dim]-[/]"
+        mark = (
+            "[green]ok[/]" if finding.good else "[red]missing[/]" if finding.needed else "[dim]-[/]"
+        )
         table.add_row(mark, finding.topic, finding.found, finding.remedy)
-    out = console()
-    out.file = click.get_text_stream("stdout")
-    out.print(table)
+    Console(highlight=False).print(table)

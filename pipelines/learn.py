@@ -1,7 +1,6 @@
 """References become a scorer: the clips of a coach define exercises, without training."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from functools import reduce
 
 from repscore.models.scorer.files import references_of, write_references
@@ -70,7 +69,7 @@ def _released(recording: OpenRecording, segment: SegmentPoses) -> OpenRecording:
     return release(recording, segment, read_people(segment.path).people if segment.path else {})
 
 
-def _executions(recording: Recording) -> Sequence[Execution]:
+def _executions(recording: Recording) -> list[Execution]:
     """The repetitions of whoever makes most of them."""
     if not recording.repetitions:
         raise NoReference(

@@ -199,7 +199,7 @@ def _view(
         chosen = f"* EXCLUDE (filename), {version}"
     else:
         read, chosen = f"read_parquet([{names}])", "*"
-    connection.execute(f"CREATE VIEW {name} AS SELECT {chosen} FROM {read}")  # noqa: S608
+    connection.execute(f"CREATE VIEW {name} AS SELECT {chosen} FROM {read}")
 
 
 def _pose_files(root: str) -> list[str]:

@@ -58,7 +58,7 @@ class RunReport:
     @property
     def failure_rate(self) -> float:
         """Share of the processed videos of which nothing could be used."""
-        return self.failed_videos / max(1, self.row["videos"])
+        return self.failed_videos / max(1, int(self.row["videos"]))
 
     def show(self, *, as_json: bool) -> None:
         """One JSON object, or one line for people."""
@@ -152,14 +152,11 @@ def run_group(
     )
     result = pipeline.run()
     result.wait_until_finish()
-    counters = result.metrics().query()["counters"]
-    found = Counter(
-        {
-            f"{key.metric.namespace.removeprefix('repscore.')} {key.metric.name}": key.committed
-            for key in counters
-            if key.metric.namespace.startswith("repscore.")
-        }
-    )
+    found: Counter[str] = Counter()
+    for counter in result.metrics().query()["counters"]:
+        metric = counter.key.metric
+        if metric.namespace.startswith("repscore."):
+            found[f"{metric.namespace.removeprefix('repscore.')} {metric.name}"] += counter.committed
     found["discover in"] = sum(1 + len(video.duplicates) for video in videos)
     return found
 

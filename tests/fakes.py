@@ -42,6 +42,39 @@ class Brightness:
         pass
 
 
+class ArmRaiser(Brightness):
+    """Finds one person who raises both arms from the hips overhead and back, in 2 s each."""
+
+    def track(self, frame_rgb: npt.NDArray[np.uint8], time_s: float) -> People:
+        raised = np.pi * (1 - np.cos(np.pi * time_s)) / 2  # 0 hanging, pi overhead
+        arm = np.array([np.sin(raised), np.cos(raised)])  # outwards, down
+        points = np.zeros((33, 3), np.float32)
+        points[:11, 1] = -0.75
+        for left, side in ((1, 1.0), (0, -1.0)):
+            shoulder, hip = np.array([0.2 * side, -0.5]), np.array([0.12 * side, 0.0])
+            joints = {11: shoulder, 23: hip, 25: hip + [0, 0.45], 27: hip + [0, 0.9]}
+            joints[13] = shoulder + 0.3 * arm * [side, 1]
+            joints[15] = shoulder + 0.55 * arm * [side, 1]
+            joints |= {17: joints[15], 19: joints[15], 21: joints[15], 29: joints[27]}
+            joints[31] = joints[27]
+            for index, place in joints.items():
+                points[index + 1 - left, :2] = place
+        return People(
+            person=np.zeros(1, np.int32),
+            image_px=(points * 100 + [320, 240, 0]).astype(np.float32)[None],
+            world_m=points[None],
+            visibility=np.ones((1, 33), np.float32),
+        )
+
+
+class SlowArmRaiser(ArmRaiser):
+    """Takes 30 ms a frame, so that a test can strike in the middle."""
+
+    def track(self, frame_rgb: npt.NDArray[np.uint8], time_s: float) -> People:
+        time.sleep(0.03)
+        return super().track(frame_rgb, time_s)
+
+
 class Poisoned(Brightness):
     """Dies on white frames, hangs on red ones, raises on blue ones."""
 

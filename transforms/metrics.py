@@ -8,7 +8,7 @@ from apache_beam.metrics import Metrics
 
 
 class StageMetrics:
-    """`in`, `out`, `failed` and `milliseconds` of one stage, in the namespace `repscore.<stage>`."""
+    """`in`, `out`, `failed`, `milliseconds` of a stage, in the namespace `repscore.<stage>`."""
 
     def __init__(self, stage: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._namespace = f"repscore.{stage}"

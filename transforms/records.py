@@ -56,6 +56,18 @@ class Video:
         return dict((*self.duplicates, (self.uri, self.stamp)))[self.location]
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the `videos` table holds of an input; another `config` is out of date."""
+
+    uri: str
+    stamp: str
+    fingerprint: str
+    size_bytes: int
+    config: str
+    duplicate_of: str | None = None
+
+
 def video_id_of(fingerprint: str) -> str:
     """16 hexadecimal digits that name a fingerprint."""
     return hashlib.blake2b(fingerprint.encode(), digest_size=8).hexdigest()

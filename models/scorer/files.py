@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -84,12 +84,13 @@ def write_references(references: References, file: IO[bytes]) -> None:
     """Everything in one write; the same references give the same bytes."""
     card = {
         "format": FORMAT,
-        "format_version": str(FORMAT_VERSION),
+        "format_version": FORMAT_VERSION,
         "version": references.version(),
-        "exercises": json.dumps(references.names),
+        "exercises": references.names,
     }
     arrays = {name: np.ascontiguousarray(array) for name, array in _tensors(references).items()}
-    file.write(to_bytes(arrays, card))
+    # One entry: safetensors does not keep the order of several, and bytes should be repeatable.
+    file.write(to_bytes(arrays, {"card": json.dumps(card)}))
 
 
 def load_references(path: Path) -> References:
@@ -110,20 +111,20 @@ def read_references(content: bytes, origin: str) -> References:
         raise ValueError(
             f"{origin} is not a readable scorer file ({error}); make it again from its clips"
         ) from error
-    card = header.get("__metadata__", {})
+    card = _card(header.get("__metadata__", {}))
     if card.get("format") != FORMAT:
         raise ValueError(
             f"{origin} holds {card.get('format') or 'tensors of unknown kind'}, expected {FORMAT}: "
             "give a file that repscore wrote"
         )
-    if card.get("format_version") != str(FORMAT_VERSION):
+    if card.get("format_version") != FORMAT_VERSION:
         raise ValueError(
             f"{origin} has format version {card.get('format_version')}, this program reads "
             f"{FORMAT_VERSION}: make it again from the reference clips"
         )
     try:
         references = References(
-            names=tuple(json.loads(card["exercises"])),
+            names=tuple(card["exercises"]),
             phases=Phases(tensors["values"], tensors["mask"], tensors["log_duration"]),
             exercise=tensors["exercise"],
             clip=tensors["clip"],
@@ -136,6 +137,15 @@ def read_references(content: bytes, origin: str) -> References:
             f"{references.version()}; make it again"
         )
     return references
+
+
+def _card(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """The card of a file; empty where there is none that can be read."""
+    try:
+        card = json.loads(metadata.get("card", "{}"))
+    except json.JSONDecodeError:
+        return {}
+    return card if isinstance(card, dict) else {}
 
 
 def _shapes(count: int) -> dict[str, tuple[int, ...]]:

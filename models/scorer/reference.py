@@ -20,7 +20,7 @@ from repscore.models.scorer.distance import (
     tempo_deviation,
     tensors,
 )
-from repscore.models.scorer.feedback import Expected, Finding, findings
+from repscore.models.scorer.feedback import EXPECTED_SPREADS, Expected, Finding, findings
 from repscore.models.scorer.files import References
 from repscore.models.scorer.represent import (
     GROUPS,
@@ -39,11 +39,12 @@ REVISION: Final = 1
 """Rises with every change of a constant or formula here or in `feedback`: part of the version."""
 
 UNKNOWN: Final = 5.0
-"""Pose distance beyond which a repetition is no execution of the exercise."""
+"""Pose distance beyond which a repetition is no execution of the exercise: the score would be
+below 13. A quarter of a squat's range lies at 4.8, another exercise mostly beyond 5.5."""
 SOFTNESS: Final = 0.4
+"""Difference in distance that makes an exercise e times as likely as another, or as none."""
 LEAST_FRAMES: Final = 5
 LEAST_SET: Final = 3
-SCATTER_QUANTILE: Final = 0.9
 CONSISTENCY_VERSION: Final = f"consistency-{REVISION}"
 
 Kind = Literal["reference", "consistency"]
@@ -55,8 +56,8 @@ class Verdict:
 
     Attributes:
         score: 0..100; `score_low` and `score_high` bound it where the references repeat at all:
-            good executions lie as far from their own prototype in 9 of 10 cases. Between clips
-            where an execution is alone in its clip, else between repetitions of one clip.
+            some 9 of 10 good executions lie as far from their own prototype. Repetitions of one
+            clip say nothing of other people and cameras: then the interval is too narrow for them.
         exercise: None where no reference is near enough.
         exercise_confidence: 0..1 for the nearest exercise, named or not.
         distance: pose distance from the nearest reference, in spreads.
@@ -186,28 +187,24 @@ class ReferenceScorer(torch.nn.Module):
         return deviation, seen, weight * (in_space == has_depth)
 
     def _scatter(self, members: Sequence[npt.NDArray[np.intp]]) -> torch.Tensor:
-        """(E,) distance within which 9 of 10 good executions lie from the rest; NaN if alone.
+        """(E,) distance within which some 9 of 10 good executions lie from the rest; NaN if alone.
 
-        An execution's distance from a median of K that includes it understates the distance from
-        the others by about K / (K - 1), as with a mean.
+        Median and median absolute deviation: one bad execution does not widen it. An execution's
+        distance from a median of K that includes it understates the distance from the others by
+        about K / (K - 1), as with a mean.
         """
-        phases = self.references.phases
         with torch.no_grad():
-            pose = self._from_prototypes(*tensors(phases))[0]
+            pose = self._from_prototypes(*tensors(self.references.phases))[0].numpy()
+        clip_of = self.exercise.numpy()
         far: list[list[float]] = [[] for _ in self.references.names]
         for clip, rows in enumerate(members):
-            exercise = int(self.exercise[clip])
+            others = np.flatnonzero((clip_of == clip_of[clip]) & (np.arange(len(clip_of)) != clip))
             if len(rows) > 1:
-                far[exercise] += (pose[rows, clip] * len(rows) / (len(rows) - 1)).tolist()
-                continue
-            others = torch.nonzero(self.exercise == exercise)[:, 0]
-            others = others[others != clip]
-            if len(others):
-                far[exercise].append(float(pose[rows[0], others].min()))
-        known = [[value for value in row if math.isfinite(value)] for row in far]
-        return torch.tensor(
-            [float(np.quantile(row, SCATTER_QUANTILE)) if row else math.nan for row in known]
-        )
+                found = pose[rows, clip] * len(rows) / (len(rows) - 1)
+            else:
+                found = pose[rows][:, others].min(axis=1, initial=math.inf)
+            far[clip_of[clip]] += found[np.isfinite(found)].tolist()
+        return torch.tensor([_reach(distances) for distances in far])
 
     def expectation(self, index: int, mirrored: bool) -> Expected:
         """Prototype `index` as arrays, with left and right exchanged if asked for."""
@@ -327,6 +324,15 @@ class _Compared(NamedTuple):
     effect: torch.Tensor
     tempo_effect: torch.Tensor
     lost: torch.Tensor
+
+
+def _reach(distances: Sequence[float]) -> float:
+    if not distances:
+        return math.nan
+    middle = float(np.median(distances))
+    return middle + EXPECTED_SPREADS * 1.4826 * float(
+        np.median(np.abs(np.array(distances) - middle))
+    )
 
 
 def _unusable(execution: Execution, one: _Compared) -> str | None:

@@ -42,8 +42,8 @@ class Motion:
 
     Attributes:
         lead_s: standing (or holding) still before the first and after the last repetition.
-        variation: spread (one standard deviation, relative) of tempo and range between
-            repetitions.
+        variation: spread (one standard deviation, relative) of the tempo between repetitions;
+            their range spreads by half of it.
         sway: amount of the small movements nobody can suppress; 1 is usual.
         seed: decides variation and sway.
     """
@@ -78,7 +78,7 @@ class Motion:
         ends = self.lead_s + np.cumsum(phases).reshape(phases.shape)
         knots = np.concatenate([ends[:, :1] - phases[:, :1], ends[:, :3]], axis=1)
         # A full range is 1 on average; one that is cut short varies around what is left.
-        return knots, (1.0 - self.faults.short_range) * (1.0 + noise[:, 4])
+        return knots, (1.0 - self.faults.short_range) * (1.0 + 0.5 * noise[:, 4])
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -120,7 +120,7 @@ class Motion:
 
     def angles_deg(self, time_s: npt.ArrayLike) -> dict[str, Array]:
         """The true joint angles, keyed as `skeleton.ANGLES`, each (N,) degrees."""
-        angles = joint_angles_deg(self.pose(time_s).joints)
+        angles = joint_angles_deg(self.pose(time_s).joints).astype(np.float64)
         return {name: angles[:, index] for index, name in enumerate(ANGLES)}
 
 

@@ -148,7 +148,7 @@ def _performance(
 CAST: Final[tuple[Performance, ...]] = (
     _performance("squat", "coach", 4, seed=1),
     _performance("squat", "ana", 5, turn_deg=-6.0, seed=2),
-    _performance("squat", "cem", 6, Faults(knees_inward=0.7), turn_deg=-7.0, seed=3),
+    _performance("squat", "cem", 6, Faults(knees_inward=0.55), turn_deg=-7.0, seed=3),
     _performance("push_up", "coach", 4, seed=4),
     _performance("push_up", "ben", 6, turn_deg=8.0, seed=5),
     _performance("push_up", "dora", 5, Faults(short_range=0.5), turn_deg=-4.0, seed=6),
@@ -194,8 +194,10 @@ def write_truth(path: Path, performances: Sequence[Performance]) -> None:
     with path.open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(
-            ["file", "performer", "exercise", "fault", "reference", "repetitions", "repetition"]
-            + ["start_s", "turn_s", "end_s"]
+            (
+                *("file", "performer", "exercise", "fault", "reference", "repetitions"),
+                *("repetition", "start_s", "turn_s", "end_s"),
+            )
         )
         for clip in performances:
             about = [clip.file_name, clip.performer, clip.exercise, clip.fault]

@@ -153,7 +153,7 @@ def _squat(body: Body, drive: Drive) -> Figure:
     return _stand(
         body,
         drive,
-        knee_deg=174.0 - 98.0 * depth,
+        knee_deg=170.0 - 94.0 * depth,
         back_m=(0.01 + 0.125 * depth) * body.height_m,
         half_stance_m=0.098 * body.height_m,
         trunk=trunk,
@@ -175,7 +175,7 @@ def _biceps_curl(body: Body, drive: Drive) -> Figure:
     still = np.zeros_like(drive.depth)
     stance = 0.072 * body.height_m
     return _stand(
-        body, drive, knee_deg=still + 175.0, back_m=still + 0.01, half_stance_m=stance,
+        body, drive, knee_deg=still + 170.0, back_m=still + 0.01, half_stance_m=stance,
         trunk=trunk, gaze=head, arms=arms,
     )  # fmt: skip
 
@@ -187,7 +187,7 @@ def _shoulder_press(body: Body, drive: Drive) -> Figure:
         length = body.upper_arm_m + body.forearm_m
         share = drive.sides[:, :, None]
         racked = vectors(SIDE * 0.36, 0.14, np.full_like(drive.sides, 0.14))
-        overhead = vectors(SIDE * 0.10, 0.975, np.full_like(drive.sides, 0.03))
+        overhead = vectors(SIDE * 0.10, 0.96, np.full_like(drive.sides, 0.03))
         wrists = shoulders + length * in_frame(trunk, racked + share * (overhead - racked))
         pole = vectors(SIDE, -0.75, np.full_like(drive.sides, 0.25))
         elbows, wrists = two_bones(
@@ -198,7 +198,7 @@ def _shoulder_press(body: Body, drive: Drive) -> Figure:
     still = np.zeros_like(drive.depth)
     stance = 0.075 * body.height_m
     return _stand(
-        body, drive, knee_deg=still + 175.0, back_m=still + 0.01, half_stance_m=stance,
+        body, drive, knee_deg=still + 170.0, back_m=still + 0.01, half_stance_m=stance,
         trunk=trunk, gaze=head, arms=arms,
     )  # fmt: skip
 
@@ -215,7 +215,7 @@ def _jumping_jack(body: Body, drive: Drive) -> Figure:
     target = hips + leg * vectors(SIDE * np.sin(apart), -np.cos(apart), 0.0)
     ahead = vectors(SIDE * 0.25, 0.0, np.ones_like(apart))
     legs = two_bones(hips, target, body.thigh_m, body.shank_m, ahead)
-    raised = np.radians(14.0 + 158.0 * drive.sides)
+    raised = np.radians(14.0 + 152.0 * drive.sides)
     upper = vectors(SIDE * np.sin(raised), -np.cos(raised), np.full_like(raised, 0.10))
     bent = raised + np.radians(12.0)
     fore = vectors(SIDE * np.sin(bent), -np.cos(bent), np.full_like(raised, 0.16))

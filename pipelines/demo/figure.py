@@ -123,7 +123,9 @@ class Figure:
 
 
 def unit(vector: Array) -> Array:
-    return vector / np.linalg.norm(vector, axis=-1, keepdims=True)
+    """Vectors (..., 3) of length one."""
+    scaled: Array = vector / np.linalg.norm(vector, axis=-1, keepdims=True)
+    return scaled
 
 
 def vectors(x: npt.ArrayLike, y: npt.ArrayLike, z: npt.ArrayLike) -> Array:
@@ -162,12 +164,14 @@ def sides_of(body_m: float, middle: Array, axes: Array) -> Array:
 
 
 def shoulders_of(body: Body, mid_hip: Array, trunk: Array) -> Array:
+    """Both shoulders (N, S, 3) of a trunk (N, 3, 3) on its hips (N, 3)."""
     return sides_of(body.shoulder_m, mid_hip + body.torso_m * trunk[:, :, 1], trunk)
 
 
 def in_frame(axes: Array, local: Array) -> Array:
     """Vectors (N, S, 3) given along the axes (N, 3, 3), in the world."""
-    return np.einsum("nij,nsj->nsi", axes, local)
+    turned_vectors: Array = np.einsum("nij,nsj->nsi", axes, local)
+    return turned_vectors
 
 
 def assemble(

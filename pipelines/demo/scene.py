@@ -15,7 +15,7 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Colours, red green blue, 0..255; `light` is where the light comes from, -1 left to 1 right."""
+    """Colours, red green blue, 0..255; `light` comes from the left (-1) to the right (1)."""
 
     skin: Colour = (214, 168, 138)
     hair: Colour = (62, 44, 34)
@@ -155,7 +155,8 @@ def shadow_paths(points: Array, look: Look, camera: Camera) -> npt.NDArray[np.in
     slant = 0.22 * (0.3 * into - look.light * right)
     cast = points + points[..., 1:2] * np.array([slant[0], -1.0, slant[2]])
     seen = camera.project(cast)
-    first, second = (seen[:, [POINT[stroke[end]] for stroke in _SHADOW]] for end in (0, 1))
+    first = seen[:, np.array([POINT[start] for start, _, _ in _SHADOW])]
+    second = seen[:, np.array([POINT[end] for _, end, _ in _SHADOW])]
     radii_m = np.array([radius_m for _, _, radius_m in _SHADOW])
     wide = 1.4 * radii_m * camera.scale_px((first + second)[..., 2] / 2)
     rows = np.concatenate([first[..., :2], second[..., :2], wide[..., None]], axis=-1)

@@ -40,7 +40,8 @@ def bgr_of(colour: Colour, brightness: float) -> tuple[float, float, float]:
     return min(255.0, blue * (1.0 + 0.08 * max(0.0, 1.0 - brightness))), green, red
 
 
-def fixed(points_px: Array) -> npt.NDArray[np.int32]:
+def to_fixed(points_px: Array) -> npt.NDArray[np.int32]:
+    """Pixels as OpenCV takes them with `shift`; each row contiguous."""
     return np.round(points_px * (1 << _SHIFT)).astype(np.int32, order="C")
 
 
@@ -75,11 +76,9 @@ def tapered(
             middle[:, -1:] + wide[:, -1:] * cap,
             (middle - wide * side)[:, -2:0:-1],
         ]
-        layers.append(Layer(fixed(np.concatenate(outline, axis=1)), bgr_of(colour, brightness)))
-    for sign in (-1.0, 1.0):
-        layers.append(
-            Layer(fixed(centres + sign * half * side), bgr_of(colour, _EDGE), filled=False)
-        )
+        layers.append(Layer(to_fixed(np.concatenate(outline, axis=1)), bgr_of(colour, brightness)))
+    sides = [to_fixed(centres + sign * half * side) for sign in (-1.0, 1.0)]
+    layers += [Layer(path, bgr_of(colour, _EDGE), filled=False) for path in sides]
     return layers
 
 
@@ -98,20 +97,21 @@ def rounded(points_px: Sequence[Array], colour: Colour, light: float) -> list[La
         for hull, centre in zip(hulls, centres, strict=True):
             reach = np.abs(hull - centre).max(initial=0.0)
             place = centre + shift * reach * np.array([0.4 * light, -0.3])
-            paths.append(fixed(place + width * (hull - centre)))
+            paths.append(to_fixed(place + width * (hull - centre)))
         layers.append(Layer(paths, bgr_of(colour, brightness)))
-    closed = [fixed(np.concatenate([hull, hull[:1]])) for hull in hulls]
+    closed = [to_fixed(np.concatenate([hull, hull[:1]])) for hull in hulls]
     layers.append(Layer(closed, bgr_of(colour, _EDGE), filled=False))
     return layers
 
 
 def shown_only(paths_px: Array, shown: npt.NDArray[np.bool_]) -> list[Outline]:
     """Outlines (N, K, 2) where they are to be seen (N,)."""
-    fixed = fixed(paths_px)
+    fixed = to_fixed(paths_px)
     return [path if seen else _NOTHING for path, seen in zip(fixed, shown, strict=True)]
 
 
 def draw(image: Image, parts: Sequence[Part], index: int) -> None:
+    """Draws frame `index` of the parts into the image, from far to near."""
     for part in sorted(parts, key=lambda part: -part.depth_m[index]):
         for layer in part.layers:
             path = layer.paths[index]

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from repscore.transforms.discover.changes import Changes, Known, Unchanged, in_groups
+from repscore.transforms.discover.changes import Changes, Unchanged, in_groups
 from repscore.transforms.discover.sources import Source
-from repscore.transforms.records import Video, video_id_of
+from repscore.transforms.records import Known, Video, video_id_of
 
 CONFIG = "c1"
 

@@ -95,15 +95,33 @@ def test_rows_have_the_columns_of_their_tables():
 
 
 def test_the_order_of_the_repetitions_columns_is_the_contract():
-    assert (
-        SCHEMAS["repetitions"].names
-        == (
-            "video_id video_uri person repetition start_s end_s exercise exercise_confidence score "
-            "score_low score_high scorable unscorable_reason score_kind duration_s eccentric_s "
-            "concentric_s range_of_motion_deg symmetry view pose_coverage scorer_version pose_version "
-            "run_id processed_at"
-        ).split()
-    )
+    assert SCHEMAS["repetitions"].names == [
+        "video_id",
+        "video_uri",
+        "person",
+        "repetition",
+        "start_s",
+        "end_s",
+        "exercise",
+        "exercise_confidence",
+        "score",
+        "score_low",
+        "score_high",
+        "scorable",
+        "unscorable_reason",
+        "score_kind",
+        "duration_s",
+        "eccentric_s",
+        "concentric_s",
+        "range_of_motion_deg",
+        "symmetry",
+        "view",
+        "pose_coverage",
+        "scorer_version",
+        "pose_version",
+        "run_id",
+        "processed_at",
+    ]
 
 
 def test_every_column_says_what_it_means():
@@ -177,4 +195,4 @@ def test_failures_alone():
 
 def test_a_stamp_without_a_time_zone_is_refused():
     with pytest.raises(ValueError, match="time zone"):
-        RunStamp("run", datetime(2026, 1, 1), "config")  # noqa: DTZ001
+        RunStamp("run", datetime(2026, 1, 1), "config")

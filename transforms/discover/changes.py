@@ -5,19 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from repscore.transforms.discover.sources import Source, fingerprint
-from repscore.transforms.records import Failure, Video, video_id_of
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the `videos` table holds of an input."""
-
-    uri: str
-    stamp: str
-    fingerprint: str
-    size_bytes: int
-    config: str
-    duplicate_of: str | None = None
+from repscore.transforms.records import Failure, Known, Video, video_id_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ import fsspec
 from fsspec.core import url_to_fs
 
 VIDEO_SUFFIXES: Final = frozenset(
-    ".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
+    (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4")
+    + (".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv")
 )
 """What counts as a video inside a folder; a file that is named outright is always taken."""
 

@@ -203,7 +203,7 @@ class PosePool:
             self._stop(PoolBroken("the pose pool was closed"))
         except PoolBroken as error:
             self._stop(error)
-        except Exception as error:  # noqa: BLE001 - whoever waits for a future must hear of it
+        except Exception as error:
             self._stop(PoolBroken(f"the pose pool stopped: {type(error).__name__}: {error}"))
 
     def _handle(self, event: _Job | _Done) -> None:
@@ -250,7 +250,9 @@ class PosePool:
             return
         except RayTaskError as error:
             cause = error.cause if isinstance(error.cause, Exception) else error
-            result = tombstone(job.segment, self._version, type(cause).__name__, str(cause), job.attempts + 1)
+            result = tombstone(
+                job.segment, self._version, type(cause).__name__, str(cause), job.attempts + 1
+            )
         actor.job, actor.frames = None, 0
         self._resolve(job, result)
 
@@ -262,7 +264,9 @@ class PosePool:
             self._waiting.appendleft(job)
             return
         message = f"quarantined: {what} {job.attempts} times; `repscore replay` tries it again"
-        self._resolve(job, tombstone(job.segment, self._version, error_class, message, job.attempts))
+        self._resolve(
+            job, tombstone(job.segment, self._version, error_class, message, job.attempts)
+        )
 
     def _resolve(self, job: _Job, result: SegmentPoses) -> None:
         self._count(result)
@@ -270,20 +274,20 @@ class PosePool:
         self._room.release()
 
     def _count(self, result: SegmentPoses) -> None:
-        now_s = time.monotonic()
         with self._lock:
-            before = self._finished
+            now_s, before, worked = time.monotonic(), self._finished, result.busy_s > 0
+            begun_s = before.first_s if before.first_s is not None else now_s
             self._finished = PoolStatus(
                 segments=before.segments + 1,
                 failed=before.failed + (result.path is None),
-                reused=before.reused + (result.path is not None and result.busy_s == 0),
-                frames=before.frames + (result.frames if result.busy_s else 0),
+                reused=before.reused + (result.path is not None and not worked),
+                frames=before.frames + (result.frames if worked else 0),
                 size_bytes=before.size_bytes
                 + result.segment.video.size_bytes / result.segment.count,
-                decoded_s=before.decoded_s + (result.decoded_s if result.busy_s else 0.0),
+                decoded_s=before.decoded_s + (result.decoded_s if worked else 0.0),
                 busy_s=before.busy_s + result.busy_s,
-                first_s=min(before.first_s or now_s, now_s - result.busy_s) if result.busy_s else before.first_s,
-                last_s=now_s if result.busy_s else before.last_s,
+                first_s=min(begun_s, now_s - result.busy_s) if worked else before.first_s,
+                last_s=now_s if worked else before.last_s,
             )
 
     def _tick(self) -> None:

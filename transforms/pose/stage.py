@@ -33,7 +33,10 @@ class ExtractPoses(beam.PTransform[Video, SegmentPoses]):
             videos
             | "Plan" >> PlanSegments(self.poses.version(), self.poses.segment_s)
             | "Spread" >> beam.Reshuffle()
-            | "Extract" >> beam.ParDo(_Extract(self.root, self.poses, self.pool))
+            | "Extract"
+            >> beam.ParDo(_Extract(self.root, self.poses, self.pool)).with_output_types(
+                SegmentPoses
+            )
         )
 
 

@@ -92,7 +92,7 @@ def stored(root: str, pose_version: str, segment: Segment) -> SegmentPoses | Non
 def finished(segment: Segment, path: str, about: SegmentFile, *, busy_s: float) -> SegmentPoses:
     """The record of a pose file; what its video lacks is a failure beside the poses."""
     video = segment.video
-    failures = ()
+    failures: tuple[Failure, ...] = ()
     if about.shortfall is not None:
         failures = (
             Failure(

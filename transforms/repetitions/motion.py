@@ -23,6 +23,9 @@ from repscore.transforms.repetitions.clean import (
 )
 from repscore.transforms.repetitions.segment import HOP, LAG, WINDOW, Cycle, Tuning
 
+REVISION = 1
+"""Rises with every change that gives other repetitions for the same poses."""
+
 Array = npt.NDArray[np.float64]
 
 _TUNING = Tuning()

@@ -1,6 +1,6 @@
 """A recording between its segments: released in order, people linked across the cuts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -88,9 +88,7 @@ def release(
 
 def close(recording: OpenRecording, last: SegmentPoses) -> Recording:
     """The finished recording, after its last segment."""
-    rest = (
-        found for person in recording.people.values() for found in motion.finish(person.motion)
-    )
+    rest = (found for person in recording.people.values() for found in motion.finish(person.motion))
     repetitions = sorted(
         (*recording.repetitions, *rest), key=lambda found: (found.start_s, found.person)
     )

@@ -56,7 +56,7 @@ def _consistency(repetitions: Sequence[Repetition]) -> list[Verdict]:
     verdicts: dict[int, Verdict] = {}
     for person in sorted({repetition.person for repetition in repetitions}):
         own = [(i, found) for i, found in enumerate(repetitions) if found.person == person]
-        for members in sessions(own, key=lambda pair: (pair[1].start_s, pair[1].end_s)):
+        for members in sessions(own, lambda pair: (pair[1].start_s, pair[1].end_s)):
             scored = score_set([execution_of(repetition) for _, repetition in members])
             verdicts |= zip((index for index, _ in members), scored, strict=True)
     return [verdicts[index] for index in range(len(repetitions))]

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 
-from repscore.models.scorer.files import load_references
+from repscore.models.scorer.files import read_references
 from repscore.models.scorer.reference import ReferenceScorer
+from repscore.transforms.files import open_binary
 from repscore.transforms.metrics import StageMetrics
 from repscore.transforms.records import Recording, ScoredRecording
 from repscore.transforms.score.repetitions import (
@@ -40,7 +40,7 @@ class ScorerHandler(ModelHandler[Recording, ScoredRecording, Scorer]):
     """Loads a scorer once per process and gives it batches of recordings."""
 
     def __init__(self, scorer: str | None) -> None:
-        super().__init__(max_batch_weight=_BATCH_REPETITIONS, element_size_fn=_repetitions_of)
+        super().__init__(max_batch_size=_BATCH_REPETITIONS, element_size_fn=_repetitions_of)
         self._scorer = scorer
         self._metrics = StageMetrics("score")
 
@@ -69,13 +69,15 @@ class ScorerHandler(ModelHandler[Recording, ScoredRecording, Scorer]):
 
 
 def load_scorer(scorer: str | None) -> Scorer:
-    """The scorer in a file, or the consistency scorer.
+    """The scorer in a file or object, or the consistency scorer.
 
     Raises FileNotFoundError, and ValueError for a file that holds none.
     """
     if scorer is None:
         return ByConsistency()
-    return ByReference(ReferenceScorer(load_references(Path(scorer))).eval())
+    with open_binary(scorer) as file:
+        references = read_references(file.read(), scorer)
+    return ByReference(ReferenceScorer(references).eval())
 
 
 def _repetitions_of(recording: Recording) -> int:

@@ -27,8 +27,8 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from repscore.transforms.discover.changes import Known
 from repscore.transforms.files import join
+from repscore.transforms.records import Known
 from repscore.transforms.tables.rows import Row, Rows, named
 from repscore.transforms.tables.schemas import DESCRIPTIONS, SCHEMAS
 

@@ -33,12 +33,15 @@ class WriteTables(beam.PTransform[ScoredRecording, Commit]):
     complete. Rows are replaced, so a bundle that is repeated, a run that is resumed and two runs
     that race leave each recording's rows once. A reader sees a recording's rows of one table
     all or not at all; between the commits of two tables it can see them in one and not the other.
+
+    A batch is committed when it has `batch_size` recordings, at the end of the input, and, on a
+    runner with real-time timers (the in-process one has none), `batch_s` after its first one.
     """
 
     root: str
     run: RunStamp = field(default_factory=_new_run)
     batch_size: int = 200
-    batch_s: float = 5.0
+    batch_s: float | None = None
 
     def expand(self, scored: beam.PCollection[ScoredRecording]) -> beam.PCollection[Commit]:
         """Rows, gathered by one writer, committed batch by batch."""
