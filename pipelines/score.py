@@ -21,6 +21,7 @@ from repscore.models.weights import WeightsCorrupt, WeightsMissing
 from repscore.pipelines.learn import NoReference, learn
 from repscore.pipelines.options import ScoreOptions, config_key
 from repscore.pipelines.progress import console, following
+from repscore.pipelines.query import QueryError, query
 from repscore.transforms.discover.changes import Changes, in_groups
 from repscore.transforms.discover.sources import (
     InputNotFound,
@@ -33,7 +34,7 @@ from repscore.transforms.pose.stage import ExtractPoses
 from repscore.transforms.records import Video
 from repscore.transforms.repetitions.stage import WindowRepetitions
 from repscore.transforms.score.stage import ScoreRepetitions, load_scorer
-from repscore.transforms.tables.delta import append_run, read_known, read_rows
+from repscore.transforms.tables.delta import append_run, read_known
 from repscore.transforms.tables.rows import RunStamp
 from repscore.transforms.tables.stage import WriteTables
 
@@ -156,7 +157,9 @@ def run_group(
     for counter in result.metrics().query()["counters"]:
         metric = counter.key.metric
         if metric.namespace.startswith("repscore."):
-            found[f"{metric.namespace.removeprefix('repscore.')} {metric.name}"] += counter.committed
+            found[f"{metric.namespace.removeprefix('repscore.')} {metric.name}"] += (
+                counter.committed
+            )
     found["discover in"] = sum(1 + len(video.duplicates) for video in videos)
     return found
 
@@ -167,12 +170,20 @@ def options_of_last_run(root: str) -> ScoreOptions:
     Inputs that are gone are left out: their failures stay. Raises UnusableConfiguration where
     there was no run.
     """
-    runs = sorted(read_rows(root, "runs"), key=lambda row: row["started_at"])
-    if not runs:
+    try:
+        last = _all(root, "SELECT configuration FROM runs ORDER BY started_at DESC LIMIT 1")
+        failed = _all(root, "SELECT DISTINCT uri FROM failures ORDER BY uri")
+    except QueryError as error:
+        raise UnusableConfiguration(str(error)) from error
+    if not last:
         raise UnusableConfiguration(f"{root} holds no runs: expected a dataset made by `score`")
-    failed = sorted({row["uri"] for row in read_rows(root, "failures", ["uri"])})
-    there = tuple(uri for uri in failed if is_there(uri))
-    return ScoreOptions.from_json(runs[-1]["configuration"], there, root)
+    there = tuple(uri for (uri,) in failed if is_there(uri))
+    return ScoreOptions.from_json(last[0][0], there, root)
+
+
+def _all(root: str, sql: str) -> list[tuple[Any, ...]]:
+    relation = query(root, sql)
+    return relation.fetchall() if relation is not None else []
 
 
 def _opening_row(options: ScoreOptions, stamp: RunStamp) -> dict[str, Any]:

@@ -40,7 +40,8 @@ REVISION: Final = 1
 
 UNKNOWN: Final = 5.0
 """Pose distance beyond which a repetition is no execution of the exercise: the score would be
-below 13. A quarter of a squat's range lies at 4.8, another exercise mostly beyond 5.5."""
+below 13. A squat of a quarter of the range lies at 4.8 in space; in pictures, three of four
+repetitions of another exercise lie beyond 5.5 (RepCount-pose)."""
 SOFTNESS: Final = 0.4
 """Difference in distance that makes an exercise e times as likely as another, or as none."""
 LEAST_FRAMES: Final = 5
@@ -358,25 +359,19 @@ def score_set(executions: Sequence[Execution]) -> list[Verdict]:
 
     Says how alike the repetitions are, not whether they are right. Needs three that compare.
     """
-    if not executions:
-        return []
-    phases = represent(executions)
-    alone = [f"a set of {len(executions)} repetitions has no median to compare with"]
-    verdicts = [_unscorable("consistency", reason) for reason in alone * len(executions)]
-    if len(executions) >= LEAST_SET:
-        zeros = np.zeros(len(executions), np.int64)
-        scorer = ReferenceScorer(References(("set",), phases, zeros, zeros), ONE_PERSON)
-        verdicts = scorer._verdicts(executions, phases, "consistency")
-        scored = sum(verdict.score is not None for verdict in verdicts)
-        if scored >= LEAST_SET:
-            return verdicts
-        alone = [f"only {scored} of {len(executions)} repetitions compare with each other"]
-    few = f"{alone[0]}, expected {LEAST_SET} or more; a reference clip scores single repetitions"
-    return [
-        verdict if verdict.unscorable_reason is not None and len(executions) >= LEAST_SET
-        else _unscorable("consistency", few)
-        for verdict in verdicts
-    ]  # fmt: skip
+    count = len(executions)
+    few = f"expected {LEAST_SET} or more; a reference clip scores single repetitions"
+    if count < LEAST_SET:
+        reason = f"a set of {count} repetitions has no median to compare with, {few}"
+        return [_unscorable("consistency", reason)] * count
+    phases, zeros = represent(executions), np.zeros(count, np.int64)
+    scorer = ReferenceScorer(References(("set",), phases, zeros, zeros), ONE_PERSON)
+    verdicts = scorer._verdicts(executions, phases, "consistency")
+    scored = sum(verdict.score is not None for verdict in verdicts)
+    if scored >= LEAST_SET:
+        return verdicts
+    reason = f"only {scored} of {count} repetitions compare with each other, {few}"
+    return [_unscorable("consistency", verdict.unscorable_reason or reason) for verdict in verdicts]
 
 
 def _unscorable(kind: Kind, reason: str) -> Verdict:

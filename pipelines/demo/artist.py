@@ -223,7 +223,11 @@ class Artist:
         crown = centre + self.size * (0.02 * up - 0.06 * front)
         tip = centre - self.size * (0.20 * up + 0.10 * front)
         tail = self.limb(crown, tip, ((0.0, 0.07), (0.4, 0.06), (1.0, 0.025)), look.hair)
-        return [head, Part(self.depth_m(crown, tip) - 0.02, tail)]
+        # Seen from the front, the trunk hides it, however far the trunk leans.
+        behind = self.depth_m(self.at("mid_hip"), self.at("neck")) + 0.01
+        own = self.depth_m(crown, tip) - 0.02
+        depth = np.where(front @ towards < -0.5, np.maximum(own, behind), own)
+        return [head, Part(depth, tail)]
 
     def on_head(
         self, yaw_deg: Array, pitch_deg: Array, scale: float = 1.0

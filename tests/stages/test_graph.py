@@ -7,10 +7,10 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from repscore.pipelines.query import query
-from repscore.transforms.discover.sources import fingerprint, list_inputs
+from repscore.transforms.discover.stage import DiscoverVideos
 from repscore.transforms.pose.pool import PoolConfig, close_pools
 from repscore.transforms.pose.stage import ExtractPoses
-from repscore.transforms.records import PoseConfig, Video, video_id_of
+from repscore.transforms.records import PoseConfig
 from repscore.transforms.repetitions.stage import WindowRepetitions
 from repscore.transforms.score.stage import ScoreRepetitions
 from repscore.transforms.tables.stage import WriteTables
@@ -21,17 +21,12 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("archive")
     videos.plain(folder / "raises.mp4", frames=245)
     (folder / "text.mp4").write_text("no video")
-    found = [
-        Video(s.uri, video_id_of(f), f, s.size_bytes, s.stamp, (), s.uri)
-        for s in list_inputs([str(folder)])
-        for f in [fingerprint(s)]
-    ]
     root = str(tmp_path_factory.mktemp("dataset"))
     poses = PoseConfig(estimator="fakes:ArmRaiser", segment_s=7)
     with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([])) as pipeline:
         _ = (
             pipeline
-            | beam.Create(found)
+            | DiscoverVideos([str(folder)])
             | ExtractPoses(root, poses, PoolConfig(actors=2, cpus=0.5))
             | WindowRepetitions()
             | ScoreRepetitions()

@@ -24,7 +24,7 @@ class ExtractPoses(beam.PTransform[Video, SegmentPoses]):
     """
 
     root: str
-    poses: PoseConfig
+    poses: PoseConfig = field(default_factory=PoseConfig)
     pool: PoolConfig = field(default_factory=PoolConfig)
 
     def expand(self, videos: beam.PCollection[Video]) -> beam.PCollection[SegmentPoses]:

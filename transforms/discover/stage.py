@@ -1,0 +1,35 @@
+"""Wiring of stage 1: names of inputs in, videos out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import apache_beam as beam
+
+from repscore.transforms.discover.changes import Changes, Unchanged, in_groups
+from repscore.transforms.discover.sources import list_inputs
+from repscore.transforms.records import Video
+
+
+@dataclass
+class DiscoverVideos(beam.PTransform[None, Video]):
+    """The videos behind files, folders, globs and URLs, each content once with all its names.
+
+    Knows no dataset, so everything is new. Raises InputNotFound for an input that names nothing.
+    """
+
+    inputs: Sequence[str]
+
+    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection[Video]:
+        """List, fingerprint, and spread what was found."""
+        return (
+            begin
+            | "Inputs" >> beam.Create([tuple(self.inputs)])
+            | "List" >> beam.FlatMap(_discover).with_output_types(Video)
+            | "Spread" >> beam.Reshuffle()
+        )
+
+
+def _discover(inputs: Sequence[str]) -> Iterator[Video | Unchanged]:
+    everything = Changes({}, config="")(list_inputs(inputs))
+    for videos, _ in in_groups(everything, most=2**31):
+        yield from videos
