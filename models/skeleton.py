@@ -1,10 +1,12 @@
 """The canonical skeleton of 15 joints, and how every source of landmarks maps onto it."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+
+_Real = TypeVar("_Real", bound=np.floating)
 
 JOINTS: Final = (
     "nose", "neck",
@@ -59,7 +61,7 @@ TOPOLOGIES: Final[Mapping[str, tuple[int, tuple[tuple[int, ...], ...]]]] = {
 """Name -> (number of landmarks, source landmarks of each canonical joint)."""
 
 
-def to_canonical(landmarks: npt.NDArray[np.floating], topology: str) -> npt.NDArray[np.floating]:
+def to_canonical(landmarks: npt.NDArray[_Real], topology: str) -> npt.NDArray[_Real]:
     """Landmarks (N, L, C) of a topology as canonical joints (N, 15, C).
 
     A joint that is the middle of two landmarks is NaN where either is NaN. The same function
@@ -71,7 +73,10 @@ def to_canonical(landmarks: npt.NDArray[np.floating], topology: str) -> npt.NDAr
     count, sources = TOPOLOGIES[topology]
     if landmarks.ndim != 3 or landmarks.shape[1] != count:
         raise ValueError(f"{topology} needs landmarks (N, {count}, C), found {landmarks.shape}")
-    return np.stack([landmarks[:, list(source)].mean(axis=1) for source in sources], axis=1)
+    joints: npt.NDArray[_Real] = np.stack(
+        [landmarks[:, list(source)].mean(axis=1) for source in sources], axis=1
+    )
+    return joints
 
 
 def joint_angles_deg(joints: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:

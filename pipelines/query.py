@@ -26,16 +26,15 @@ from repscore.transforms.tables.schemas import SCHEMAS
 TABLES: Final = (*SCHEMAS, "poses")
 _SHOWN: Final = 200
 _LANDMARKS: Final = ("x", "y", "z", "world_x", "world_y", "world_z", "visibility")
-_POSES: Final = pa.schema(
-    {
-        "video_id": pa.string(),
-        "segment": pa.int32(),
-        "frame_time_s": pa.float64(),
-        "person": pa.int32(),
-        **{name: pa.list_(pa.float32()) for name in _LANDMARKS},
-        "pose_version": pa.string(),
-    }
-)
+_POSE_COLUMNS: Final[list["pa.Field[Any]"]] = [
+    pa.field("video_id", pa.string()),
+    pa.field("segment", pa.int32()),
+    pa.field("frame_time_s", pa.float64()),
+    pa.field("person", pa.int32()),
+    *(pa.field(name, pa.list_(pa.float32())) for name in _LANDMARKS),
+    pa.field("pose_version", pa.string()),
+]
+_POSES: Final = pa.schema(_POSE_COLUMNS)
 
 
 class QueryError(ValueError):

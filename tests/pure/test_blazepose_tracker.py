@@ -130,6 +130,16 @@ def test_identities_survive_a_crossing() -> None:
     assert set(last) == set(first)
 
 
+def test_clothes_tell_people_apart_who_come_back_on_the_other_side() -> None:
+    """Red left and blue right are out of sight for a second and come back with sides changed."""
+    before = [frame((280, 240, RED), (380, 240, BLUE))] * 5
+    after = [frame((380, 240, RED), (280, 240, BLUE))] * 5
+    people, _ = run([*before, *[frame()] * 10, *after], TrackerConfig(people=2))
+    first, last = hip_x(people[0]), hip_x(people[-1])
+    red, blue = sorted(first, key=lambda person: first[person])
+    assert last == pytest.approx({red: 380, blue: 280}, abs=2)
+
+
 def test_a_short_absence_keeps_the_identity_a_long_one_does_not() -> None:
     def absent(count: int) -> list[int]:
         two = frame((150, 240, RED), (450, 240, BLUE))

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import fsspec
 from fsspec.core import url_to_fs
+
+from repscore.transforms.files import open_binary
 
 VIDEO_SUFFIXES: Final = frozenset(
     (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4")
@@ -142,7 +143,7 @@ def fingerprint(source: Source) -> str:
     if source.fingerprint is not None:
         return source.fingerprint
     digest = hashlib.blake2b(digest_size=16)
-    with fsspec.open(source.uri, "rb") as file:
+    with open_binary(source.uri) as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return f"blake2b:{digest.hexdigest()}"

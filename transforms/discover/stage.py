@@ -1,9 +1,12 @@
 """Wiring of stage 1: names of inputs in, videos out."""
+# Beam's own annotations of PTransform and `|` are wrong:
+# pyright: reportIncompatibleMethodOverride=false, reportReturnType=false
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import apache_beam as beam
+from apache_beam.pvalue import PBegin
 
 from repscore.transforms.discover.changes import Changes, Unchanged, in_groups
 from repscore.transforms.discover.sources import list_inputs
@@ -19,7 +22,7 @@ class DiscoverVideos(beam.PTransform[None, Video]):
 
     inputs: Sequence[str]
 
-    def expand(self, begin: beam.pvalue.PBegin) -> beam.PCollection[Video]:
+    def expand(self, begin: PBegin) -> beam.PCollection[Video]:
         """List, fingerprint, and spread what was found."""
         return (
             begin

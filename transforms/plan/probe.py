@@ -75,8 +75,8 @@ def probe(uri: str) -> Probe:
         if not capture.grab() or width_px <= 0 or height_px <= 0:
             video.check()
             raise NoDecodableFrame(
-                f"{uri}: announces {codec or 'video'} of {width_px}x{height_px} pixels, but no frame of "
-                "it can be decoded: the file is damaged; obtain it again"
+                f"{uri}: announces {codec or 'video'} of {width_px}x{height_px} pixels, but no "
+                "frame of it can be decoded: the file is damaged; obtain it again"
             )
     duration_s = frames / fps if fps > 0 else 0.0
     return Probe(width_px, height_px, fps, frames, duration_s, rotation_deg, codec)

@@ -1,4 +1,6 @@
 """Wiring of stage 2: videos in, segments out; a video that cannot be planned is a tombstone."""
+# Beam's own annotations of PTransform and `|` are wrong:
+# pyright: reportIncompatibleMethodOverride=false, reportReturnType=false
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,9 +41,11 @@ class _Plan(beam.DoFn):
     def process(self, element: Video) -> Iterator[Segment | SegmentPoses]:
         self._metrics.came()
         failure = element.failure
+        segments: tuple[Segment, ...] = ()
         with self._metrics.timed():
             try:
-                segments = () if failure else segments_of(element, self._segment_s)
+                if failure is None:
+                    segments = segments_of(element, self._segment_s)
             except _EXPECTED as error:
                 kind = type(error).__name__
                 failure = Failure(element.uri, element.video_id, "probe", kind, str(error))

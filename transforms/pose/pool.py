@@ -176,8 +176,12 @@ class PosePool:
 
     def _hire(self, actor: _Actor) -> None:
         # Two threads: one works, the other answers how far it is.
-        options = {"num_cpus": self._config.cpus, "num_gpus": self._config.gpus}
-        remote = ray.remote(**options, max_concurrency=2, max_restarts=0)(Worker)
+        remote: Any = ray.remote(Worker).options(
+            num_cpus=self._config.cpus,
+            num_gpus=self._config.gpus,
+            max_concurrency=2,
+            max_restarts=0,
+        )
         actor.handle = remote.remote(self._poses, self._root)
         actor.ready, actor.job, actor.frames = False, None, 0
         self._call(actor, actor.handle.frames_done.remote(), None)
@@ -219,7 +223,7 @@ class PosePool:
     def _hear(self, actor: _Actor, reference: Any) -> None:
         """An answer to `frames_done`."""
         try:
-            frames = ray.get(reference)
+            frames: Any = ray.get(reference)
         except RayActorError as error:
             if actor.ready:
                 return  # the extraction that died with it comes back by itself

@@ -1,4 +1,6 @@
 """Wiring of stages 2 and 3: videos in, references to pose files out."""
+# Beam's own annotations of PTransform and `|` are wrong:
+# pyright: reportIncompatibleMethodOverride=false, reportReturnType=false
 
 from collections import deque
 from collections.abc import Iterator

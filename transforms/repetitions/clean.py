@@ -166,7 +166,8 @@ def low_pass_kernel(cutoff_hz: float = CUTOFF_HZ) -> Array:
     """A symmetric (zero-phase) windowed sinc of nine taps whose sum is one."""
     lag = np.arange(-_TAPS, _TAPS + 1)
     kernel = np.sinc(2 * cutoff_hz / RATE_HZ * lag) * np.hamming(2 * _TAPS + 1)
-    return kernel / kernel.sum()
+    normed: Array = kernel / kernel.sum()
+    return normed
 
 
 def low_pass(values: Array, kernel: Array) -> Array:

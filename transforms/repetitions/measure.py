@@ -34,7 +34,7 @@ def angles_deg(flat: Array, body: Array) -> Array:
 
 
 def _spans(angles: Array) -> Array:
-    """Per angle the span over the frames on which it is known; NaN where known on less than half."""
+    """Span of each angle over the frames where it is known; NaN if known on less than half."""
     known = ~np.isnan(angles)
     high = np.where(known, angles, -np.inf).max(axis=0, initial=-np.inf)
     low = np.where(known, angles, np.inf).min(axis=0, initial=np.inf)

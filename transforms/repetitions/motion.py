@@ -165,6 +165,8 @@ def _settle(state: MotionState, until: int) -> tuple[MotionState, list[Repetitio
     assert state.hop is not None  # noqa: S101
     origin = state.hop - len(state.steps)
     settled = max(0, state.settled - origin)
+    if state.anchor is None and segment.starts_still(state.steps):
+        state = replace(state, anchor=origin)
     anchor = None if state.anchor is None or state.anchor < origin else state.anchor - origin
     given = []
     if (len(state.steps) - settled) / RATE_HZ > _TUNING.shortest_s and state.steps.any():

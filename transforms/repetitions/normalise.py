@@ -66,10 +66,15 @@ def torso_px(image_px: Array, world_m: Array) -> float:
             centred = np.where(seen, points - points.sum(axis=1, keepdims=True) / count, 0.0)
             spread.append(np.sqrt((centred**2).sum(axis=(1, 2))))
         usable = (both.sum(axis=1) >= 4) & (spread[1] > 0)
-        return torso * median(spread[0][usable] / spread[1][usable])
+        return _positive(torso * median(spread[0][usable] / spread[1][usable]))
     lengths = np.linalg.norm(flat[:, _STARTS] - flat[:, _ENDS], axis=-1) / _RATIOS
     longest = np.where(np.isnan(lengths), -np.inf, lengths).max(axis=1, initial=-np.inf)
-    return median(longest[np.isfinite(longest)])
+    return _positive(median(longest[np.isfinite(longest)]))
+
+
+def _positive(length: float) -> float:
+    """NaN instead of 0: landmarks in one point are nobody."""
+    return length if length > 0 else float("nan")
 
 
 def flatten(image_px: Array, torso_length_px: float) -> Array:
@@ -111,4 +116,5 @@ def face_forward(world_m: Array, torso_length_m: float) -> Array:
     hips = turned[:, MID_HIP]
     if person.any() and np.isnan(hips[person, 0]).mean() > 0.5:
         hips = turned[:, NECK] - np.array([0.0, 1.0, 0.0])
-    return turned - hips[:, None]
+    facing: Array = turned - hips[:, None]
+    return facing

@@ -17,7 +17,8 @@ from repscore.transforms.repetitions.clean import RATE_HZ
 Array = npt.NDArray[np.float64]
 
 _VECTORS = (
-    ("neck", "right_elbow"), ("neck", "right_wrist"), ("neck", "left_elbow"), ("neck", "left_wrist"),
+    ("neck", "right_elbow"), ("neck", "right_wrist"),
+    ("neck", "left_elbow"), ("neck", "left_wrist"),
     ("mid_hip", "right_knee"), ("mid_hip", "right_ankle"), ("mid_hip", "left_knee"),
     ("mid_hip", "left_ankle"), ("mid_hip", "neck"), ("neck", "nose"),
 )  # fmt: skip
@@ -29,6 +30,8 @@ WINDOW = round(20 * RATE_HZ)
 HOP = round(2 * RATE_HZ)
 LAG = round(4 * RATE_HZ)
 """A cycle is settled at the first multiple of HOP that is LAG or more after its end."""
+
+STILL_S, STILL_TORSOS = 0.6, 0.3
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ def features(image_px: Array, torso_px: float) -> Array:
 
 def _smoothing() -> Array:
     kernel = np.exp(-0.5 * np.arange(-3, 4) ** 2.0)
-    return kernel / kernel.sum()
+    normed: Array = kernel / kernel.sum()
+    return normed
 
 
 def increments(vectors: Array, tuning: Tuning) -> Array:
@@ -96,6 +100,13 @@ def increments(vectors: Array, tuning: Tuning) -> Array:
     steps = np.where(np.isnan(steps), 0.0, steps)
     steps[np.linalg.norm(steps, axis=1) > tuning.jump] = 0.0
     return steps
+
+
+def starts_still(steps: Array) -> bool:
+    """Whether increments (n, D) begin with a moment of stillness: then that is a start position."""
+    n = round(STILL_S * RATE_HZ)
+    course = np.cumsum(steps[:n], axis=0)
+    return len(course) == n and float(np.linalg.norm(np.ptp(course, axis=0))) < STILL_TORSOS
 
 
 def find_cycles(
@@ -111,7 +122,7 @@ def find_cycles(
     directions = directions[:, ::-1][:, : tuning.directions]
     share = np.sqrt(np.maximum(energy[::-1], 0.0) / max(float(energy.sum()), 1e-12))
     course = _without_drift(np.cumsum(smooth @ directions, axis=0), tuning)
-    best_value, best = 0.0, ()
+    best_value, best = 0.0, tuple[Cycle, ...]()
     for direction in range(tuning.directions):
         for sign in (1.0, -1.0):
             value, found = _explain(sign * course[:, direction], course, settled, anchor, tuning)
@@ -221,7 +232,8 @@ def _by_phase(course: Array, start: int, end: int, points: int = 12) -> Array:
     instant = start + (end - start) * np.arange(points + 1) / points
     low = np.minimum(instant.astype(np.int64), len(course) - 2)
     share = (instant - low)[:, None]
-    return course[low] * (1.0 - share) + course[low + 1] * share
+    between: Array = course[low] * (1.0 - share) + course[low + 1] * share
+    return between
 
 
 def _best_chain(

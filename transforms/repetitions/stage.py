@@ -1,4 +1,6 @@
 """Wiring of stage 5: segments in any order in, one recording with all its repetitions out."""
+# Beam's own annotations of PTransform and `|` are wrong:
+# pyright: reportIncompatibleMethodOverride=false, reportReturnType=false
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

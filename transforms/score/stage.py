@@ -1,4 +1,6 @@
 """Wiring of stage 6: recordings in, scored recordings out, through RunInference."""
+# Beam's own annotations of PTransform and `|` are wrong:
+# pyright: reportIncompatibleMethodOverride=false, reportReturnType=false
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,6 @@
 """Wiring of stage 8: scored recordings in, commits to the dataset's tables out."""
+# Beam's own annotations of PTransform and `|` are wrong:
+# pyright: reportIncompatibleMethodOverride=false, reportReturnType=false
 
 import uuid
 from collections.abc import Iterable, Iterator
