@@ -49,6 +49,7 @@ class PoseEstimator(Protocol):
 
 ESTIMATORS: Final[Mapping[str, str]] = {
     "mediapipe": "repscore.models.mediapipe:MediaPipeEstimator",
+    "blazepose": "repscore.models.blazepose.estimator:BlazePoseEstimator",
 }
 """Name -> `module:class`.
 

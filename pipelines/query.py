@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from repscore.transforms.files import join, local_path
-from repscore.transforms.tables.delta import find_table
+from repscore.transforms.tables.delta import UnusableRootError, table_files
 from repscore.transforms.tables.schemas import SCHEMAS
 
 TABLES: Final = (*SCHEMAS, "poses")
@@ -58,9 +58,11 @@ def connect(root: str, *, poses: bool = False) -> duckdb.DuckDBPyConnection:
     connection.execute("SET autoinstall_known_extensions = false; SET TimeZone = 'UTC'")
     if path is None:
         connection.register_filesystem(url_to_fs(root)[0])
-    for name, schema in SCHEMAS.items():
-        table = find_table(root, name)
-        _view(connection, name, table.file_uris() if table else [], schema)
+    try:
+        for name, schema in SCHEMAS.items():
+            _view(connection, name, table_files(root, name), schema)
+    except UnusableRootError as error:
+        raise QueryError(str(error)) from error
     if poses:
         _view(connection, "poses", _pose_files(root), _POSES)
     return connection
@@ -69,7 +71,7 @@ def connect(root: str, *, poses: bool = False) -> duckdb.DuckDBPyConnection:
 def query(root: str, sql: str) -> duckdb.DuckDBPyRelation | None:
     """The result of SQL over runs, videos, repetitions, sets, feedback, failures and poses.
 
-    Rows are computed when they are read. None for a statement that has no result.
+    Rows are computed when they are read. None where the SQL holds no statement.
 
     Raises:
         QueryError: wrong SQL, or no dataset at `root`.

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, TextIO
 
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from repscore.pipelines.query import connect, format_table, plain
+
+_PLAIN_WIDTH: Final = 200
 
 _STATUS: Final = "SELECT status, count(*) AS inputs FROM videos GROUP BY 1 ORDER BY 2 DESC, 1"
 
@@ -110,7 +111,10 @@ def print_summary(root: str, *, as_json: bool = False, out: TextIO | None = None
     if as_json:
         target.write(json.dumps(found.as_dict(), ensure_ascii=False, indent=2) + "\n")
     else:
-        Console(file=target, highlight=False, soft_wrap=not target.isatty()).print(show(found))
+        console = Console(
+            file=target, highlight=False, width=None if target.isatty() else _PLAIN_WIDTH
+        )
+        console.print(show(found))
 
 
 def show(found: Summary) -> RenderableType:
@@ -133,16 +137,22 @@ def show(found: Summary) -> RenderableType:
     folder = os.path.commonprefix(uris).rpartition("/")[0] + "/"  # noqa: RUF071 - commonpath breaks URLs
     videos = [{**row, "uri": row["uri"].removeprefix(folder)} for row in found.videos]
     parts += _section(f"Videos in {folder}", videos, totals["inputs"] - totals["duplicates"])
-    parts += _section("Failures", found.failures, totals["failures"])
+    failures = [{"input": _place(row, folder), "what": row["message"]} for row in found.failures]
+    parts += _section("Failures", failures, totals["failures"])
     return Group(*parts)
 
 
 def _section(title: str, rows: Sequence[Mapping[str, Any]], total: int) -> list[RenderableType]:
     if not rows:
         return []
-    table: Table = format_table(list(rows[0]), (list(row.values()) for row in rows))
+    table = format_table(list(rows[0]), (list(row.values()) for row in rows))
     more = [Text(f"… and {total - len(rows)} more: see `repscore query`")] * (total > len(rows))
     return [Text(f"\n{title}", style="bold"), table, *more]
+
+
+def _place(failure: Mapping[str, Any], folder: str) -> str:
+    segment = "" if failure["segment"] is None else f", segment {failure['segment']}"
+    return f"{failure['uri'].removeprefix(folder)}{segment} ({failure['stage']})"
 
 
 def _run(row: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import videos
 
 def repscore(*arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "repscore.pipelines", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_help_imports_nothing_heavy() -> None:

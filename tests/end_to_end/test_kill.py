@@ -26,7 +26,7 @@ def score(archive: Path, root: Path) -> "subprocess.Popen[str]":
 
 
 def finish(run: "subprocess.Popen[str]") -> None:
-    _, errors = run.communicate(timeout=200)
+    _, errors = run.communicate(timeout=600)
     assert run.returncode == 0, errors
 
 
@@ -72,9 +72,9 @@ def test_the_driver_is_killed_three_times(
     for already in range(3):
         run = score(archive, tmp_path)
         # Strike at a random moment after this run has added to the store, or has ended.
-        limit_s = time.monotonic() + 60
+        limit_s = time.monotonic() + 300
         while run.poll() is None and len(pose_files(tmp_path)) <= already:
-            assert time.monotonic() < limit_s, "nothing was written within a minute"
+            assert time.monotonic() < limit_s, "nothing was written within five minutes"
             time.sleep(0.05)
         time.sleep(rng.uniform(0, 1.5))
         run.kill()
@@ -90,10 +90,10 @@ def test_an_actor_is_killed(
     archive: Path, undisturbed: dict[str, list[object]], tmp_path: Path
 ) -> None:
     run = score(archive, tmp_path)
-    limit_s = time.monotonic() + 60
+    limit_s = time.monotonic() + 300
     killed = None
     while killed is None and run.poll() is None:
-        assert time.monotonic() < limit_s, "no worker was seen within a minute"
+        assert time.monotonic() < limit_s, "no worker was seen within five minutes"
         time.sleep(0.1)
         workers = workers_of(run.pid)
         if workers and pose_files(tmp_path):

@@ -165,7 +165,8 @@ def _settle(state: MotionState, until: int) -> tuple[MotionState, list[Repetitio
     assert state.hop is not None  # noqa: S101
     origin = state.hop - len(state.steps)
     settled = max(0, state.settled - origin)
-    if state.anchor is None and segment.starts_still(state.steps):
+    present = np.atleast_1d(np.isfinite(state.joints[..., 0]).any(axis=1))
+    if state.anchor is None and segment.starts_still(state.steps, present):
         state = replace(state, anchor=origin)
     anchor = None if state.anchor is None or state.anchor < origin else state.anchor - origin
     given = []

@@ -102,11 +102,16 @@ def increments(vectors: Array, tuning: Tuning) -> Array:
     return steps
 
 
-def starts_still(steps: Array) -> bool:
-    """Whether increments (n, D) begin with a moment of stillness: then that is a start position."""
+def starts_still(steps: Array, present: npt.NDArray[np.bool_]) -> bool:
+    """Whether a person who is `present` (n,) begins to move by standing still, as steps (n, D) say.
+
+    Then that is a start position.
+    """
     n = round(STILL_S * RATE_HZ)
     course = np.cumsum(steps[:n], axis=0)
-    return len(course) == n and float(np.linalg.norm(np.ptp(course, axis=0))) < STILL_TORSOS
+    if len(course) < n or not present[:n].all():
+        return False
+    return float(np.linalg.norm(np.ptp(course, axis=0))) < STILL_TORSOS
 
 
 def find_cycles(

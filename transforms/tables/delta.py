@@ -17,6 +17,7 @@ Credentials come from the environment (GOOGLE_*, AWS_*, AZURE_*), as delta-rs re
 """
 
 import random
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from repscore.transforms.files import join
+from repscore.transforms.files import join, local_path
 from repscore.transforms.records import Known
 from repscore.transforms.tables.rows import Row, Rows, named
 from repscore.transforms.tables.schemas import DESCRIPTIONS, SCHEMAS
@@ -40,6 +41,29 @@ _T = TypeVar("_T")
 
 class WriteConflictError(RuntimeError):
     """Other processes kept committing to the same tables."""
+
+
+class UnusableRootError(ValueError):
+    """A folder whose name the table format's library cannot write below."""
+
+
+def check_root(root: str) -> None:
+    """Raises UnusableRootError for a local folder that delta-rs 1.6.6 would take for another."""
+    path = local_path(root)
+    odd = re.search(r"[\[\]\\^|]|%[0-9A-Fa-f]{2}", str(path.absolute())) if path else None
+    if odd:
+        raise UnusableRootError(
+            f"{root}: tables cannot be kept below a path with {odd.group()!r} (nor with any of "
+            "[ ] \\ ^ | or a percent sign and two hexadecimal digits): choose another folder"
+        )
+
+
+def table_files(root: str, name: str) -> list[str]:
+    """The Parquet files of a table's newest snapshot; none where it is missing."""
+    table = find_table(root, name)
+    # `file_uris` escapes local names too; tables are not partitioned, so the last part will do.
+    names = [uri.rpartition("/")[2] for uri in table.file_uris()] if table else []
+    return [join(root, "tables", name, file) for file in names]
 
 
 def open_table(root: str, name: str) -> DeltaTable:
@@ -153,6 +177,7 @@ def succession(
 
 
 def _location(root: str, name: str) -> str:
+    check_root(root)
     return join(root, "tables", name)
 
 

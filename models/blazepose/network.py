@@ -1,0 +1,45 @@
+"""What the tracker asks of the networks, so that they may run here or in another process."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+
+DETECTOR_SIDE = 224
+LANDMARK_SIDE = 256
+
+
+@dataclass(frozen=True, eq=False)
+class CropLandmarks:
+    """What the landmark model says of B crops, refined from its heatmap.
+
+    Attributes:
+        points: (B, 39, 3) float32, x and y in 0..1 of the crop, z in the scale of x.
+        visibility: (B, 39) float32 in 0..1.
+        presence: (B,) float32 in 0..1, whether there is a person at all.
+        world_m: (B, 39, 3) float32 metres, axes of the crop, origin between the hips.
+    """
+
+    points: FloatArray
+    visibility: FloatArray
+    presence: FloatArray
+    world_m: FloatArray
+
+
+class Network(Protocol):
+    """The two models behind one door; any batch size, zero excepted."""
+
+    identity: Mapping[str, str]
+    """Everything that decides its results: runtime, precision, SHA-256 of the weights."""
+
+    def infer_detector(self, images: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
+        """Images (B, 224, 224, 3) RGB -> raw boxes (B, 2254, 12), scores (B, 2254) in logits."""
+        ...
+
+    def infer_landmarks(self, crops: npt.NDArray[np.uint8]) -> CropLandmarks:
+        """Crops (B, 256, 256, 3) RGB -> their landmarks."""
+        ...

@@ -1,0 +1,144 @@
+"""The networks: what the flatbuffer holds, torch against OpenVINO, batches against singles."""
+
+import numpy as np
+import pytest
+import torch
+
+from repscore.models import weights
+from repscore.models.blazepose import landmarks
+from repscore.models.blazepose.graph_openvino import OpenVinoNetwork, settle_precision
+from repscore.models.blazepose.graph_torch import TorchGraph
+from repscore.models.blazepose.network_torch import TorchNetwork, refine, without_segmentation
+from repscore.models.blazepose.tflite import Graph, Operator, densify, read_graph
+
+MODELS = [
+    pytest.param(
+        model,
+        marks=pytest.mark.skipif(
+            not weights.present(model),
+            reason=f"the weights of {model} are not here: run `repscore weights`",
+        ),
+    )
+    for model in weights.MODELS
+]
+
+
+@pytest.fixture(scope="module")
+def crops() -> np.ndarray:
+    """Four crops: noise, and smooth blobs that look a little like something."""
+    rng = np.random.default_rng(5)
+    coarse = torch.tensor(rng.random((3, 3, 8, 8)) * 255)
+    smooth = torch.nn.functional.interpolate(coarse, size=(256, 256), mode="bilinear")
+    noise = rng.integers(0, 256, (1, 256, 256, 3), dtype=np.uint8)
+    return np.concatenate([noise, smooth.permute(0, 2, 3, 1).numpy().astype(np.uint8)])
+
+
+def relative(found: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.abs(found - expected).max() / np.abs(expected).max())
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_torch_equals_openvino(model: weights.Model, crops: np.ndarray) -> None:
+    files = weights.detector(), weights.landmarks(model)
+    expected = OpenVinoNetwork(*files, "f32").infer_landmarks(crops)
+    found = TorchNetwork(*files, "cpu").infer_landmarks(crops)
+    for name in ("points", "visibility", "presence", "world_m"):
+        assert relative(getattr(found, name), getattr(expected, name)) < 1e-3, name
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_batch_equals_its_singles(model: weights.Model, crops: np.ndarray) -> None:
+    graph = TorchGraph(without_segmentation(read_graph(weights.landmarks(model)))).eval()
+    count = 64 if model != "heavy" else 8
+    images = torch.from_numpy(crops).float().repeat(count // 4, 1, 1, 1) / 255
+    with torch.inference_mode():
+        together = graph(images)
+        singles = [
+            torch.cat(parts) for parts in zip(*[graph(i[None]) for i in images[:4]], strict=True)
+        ]
+    for batch, single in zip(together, singles, strict=True):
+        assert batch.shape[0] == count
+        for start in range(0, count, 4):
+            assert relative(batch[start : start + 4].numpy(), single.numpy()) < 1e-3
+
+
+@pytest.mark.parametrize("model", MODELS[1:2])
+def test_the_detector_is_the_same_in_both(model: weights.Model) -> None:
+    files = weights.detector(), weights.landmarks(model)
+    images = np.random.default_rng(3).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
+    expected = OpenVinoNetwork(*files, "f32").infer_detector(images)
+    found = TorchNetwork(*files, "cpu").infer_detector(images)
+    assert [a.shape for a in found] == [(2, 2254, 12), (2, 2254)]
+    for ours, theirs in zip(found, expected, strict=True):
+        assert relative(ours, theirs) < 1e-3
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_segmentation_and_what_feeds_it_is_gone(model: weights.Model) -> None:
+    whole = read_graph(weights.landmarks(model))
+    kept = without_segmentation(whole)
+    shapes = [kept.shapes[number] for number in kept.outputs]
+    assert shapes == [(1, 195), (1, 1), (1, 64, 64, 39), (1, 117)]
+    assert len(kept.operators) < len(whole.operators)
+    assert not any(kept.shapes[o.output][1:3] == (256, 256) for o in kept.operators)
+
+
+def test_densify_follows_a_compressed_last_dimension() -> None:
+    """Rows hold 2, 0 and 1 values, in columns 0 and 3, and 1."""
+    segments, columns = np.array([0, 2, 2, 3]), np.array([0, 3, 1])
+    dense = densify(np.array([5.0, 6.0, 7.0]), (3, 4), [0, 1], [None, (segments, columns)])
+    assert dense.tolist() == [[5, 0, 0, 6], [0, 0, 0, 0], [0, 7, 0, 0]]
+
+
+def test_densify_honours_the_order_of_traversal() -> None:
+    """The same values, read column by column."""
+    segments, rows = np.array([0, 1, 1, 3]), np.array([1, 0, 1])
+    dense = densify(np.array([5.0, 6.0, 7.0]), (2, 3), [1, 0], [None, (segments, rows)])
+    assert dense.tolist() == [[0, 0, 6], [5, 0, 7]]
+
+
+def test_depth_to_space_takes_tensorflows_order() -> None:
+    """One pixel of 4 channels becomes 2x2 pixels: first row 0 and 1, second row 2 and 3."""
+    shapes = {1: (1, 2, 2, 1)}
+    graph = Graph((Operator("DEPTH_TO_SPACE", (0,), 1, {"block": 2}),), 0, (1,), shapes, {})
+    (out,) = TorchGraph(graph)(torch.tensor([0.0, 1, 2, 3]).reshape(1, 1, 1, 4))
+    assert out.reshape(2, 2).tolist() == [[0, 1], [2, 3]]
+
+
+def test_same_padding_puts_the_odd_pixel_last() -> None:
+    """A 3x3 sum with stride 2 over 4x4 ones: padding is (0, 1), so corners see 9, 6, 6 and 4."""
+    options = {"padding": 0, "stride_h": 2, "stride_w": 2, "activation": 0}
+    constants = {1: np.ones((1, 3, 3, 1), np.float32), 2: np.zeros(1, np.float32)}
+    operator = Operator("CONV_2D", (0, 1, 2), 3, options)
+    graph = Graph((operator,), 0, (3,), {3: (1, 2, 2, 1)}, constants)
+    (out,) = TorchGraph(graph)(torch.ones(1, 4, 4, 1))
+    assert out.reshape(2, 2).tolist() == [[9, 6], [6, 4]]
+
+
+def test_a_file_that_is_no_model_is_named(tmp_path) -> None:
+    path = tmp_path / "notes.tflite"
+    path.write_bytes(b"these are no weights")
+    with pytest.raises(ValueError, match=r"notes\.tflite is not a TensorFlow Lite model"):
+        read_graph(path)
+
+
+def test_bf16_is_an_error_where_there_is_none() -> None:
+    with pytest.raises(ValueError, match="no bfloat16 arithmetic"):
+        settle_precision("bf16", ["FP32", "INT8"])
+    assert settle_precision("auto", ["FP32", "INT8"]) == "f32"
+    assert settle_precision("auto", ["FP32", "BF16"]) == "bf16"
+    assert settle_precision("f32", ["FP32", "BF16"]) == "f32"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_cuda_is_an_error_where_there_is_none(tmp_path) -> None:
+    with pytest.raises(ValueError, match="finds no CUDA device"):
+        TorchNetwork(tmp_path / "a", tmp_path / "b", "cuda")
+
+
+def test_refinement_is_the_same_in_torch() -> None:
+    rng = np.random.default_rng(1)
+    heatmap = rng.normal(-2, 3, (2, 64, 64, 39)).astype(np.float32)
+    xy = rng.uniform(-0.2, 1.2, (2, 39, 2)).astype(np.float32)
+    found = refine(torch.from_numpy(xy), torch.from_numpy(heatmap)).numpy()
+    np.testing.assert_allclose(found, landmarks.refine(xy, heatmap), atol=1e-5)
