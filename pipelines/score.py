@@ -34,10 +34,19 @@ from repscore.transforms.pose.stage import ExtractPoses
 from repscore.transforms.records import Video
 from repscore.transforms.repetitions.stage import WindowRepetitions
 from repscore.transforms.score.stage import ScoreRepetitions, load_scorer
-from repscore.transforms.tables.delta import append_run, read_known
+from repscore.transforms.tables.delta import (
+    UnusableRootError,
+    append_run,
+    check_root,
+    read_known,
+)
 from repscore.transforms.tables.rows import RunStamp
 from repscore.transforms.tables.stage import WriteTables
 
+_UNUSABLE: Final = (
+    *(InputNotFound, WeightsMissing, WeightsCorrupt, NoReference),
+    UnusableRootError,
+)
 _LIGHT: Final = ("repetitions", "score", "write")
 _VERSIONS: Final = (
     *("repscore", "apache-beam", "ray", "mediapipe", "opencv-contrib-python", "torch"),
@@ -84,7 +93,7 @@ def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:
     """
     try:
         return _run(options, quiet=quiet)
-    except (InputNotFound, WeightsMissing, WeightsCorrupt, NoReference) as error:
+    except _UNUSABLE as error:
         raise UnusableConfiguration(str(error)) from error
     finally:
         close_pools()
@@ -94,6 +103,7 @@ def _run(options: ScoreOptions, *, quiet: bool) -> RunReport:
     started_at, begun_s = datetime.now(UTC), time.monotonic()
     root = options.output
     require(options.inputs)
+    check_root(root)
     estimator_class(options.poses.estimator).require(options.poses.model)
     scorer = learn(options, quiet=quiet)
     config = config_key(options.poses.version(), load_scorer(scorer).version)
