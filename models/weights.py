@@ -168,10 +168,11 @@ def _is_whole(file: WeightsFile) -> bool:
 
 
 def _is_whole_zip(path: Path) -> bool:
-    if not zipfile.is_zipfile(path):
+    try:
+        with zipfile.ZipFile(path) as bundle:
+            return bundle.testzip() is None
+    except (FileNotFoundError, zipfile.BadZipFile):
         return False
-    with zipfile.ZipFile(path) as bundle:
-        return bundle.testzip() is None
 
 
 def _verified(file: WeightsFile) -> Path:

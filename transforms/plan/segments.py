@@ -8,6 +8,9 @@ import cv2
 from repscore.transforms.files import VideoFile
 from repscore.transforms.records import Probe, Segment, Video
 
+_ROUNDING_S = 1e-3
+"""A keyframe at 60 s may be announced at 60.0000001 s."""
+
 
 def wanted_cuts(probe: Probe, segment_s: float) -> list[float]:
     """Where cuts are wanted: the multiples of segment_s within the announced duration."""
@@ -29,7 +32,7 @@ def keyframe_times(uri: str, wanted_s: Sequence[float]) -> list[float]:
                 continue
             if video.capture.grab():
                 landed_s = video.capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-                if max(found, default=0.0) < landed_s <= time_s:
+                if max(found, default=0.0) < landed_s <= time_s + _ROUNDING_S:
                     found.append(landed_s)
         video.check()
     return found
@@ -46,7 +49,8 @@ def plan(
     """
     cuts = [0.0]
     for wanted_s in wanted_cuts(probe, segment_s):
-        nearest_s = max((time_s for time_s in keyframes if time_s <= wanted_s), default=0.0)
+        limit_s = wanted_s + _ROUNDING_S
+        nearest_s = max((time_s for time_s in keyframes if time_s <= limit_s), default=0.0)
         if nearest_s > cuts[-1]:
             cuts.append(nearest_s)
     ends = [*cuts[1:], math.inf]
