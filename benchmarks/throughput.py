@@ -43,6 +43,7 @@ def bare(clips: list[str], results: Any, barrier: Any) -> None:
             for frame in decoder:
                 estimator.track(frame.rgb, frame.time_s)
                 frames += 1
+    estimator.close()
     results.put((frames, time.monotonic() - ready_s, ready_s - begun_s))
 
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from repscore.models import weights
 from repscore.models.estimator import People
@@ -137,6 +136,8 @@ def match_people(
     known = list(last_seen)
     person = np.full(len(now_px), -1, np.int32)
     if known and len(now_px):
+        from scipy.optimize import linear_sum_assignment  # slow to import, for several people only
+
         before = np.stack([last_seen[key] for key in known])
         size = np.linalg.norm(np.ptp(before, axis=1), axis=-1)
         way = np.linalg.norm(now_px[:, None] - before[None], axis=-1).mean(axis=-1) / size

@@ -5,7 +5,7 @@ from functools import reduce
 
 from repscore.models.scorer.files import references_of, write_references
 from repscore.models.scorer.represent import Execution
-from repscore.pipelines.options import ScoreOptions
+from repscore.pipelines.options import NoReference, ScoreOptions
 from repscore.pipelines.progress import following
 from repscore.transforms.discover.sources import fingerprint, list_inputs
 from repscore.transforms.files import join, replacing
@@ -18,17 +18,11 @@ from repscore.transforms.repetitions.order import OpenRecording, close, release
 from repscore.transforms.score.repetitions import execution_of
 
 
-class NoReference(ValueError):
-    """A reference clip cannot define an exercise."""
-
-
-def learn(options: ScoreOptions, *, quiet: bool) -> str | None:
-    """The scorer file that the references of a run define, below its output; None without any.
+def learn(options: ScoreOptions, *, quiet: bool) -> str:
+    """The scorer file that the references of a run define, below its output.
 
     Raises NoReference for a clip that is no video or shows no repetition.
     """
-    if not options.references:
-        return None
     pool = shared_pool(options.poses, options.output, options.pool)
     videos = [(name, _video(clip)) for name, clip in options.references]
     clips: dict[str, list[list[Execution]]] = defaultdict(list)

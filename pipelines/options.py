@@ -12,6 +12,10 @@ from repscore.transforms.repetitions.motion import REVISION as REPETITIONS_VERSI
 _SETTLED: Final = ("references", "poses", "pool", "group_size")
 
 
+class NoReference(ValueError):
+    """A reference clip cannot define an exercise."""
+
+
 @dataclass(frozen=True)
 class ScoreOptions:
     """Options of `repscore score`.

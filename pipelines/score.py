@@ -5,21 +5,18 @@ import platform
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Final
 
-import apache_beam as beam
 import click
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from repscore.models.estimator import estimator_class
+from repscore.models.scorer.files import CONSISTENCY_VERSION, read_references, scorer_version
 from repscore.models.weights import WeightsCorrupt, WeightsMissing
-from repscore.pipelines.learn import NoReference, learn
-from repscore.pipelines.options import ScoreOptions, config_key
+from repscore.pipelines.options import NoReference, ScoreOptions, config_key
 from repscore.pipelines.progress import console, following
 from repscore.pipelines.query import QueryError, query
 from repscore.transforms.discover.changes import Changes, in_groups
@@ -29,11 +26,8 @@ from repscore.transforms.discover.sources import (
     list_inputs,
     require,
 )
+from repscore.transforms.files import open_binary
 from repscore.transforms.pose.pool import close_pools, shared_pool
-from repscore.transforms.pose.stage import ExtractPoses
-from repscore.transforms.records import Video
-from repscore.transforms.repetitions.stage import WindowRepetitions
-from repscore.transforms.score.stage import ScoreRepetitions, load_scorer
 from repscore.transforms.tables.delta import (
     UnusableRootError,
     append_run,
@@ -41,7 +35,6 @@ from repscore.transforms.tables.delta import (
     read_known,
 )
 from repscore.transforms.tables.rows import RunStamp
-from repscore.transforms.tables.stage import WriteTables
 
 _UNUSABLE: Final = (
     *(InputNotFound, WeightsMissing, WeightsCorrupt, NoReference),
@@ -105,8 +98,12 @@ def _run(options: ScoreOptions, *, quiet: bool) -> RunReport:
     require(options.inputs)
     check_root(root)
     estimator_class(options.poses.estimator).require(options.poses.model)
-    scorer = learn(options, quiet=quiet)
-    config = config_key(options.poses.version(), load_scorer(scorer).version)
+    scorer = None
+    if options.references:
+        from repscore.pipelines.learn import learn  # torch and Beam wait until they are needed
+
+        scorer = learn(options, quiet=quiet)
+    config = config_key(options.poses.version(), _scorer_version(scorer))
     known = {uri: row for uri, row in read_known(root).items() if uri not in options.again}
     stamp = RunStamp(uuid.uuid4().hex, started_at, config)
     row = _opening_row(options, stamp)
@@ -118,6 +115,8 @@ def _run(options: ScoreOptions, *, quiet: bool) -> RunReport:
     for number, (videos, unchanged) in enumerate(in_groups(decisions, options.group_size), 1):
         skipped += unchanged
         if videos:
+            from repscore.pipelines.group import run_group  # like these: an idle night is short
+
             title = f"group {number}, {len(videos)} videos"
             size_bytes = sum(video.size_bytes for video in videos)
             with following(title, size_bytes, pool.status, quiet=quiet):
@@ -144,34 +143,11 @@ def _run(options: ScoreOptions, *, quiet: bool) -> RunReport:
     return RunReport(row, counts["write failed"])
 
 
-def run_group(
-    videos: Sequence[Video], options: ScoreOptions, scorer: str | None, stamp: RunStamp
-) -> Counter[str]:
-    """One bounded pipeline: when it returns, the rows of these videos are committed.
-
-    Returns the counters of all stages, as `<stage> <counter>`.
-    """
-    # The runner is named: the default one looks for another runner's binary on the network.
-    pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
-    _ = (
-        pipeline
-        | "Videos" >> beam.Create(videos)
-        | "Extract poses" >> ExtractPoses(options.output, options.poses, options.pool)
-        | "Window repetitions" >> WindowRepetitions()
-        | "Score repetitions" >> ScoreRepetitions(scorer)
-        | "Write tables" >> WriteTables(options.output, stamp)
-    )
-    result = pipeline.run()
-    result.wait_until_finish()
-    found: Counter[str] = Counter()
-    for counter in result.metrics().query()["counters"]:
-        metric = counter.key.metric
-        if metric.namespace.startswith("repscore."):
-            found[f"{metric.namespace.removeprefix('repscore.')} {metric.name}"] += (
-                counter.committed
-            )
-    found["discover in"] = sum(1 + len(video.duplicates) for video in videos)
-    return found
+def _scorer_version(scorer: str | None) -> str:
+    if scorer is None:
+        return CONSISTENCY_VERSION
+    with open_binary(scorer) as file:
+        return scorer_version(read_references(file.read(), scorer))
 
 
 def options_of_last_run(root: str) -> ScoreOptions:

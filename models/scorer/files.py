@@ -15,6 +15,12 @@ from safetensors.numpy import save as to_bytes
 
 from repscore.models.scorer.represent import CHANNELS, PHASES, Execution, Phases, represent
 
+REVISION: Final = 1
+"""Rises with every change of a constant or formula that gives other scores or remarks."""
+
+CONSISTENCY_VERSION: Final = f"consistency-{REVISION}"
+"""What scores without references: nothing but the code decides them."""
+
 FORMAT: Final = "repscore-references"
 FORMAT_VERSION: Final = 1
 """Rises when the tensors or the meaning of a channel change."""
@@ -56,6 +62,11 @@ class References:
             digest.update(name.encode())
             digest.update(np.ascontiguousarray(tensor).tobytes())
         return digest.hexdigest()
+
+
+def scorer_version(references: References) -> str:
+    """`reference-<revision>-<hash of the references>`: what decides the scores."""
+    return f"reference-{REVISION}-{references.version()}"
 
 
 def references_of(exercises: Mapping[str, Sequence[Sequence[Execution]]]) -> References:

@@ -21,7 +21,7 @@ from repscore.models.scorer.distance import (
     tensors,
 )
 from repscore.models.scorer.feedback import EXPECTED_SPREADS, Expected, Finding, findings
-from repscore.models.scorer.files import References
+from repscore.models.scorer.files import References, scorer_version
 from repscore.models.scorer.represent import (
     GROUPS,
     IS_BODY,
@@ -35,9 +35,6 @@ from repscore.models.scorer.represent import (
     row,
 )
 
-REVISION: Final = 1
-"""Rises with every change of a constant or formula here or in `feedback`: part of the version."""
-
 UNKNOWN: Final = 5.0
 """Pose distance beyond which a repetition is no execution of the exercise: the score would be
 below 13. A squat of a quarter of the range lies at 4.8 in space; in pictures, three of four
@@ -46,7 +43,6 @@ SOFTNESS: Final = 0.4
 """Difference in distance that makes an exercise e times as likely as another, or as none."""
 LEAST_FRAMES: Final = 5
 LEAST_SET: Final = 3
-CONSISTENCY_VERSION: Final = f"consistency-{REVISION}"
 
 Kind = Literal["reference", "consistency"]
 
@@ -122,7 +118,7 @@ class ReferenceScorer(torch.nn.Module):
     @property
     def version(self) -> str:
         """`reference-<revision>-<hash of the references>`."""
-        return f"reference-{REVISION}-{self.references.version()}"
+        return scorer_version(self.references)
 
     def forward(
         self, values: torch.Tensor, mask: torch.Tensor, log_duration: torch.Tensor

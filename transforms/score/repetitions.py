@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from repscore.models.scorer.files import CONSISTENCY_VERSION
 from repscore.models.scorer.reference import (
-    CONSISTENCY_VERSION,
     ReferenceScorer,
     Verdict,
     score_set,
