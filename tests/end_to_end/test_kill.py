@@ -60,7 +60,7 @@ def undisturbed(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
 
 
 def pose_files(root: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_mtime_ns for path in root.glob("poses/**/*.parquet")}
+    return {str(path): path.stat().st_mtime_ns for path in root.glob("poses/**/*.parquet")}
 
 
 def test_the_driver_is_killed_three_times(
