@@ -58,16 +58,20 @@ without loading anything, and `require(model)` raises where something that it ne
 """
 
 
+class UnknownEstimator(ValueError):
+    """A name that leads to no pose estimator."""
+
+
 def estimator_class(name: str) -> Any:
     """The class behind a name of ESTIMATORS, or behind any `module:class`.
 
-    Raises ValueError for a name that leads nowhere.
+    Raises UnknownEstimator.
     """
     module, _, attribute = ESTIMATORS.get(name, name).partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         known = ", ".join(ESTIMATORS)
-        raise ValueError(
+        raise UnknownEstimator(
             f"pose estimator {name!r}: expected one of {known}, or module:class ({error})"
         ) from error

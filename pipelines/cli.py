@@ -53,15 +53,22 @@ def _read_config(context: click.Context, _: click.Parameter, path: str | None) -
         settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise click.UsageError(f"--config {path}: {error}", context) from error
-    known = {name for option in context.command.params if (name := option.name)} - {"config"}
-    given = {key.replace("-", "_"): value for key, value in settings.items()}
-    if unknown := sorted(given.keys() - known):
+    options = [option for option in context.command.params if isinstance(option, click.Option)]
+    known = {
+        flag.removeprefix("--"): option.name
+        for option in options
+        for flag in option.opts
+        if flag.startswith("--") and option.name and flag != "--config"
+    }
+    given = {key.replace("_", "-"): value for key, value in settings.items()}
+    if unknown := sorted(given.keys() - known.keys()):
         raise click.UsageError(
             f"--config {path}: unknown option {unknown[0]!r}; expected some of: "
             + ", ".join(sorted(known)),
             context,
         )
-    context.default_map = {**(context.default_map or {}), **given}
+    named = {known[key]: value for key, value in given.items()}
+    context.default_map = {**(context.default_map or {}), **named}
 
 
 def _sample_fps(context: click.Context, _: click.Parameter, text: str) -> float | None:

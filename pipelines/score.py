@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import click
 
-from repscore.models.estimator import estimator_class
+from repscore.models.estimator import UnknownEstimator, estimator_class
 from repscore.models.scorer.files import CONSISTENCY_VERSION, read_references, scorer_version
 from repscore.models.weights import WeightsCorrupt, WeightsMissing
 from repscore.pipelines.options import NoReference, ScoreOptions, config_key
@@ -38,7 +38,7 @@ from repscore.transforms.tables.rows import RunStamp
 
 _UNUSABLE: Final = (
     *(InputNotFound, WeightsMissing, WeightsCorrupt, NoReference),
-    UnusableRootError,
+    *(UnknownEstimator, UnusableRootError),
 )
 _LIGHT: Final = ("repetitions", "score", "write")
 _VERSIONS: Final = (

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any, Final
 
 import numpy as np
@@ -102,11 +101,6 @@ def write_references(references: References, file: IO[bytes]) -> None:
     arrays = {name: np.ascontiguousarray(array) for name, array in _tensors(references).items()}
     # One entry: safetensors does not keep the order of several, and bytes should be repeatable.
     file.write(to_bytes(arrays, {"card": json.dumps(card)}))
-
-
-def load_references(path: Path) -> References:
-    """What `write_references` wrote, from a local file; errors as `read_references`."""
-    return read_references(path.read_bytes(), str(path))
 
 
 def read_references(content: bytes, origin: str) -> References:

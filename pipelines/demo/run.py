@@ -19,8 +19,7 @@ from repscore.pipelines.query import query
 from repscore.pipelines.score import UnusableConfiguration, run
 
 _PER_CLIP: Final = """
-SELECT v.uri, count(r.repetition), avg(r.score), any_value(r.exercise),
-       count(*) FILTER (WHERE r.repetition IS NOT NULL AND NOT r.scorable)
+SELECT v.uri, count(r.repetition), avg(r.score), any_value(r.exercise)
 FROM videos v LEFT JOIN repetitions r USING (video_id) GROUP BY v.uri
 """
 
@@ -33,7 +32,6 @@ class Result:
     repetitions: int
     mean_score: float | None
     exercise: str | None
-    unscorable: int
 
 
 def run_demo(output: str, *, quiet: bool) -> int:

@@ -64,6 +64,26 @@ def test_options_come_from_a_file_and_unknown_ones_are_named(tmp_path: Path) -> 
     assert "colour" in done.stderr
 
 
+def test_an_unknown_estimator_answers_in_one_line(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = repscore("score", str(tmp_path), "-o", str(out), "--estimator", "crystal_ball")
+    assert done.returncode == 2, done.stderr
+    assert "crystal_ball" in done.stderr
+    assert "mediapipe" in done.stderr, "what was expected"
+    assert len(done.stderr.splitlines()) == 1
+    assert not out.exists()
+
+
+def test_options_of_a_file_are_called_as_on_the_command_line(tmp_path: Path) -> None:
+    config = tmp_path / "run.toml"
+    config.write_text(
+        'estimator = "fakes:ArmRaiser"\nreference = ["squat=gone.mp4"]\njson = true\n'
+    )
+    done = repscore("score", str(tmp_path), "-o", str(tmp_path / "out"), "--config", str(config))
+    assert done.returncode == 2
+    assert "gone.mp4" in done.stderr
+
+
 def test_json_failure_rate_replay_and_duplicates(tmp_path: Path) -> None:
     archive, out = tmp_path / "archive", str(tmp_path / "out")
     archive.mkdir()

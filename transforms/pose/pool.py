@@ -53,7 +53,6 @@ class PoolStatus:
 
     actors: int = 0
     waiting: int = 0
-    running: int = 0
     segments: int = 0
     failed: int = 0
     reused: int = 0
@@ -153,7 +152,6 @@ class PosePool:
             self._finished,
             actors=len(actors),
             waiting=len(self._waiting),
-            running=sum(actor.job is not None for actor in actors),
             frames=self._finished.frames + sum(actor.frames for actor in actors),
         )
 

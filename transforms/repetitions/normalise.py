@@ -7,7 +7,7 @@ from repscore.models.skeleton import JOINT
 
 Array = npt.NDArray[np.float64]
 
-NECK, MID_HIP, NOSE = JOINT["neck"], JOINT["mid_hip"], JOINT["nose"]
+NECK, MID_HIP = JOINT["neck"], JOINT["mid_hip"]
 _RIGHT = (JOINT["right_shoulder"], JOINT["right_hip"])
 _LEFT = (JOINT["left_shoulder"], JOINT["left_hip"])
 _YAW_REACH = 7  # grid points on either side over which the facing direction is averaged
