@@ -3,10 +3,37 @@
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+Precision = Literal["auto", "f32", "bf16"]
+
+
+@dataclass(frozen=True)
+class EstimatorConfig:
+    """What an estimator is asked for.
+
+    Attributes:
+        model: size of the pose model.
+        people: how many are wanted; an estimator may follow more and leave the choice to others.
+        precision: of the arithmetic on the CPU; `auto` takes bf16 where the processor has it.
+        device: where the networks run.
+    """
+
+    model: Literal["lite", "full", "heavy"] = "full"
+    people: int = 1
+    precision: Precision = "auto"
+    device: Literal["cpu", "cuda"] = "cpu"
+
+    def __post_init__(self) -> None:
+        if self.people < 1:
+            raise ValueError(f"people must be 1 or more, found {self.people}")
+
+
+class Unavailable(ValueError):
+    """Hardware or a way of computing that was asked for is not to be had here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,8 +66,11 @@ class PoseEstimator(Protocol):
     def start(self) -> None:
         """Forget all people: what comes next is another stream."""
 
-    def track(self, frame_rgb: npt.NDArray[np.uint8], time_s: float) -> People:
-        """The people in frame (H, W, 3); `time_s` increases from call to call since `start`."""
+    def track(self, frame_bgr: npt.NDArray[np.uint8], time_s: float) -> People:
+        """The people in frame (H, W, 3), blue first as OpenCV has it.
+
+        `time_s` increases from call to call since `start`.
+        """
         ...
 
     def close(self) -> None:
@@ -53,8 +83,10 @@ ESTIMATORS: Final[Mapping[str, str]] = {
 }
 """Name -> `module:class`.
 
-A class is called with the model's name; `identity_of(model)` tells the identity of its instances
-without loading anything, and `require(model)` raises where something that it needs is missing.
+A class is called with an EstimatorConfig; `identity_of(config)` tells the identity of its instances
+without loading anything, and `require(config)` raises WeightsMissing, WeightsCorrupt or Unavailable
+where something that it needs is missing. A class whose networks can run in a process of their own
+has `load_network(config)` too and takes a stand-in for it as `network`.
 """
 
 

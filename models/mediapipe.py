@@ -6,14 +6,16 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Any, Final
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
 from repscore.models import weights
-from repscore.models.estimator import People
+from repscore.models.estimator import EstimatorConfig, People, Unavailable
 
 LANDMARKS: Final = 33
 
+_DEFAULT: Final = EstimatorConfig()
 _CONFIDENCE: Final = 0.5
 """MediaPipe's default for detection, presence and tracking."""
 
@@ -21,8 +23,9 @@ _SAME_PERSON: Final = 0.5
 """Mean way of the landmarks from frame to frame, in body sizes, within which it is one person."""
 
 
-def identity(model: weights.Model = "full", people: int = 1) -> Mapping[str, str]:
+def identity(config: EstimatorConfig = _DEFAULT) -> Mapping[str, str]:
     """Everything that decides the results; told without loading MediaPipe or its weights."""
+    model = config.model
     return {
         "estimator": "mediapipe",
         "mediapipe": version("mediapipe"),
@@ -30,24 +33,34 @@ def identity(model: weights.Model = "full", people: int = 1) -> Mapping[str, str
         "detector_sha256": weights.DETECTOR.sha256,
         "landmarks_sha256": weights.LANDMARKS[model].sha256,
         "confidence": f"{_CONFIDENCE:g}",
-        "people": str(people),
+        "people": str(config.people),
     }
 
 
+def require(config: EstimatorConfig) -> None:
+    """Raise where the weights are missing, or for what MediaPipe's CPU graph cannot do."""
+    if config.device != "cpu" or config.precision == "bf16":
+        raise Unavailable(
+            "the estimator mediapipe runs on the CPU in f32 alone, found "
+            f"--device {config.device} --precision {config.precision}; use --estimator blazepose"
+        )
+    weights.require(config.model)
+
+
 class MediaPipeEstimator:
-    """Follows up to `people` persons with MediaPipe's PoseLandmarker in VIDEO mode.
+    """Follows up to `config.people` persons with MediaPipe's PoseLandmarker in VIDEO mode.
 
     `start` raises weights.WeightsMissing where the model has not been obtained.
     """
 
     topology = "blazepose33"
     identity_of = staticmethod(identity)
-    require = staticmethod(weights.require)
+    require = staticmethod(require)
 
-    def __init__(self, model: weights.Model = "full", people: int = 1) -> None:
-        self.model: weights.Model = model
-        self.people = people
-        self.identity = identity(model, people)
+    def __init__(self, config: EstimatorConfig = _DEFAULT) -> None:
+        self.model: weights.Model = config.model
+        self.people = config.people
+        self.identity = identity(config)
         self._landmarker: Any = None
         self._time_ms = -1
         self._loud = True
@@ -88,19 +101,19 @@ class MediaPipeEstimator:
         self._loud = True
         self._last_seen = {}
 
-    def track(self, frame_rgb: npt.NDArray[np.uint8], time_s: float) -> People:
-        """The people in frame (H, W, 3); `time_s` increases from call to call since `start`."""
+    def track(self, frame_bgr: npt.NDArray[np.uint8], time_s: float) -> People:
+        """See `PoseEstimator`."""
         if self._landmarker is None:
             raise RuntimeError("track() before start(), or after close(): call start() first")
         from mediapipe.tasks.python.vision.core.image import Image, ImageFormat
 
         # Milliseconds are all it takes, and they must increase.
         self._time_ms = max(self._time_ms + 1, round(time_s * 1000))
-        image = Image(ImageFormat.SRGB, np.ascontiguousarray(frame_rgb))
+        image = Image(ImageFormat.SRGB, cv2.cvtColor(frame_bgr, cv2.COLOR_BGR2RGB))
         with _silent_stderr() if self._loud else contextlib.nullcontext():
             found = self._landmarker.detect_for_video(image, self._time_ms)
         self._loud = self._loud and not found.pose_landmarks
-        height_px, width_px = frame_rgb.shape[:2]
+        height_px, width_px = frame_bgr.shape[:2]
         points = _array(found.pose_landmarks)
         image_px = points[..., :3] * np.array([width_px, height_px, width_px], np.float32)
         return People(

@@ -145,9 +145,31 @@ def cli() -> None:
 )
 @click.option(
     "--estimator",
-    default="mediapipe",
+    default="blazepose",
     show_default=True,
-    help="Pose estimator: a name, or module:class of your own.",
+    help="Pose estimator: blazepose, mediapipe (the same weights in MediaPipe's graph, slower), or "
+    "module:class of your own.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "f32", "bf16"]),
+    default="auto",
+    show_default=True,
+    help="Arithmetic of the pose model. auto: the half precision that the device is fast in.",
+)
+@click.option(
+    "--people",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="People in a video whose repetitions are kept, where more are seen.",
+)
+@click.option(
+    "--person",
+    type=click.Choice(["exercising", "largest", "most-moving", "most-confident", "first", "all"]),
+    default="exercising",
+    show_default=True,
+    help="Who comes first where more people are seen than are kept; 'all' keeps everybody.",
 )
 @click.option(
     "--segment-seconds",
@@ -166,7 +188,23 @@ def cli() -> None:
     "--cpus-per-actor", type=click.FloatRange(min=0), default=1.0, help="May be a fraction."
 )
 @click.option(
-    "--gpus-per-actor", type=click.FloatRange(min=0), default=0.0, help="May be a fraction."
+    "--device",
+    type=click.Choice(["cpu", "cuda"]),
+    default="cpu",
+    show_default=True,
+    help="Where the pose model runs.",
+)
+@click.option(
+    "--inference-actors",
+    type=click.IntRange(min=0),
+    help="Actors that run the pose model for all workers, in batches across videos; 0 lets every "
+    "worker run its own.  [default: one per GPU with --device cuda, else 0]",
+)
+@click.option(
+    "--gpus-per-actor",
+    type=click.FloatRange(min=0),
+    help="Of each actor that runs the pose model; may be a fraction.  "
+    "[default: 1 with --device cuda, else 0]",
 )
 @click.option("--ray-address", help="A running Ray cluster.  [default: a local one]")
 @click.option(
@@ -199,22 +237,27 @@ def score(**given: Any) -> int:
     Run it again to go on or to refresh: what the dataset holds already is skipped.
     """
     from repscore.pipelines.options import ScoreOptions
-    from repscore.transforms.pose.pool import PoolConfig
+    from repscore.transforms.pose.crew import PoolConfig
     from repscore.transforms.records import PoseConfig
 
     options = ScoreOptions(
         inputs=given["inputs"],
         output=given["output"],
         references=given["references"],
+        person=given["person"],
         poses=PoseConfig(
             estimator=given["estimator"],
             model=given["model"],
+            people=given["people"],
+            precision=given["precision"],
+            device=given["device"],
             sample_fps=given["sample_fps"],
             segment_s=given["segment_seconds"],
         ),
         pool=PoolConfig(
             actors=given["actors"],
             cpus=given["cpus_per_actor"],
+            inference_actors=given["inference_actors"],
             gpus=given["gpus_per_actor"],
             ray_address=given["ray_address"],
             segment_timeout_s=given["segment_timeout"],

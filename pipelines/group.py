@@ -29,7 +29,7 @@ def run_group(
         pipeline
         | "Videos" >> beam.Create(videos)
         | "Extract poses" >> ExtractPoses(options.output, options.poses, options.pool)
-        | "Window repetitions" >> WindowRepetitions()
+        | "Window repetitions" >> WindowRepetitions(options.subjects)
         | "Score repetitions" >> ScoreRepetitions(scorer)
         | "Write tables" >> WriteTables(options.output, stamp)
     )

@@ -1,6 +1,6 @@
 """References become a scorer: the clips of a coach define exercises, without training."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from functools import reduce
 
 from repscore.models.scorer.files import references_of, write_references
@@ -29,7 +29,7 @@ def learn(options: ScoreOptions, *, quiet: bool) -> str:
     size_bytes = sum(video.size_bytes for _, video in videos)
     with following(f"{len(videos)} references", size_bytes, pool.status, quiet=quiet):
         for name, video in videos:
-            clips[name].append(_executions(_record(video, options.poses.segment_s, pool)))
+            clips[name].append(_executions(_record(video, options, pool)))
     references = references_of(clips)
     path = join(options.output, "scorers", f"references-{references.version()}.safetensors")
     with replacing(path) as file:
@@ -48,15 +48,15 @@ def _video(clip: str) -> Video:
     )
 
 
-def _record(video: Video, segment_s: float, pool: PosePool) -> Recording:
+def _record(video: Video, options: ScoreOptions, pool: PosePool) -> Recording:
     """What the pipeline makes of one video, without a pipeline."""
     try:
-        segments = segments_of(video, segment_s)
+        segments = segments_of(video, options.poses.segment_s)
     except (ProbeError, OSError) as error:
         raise NoReference(f"reference {error}") from error
     futures = [pool.submit(segment) for segment in segments]
     finished = [future.result() for future in futures]
-    return close(reduce(_released, finished, OpenRecording()), finished[-1])
+    return close(reduce(_released, finished, OpenRecording()), finished[-1], options.subjects)
 
 
 def _released(recording: OpenRecording, segment: SegmentPoses) -> OpenRecording:
@@ -64,12 +64,10 @@ def _released(recording: OpenRecording, segment: SegmentPoses) -> OpenRecording:
 
 
 def _executions(recording: Recording) -> list[Execution]:
-    """The repetitions of whoever makes most of them."""
+    """The repetitions of the subjects."""
     if not recording.repetitions:
         raise NoReference(
             f"reference {recording.video.uri}: shows no repetition; expected a clip of one person "
             "who performs the exercise from start to end"
         )
-    people = Counter(repetition.person for repetition in recording.repetitions)
-    subject, _ = people.most_common(1)[0]
-    return [execution_of(found) for found in recording.repetitions if found.person == subject]
+    return [execution_of(found) for found in recording.repetitions]

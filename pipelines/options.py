@@ -5,11 +5,12 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
-from repscore.transforms.pose.pool import PoolConfig
+from repscore.transforms.pose.crew import PoolConfig
 from repscore.transforms.records import PoseConfig
 from repscore.transforms.repetitions.motion import REVISION as REPETITIONS_VERSION
+from repscore.transforms.repetitions.subject import Rule, Subjects
 
-_SETTLED: Final = ("references", "poses", "pool", "group_size")
+_SETTLED: Final = ("references", "poses", "person", "pool", "group_size")
 
 
 class NoReference(ValueError):
@@ -23,6 +24,7 @@ class ScoreOptions:
     Attributes:
         inputs: files, folders, globs and URLs.
         output: folder or URL of the dataset.
+        person: who comes first where more people are seen than `poses.people`.
         references: (exercise, clip) pairs that define the exercises; none scores consistency.
         group_size: videos that are worked off and committed together.
         max_failure_rate: share of failed inputs above which the exit status is 3.
@@ -33,10 +35,16 @@ class ScoreOptions:
     output: str
     references: tuple[tuple[str, str], ...] = ()
     poses: PoseConfig = field(default_factory=PoseConfig)
+    person: Rule = "exercising"
     pool: PoolConfig = field(default_factory=PoolConfig)
     group_size: int = 200
     max_failure_rate: float = 1.0
     again: frozenset[str] = frozenset()
+
+    @property
+    def subjects(self) -> Subjects:
+        """Whose repetitions are kept."""
+        return Subjects(self.poses.people, self.person)
 
     def to_json(self) -> str:
         """What decides the rows of a run, for the `runs` table."""
@@ -52,13 +60,15 @@ class ScoreOptions:
             output=output,
             references=tuple((name, clip) for name, clip in settled["references"]),
             poses=PoseConfig(**settled["poses"]),
+            person=settled["person"],
             pool=PoolConfig(**settled["pool"]),
             group_size=settled["group_size"],
             again=frozenset(inputs),
         )
 
 
-def config_key(pose_version: str, scorer_version: str) -> str:
+def config_key(options: ScoreOptions, scorer_version: str) -> str:
     """What decides the rows of a video besides its content; equal key, equal rows."""
-    settled = json.dumps([pose_version, REPETITIONS_VERSION, scorer_version])
+    version = options.poses.version()
+    settled = json.dumps([version, REPETITIONS_VERSION, asdict(options.subjects), scorer_version])
     return hashlib.blake2b(settled.encode(), digest_size=8).hexdigest()

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import click
 
-from repscore.models.estimator import UnknownEstimator, estimator_class
+from repscore.models.estimator import Unavailable, UnknownEstimator, estimator_class
 from repscore.models.scorer.files import CONSISTENCY_VERSION, read_references, scorer_version
 from repscore.models.weights import WeightsCorrupt, WeightsMissing
 from repscore.pipelines.options import NoReference, ScoreOptions, config_key
@@ -38,11 +38,11 @@ from repscore.transforms.tables.rows import RunStamp
 
 _UNUSABLE: Final = (
     *(InputNotFound, WeightsMissing, WeightsCorrupt, NoReference),
-    *(UnknownEstimator, UnusableRootError),
+    *(UnknownEstimator, Unavailable, UnusableRootError),
 )
 _LIGHT: Final = ("repetitions", "score", "write")
 _VERSIONS: Final = (
-    *("repscore", "apache-beam", "ray", "mediapipe", "opencv-contrib-python", "torch"),
+    *("repscore", "apache-beam", "ray", "mediapipe", "opencv-contrib-python", "torch", "openvino"),
     *("pyarrow", "deltalake"),
 )
 
@@ -97,13 +97,17 @@ def _run(options: ScoreOptions, *, quiet: bool) -> RunReport:
     root = options.output
     require(options.inputs)
     check_root(root)
-    estimator_class(options.poses.estimator).require(options.poses.model)
+    estimator_class(options.poses.estimator).require(options.poses)
+    if options.poses.device != "cpu" or options.pool.gpus:
+        from repscore.transforms.pose.cluster import check_devices
+
+        check_devices(options.poses.device, options.pool)
     scorer = None
     if options.references:
         from repscore.pipelines.learn import learn  # torch and Beam wait until they are needed
 
         scorer = learn(options, quiet=quiet)
-    config = config_key(options.poses.version(), _scorer_version(scorer))
+    config = config_key(options, _scorer_version(scorer))
     known = {uri: row for uri, row in read_known(root).items() if uri not in options.again}
     stamp = RunStamp(uuid.uuid4().hex, started_at, config)
     row = _opening_row(options, stamp)
@@ -181,5 +185,5 @@ def _opening_row(options: ScoreOptions, stamp: RunStamp) -> dict[str, Any]:
         "config": stamp.config,
         "configuration": options.to_json(),
         "versions": json.dumps(versions | {"python": platform.python_version()}),
-        "device": platform.processor() or platform.machine(),
+        "device": options.poses.device,
     }

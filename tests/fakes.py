@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from repscore.models.estimator import People
+from repscore.models.estimator import EstimatorConfig, People
+
+_DEFAULT = EstimatorConfig()
 
 
 class Brightness:
@@ -15,22 +17,22 @@ class Brightness:
 
     topology = "blazepose33"
 
-    def __init__(self, model: str) -> None:
-        self.identity = self.identity_of(model)
+    def __init__(self, config: EstimatorConfig = _DEFAULT) -> None:
+        self.identity = self.identity_of(config)
 
     @classmethod
-    def identity_of(cls, model: str) -> Mapping[str, str]:
-        return {"estimator": cls.__name__, "model": model}
+    def identity_of(cls, config: EstimatorConfig) -> Mapping[str, str]:
+        return {"estimator": cls.__name__, "model": config.model}
 
     @classmethod
-    def require(cls, model: str) -> None:
+    def require(cls, config: EstimatorConfig) -> None:
         pass
 
     def start(self) -> None:
         pass
 
-    def track(self, frame_rgb: npt.NDArray[np.uint8], time_s: float) -> People:
-        level = np.float32(frame_rgb.mean())
+    def track(self, frame_bgr: npt.NDArray[np.uint8], time_s: float) -> People:
+        level = np.float32(frame_bgr.mean())
         return People(
             person=np.zeros(1, np.int32),
             image_px=np.full((1, 33, 3), level, np.float32),
@@ -45,7 +47,7 @@ class Brightness:
 class ArmRaiser(Brightness):
     """Finds one person who raises both arms from the hips overhead and back, in 2 s each."""
 
-    def track(self, frame_rgb: npt.NDArray[np.uint8], time_s: float) -> People:
+    def track(self, frame_bgr: npt.NDArray[np.uint8], time_s: float) -> People:
         raised = np.pi * (1 - np.cos(np.pi * time_s)) / 2  # 0 hanging, pi overhead
         arm = np.array([np.sin(raised), np.cos(raised)])  # outwards, down
         points = np.zeros((33, 3), np.float32)
@@ -70,23 +72,23 @@ class ArmRaiser(Brightness):
 class SlowArmRaiser(ArmRaiser):
     """Takes 30 ms a frame, so that a test can strike in the middle."""
 
-    def track(self, frame_rgb: npt.NDArray[np.uint8], time_s: float) -> People:
+    def track(self, frame_bgr: npt.NDArray[np.uint8], time_s: float) -> People:
         time.sleep(0.03)
-        return super().track(frame_rgb, time_s)
+        return super().track(frame_bgr, time_s)
 
 
 class Poisoned(Brightness):
     """Dies on white frames, hangs on red ones, raises on blue ones."""
 
-    def track(self, frame_rgb: npt.NDArray[np.uint8], time_s: float) -> People:
-        red, green, blue = frame_rgb.reshape(-1, 3).mean(axis=0)
+    def track(self, frame_bgr: npt.NDArray[np.uint8], time_s: float) -> People:
+        blue, green, red = frame_bgr.reshape(-1, 3).mean(axis=0)
         if min(red, green, blue) > 200:
             os._exit(1)
         if red > 200 > green:
             time.sleep(600)
         if blue > 200 > green:
             raise ZeroDivisionError("a bug in the estimator")
-        return super().track(frame_rgb, time_s)
+        return super().track(frame_bgr, time_s)
 
 
 class CannotStart(Brightness):

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from repscore.models.estimator import estimator_class
+from repscore.models.estimator import EstimatorConfig, estimator_class
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -292,25 +292,29 @@ class ScoredRecording:
 
 
 @dataclass(frozen=True)
-class PoseConfig:
+class PoseConfig(EstimatorConfig):
     """Everything that decides the poses of a video.
 
     Attributes:
+        estimator: a name of `models.estimator.ESTIMATORS`, or `module:class`.
         sample_fps: frames per second that are estimated; None takes every frame.
         segment_s: length of a segment; cuts lie on keyframes.
         warm_up_s: time before a segment that the tracker sees and whose poses are dropped.
     """
 
-    estimator: str = "mediapipe"
-    model: Literal["lite", "full", "heavy"] = "full"
+    estimator: str = "blazepose"
     sample_fps: float | None = 15.0
     segment_s: float = 60.0
     warm_up_s: float = 1.0
 
     def version(self) -> str:
-        """`<estimator>-<model>-<rate>-<hash of everything>`, part of every content address."""
-        identity = estimator_class(self.estimator).identity_of(self.model)
-        settled = json.dumps([asdict(self), dict(identity)], sort_keys=True)
+        """`<estimator>-<model>-<rate>-<hash of everything>`, part of every content address.
+
+        Raises UnknownEstimator, and Unavailable for what this machine cannot compute.
+        """
+        identity = estimator_class(self.estimator).identity_of(self)
+        cuts = (self.sample_fps, self.segment_s, self.warm_up_s)
+        settled = json.dumps([self.estimator, dict(identity), cuts], sort_keys=True)
         digest = hashlib.blake2b(settled.encode(), digest_size=4).hexdigest()
         rate = "native" if self.sample_fps is None else f"{self.sample_fps:g}fps"
         name = self.estimator.rpartition(":")[2].lower()

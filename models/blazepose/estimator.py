@@ -1,70 +1,71 @@
 """The fast pose estimator: BlazePose's weights, our own tracker."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from repscore.models import weights
-from repscore.models.blazepose.graph_openvino import OpenVinoNetwork, Precision, identity_of
+from repscore.models.blazepose import networks
 from repscore.models.blazepose.network import Network
 from repscore.models.blazepose.tracker import Stream, TrackerConfig, step
-from repscore.models.estimator import People
+from repscore.models.estimator import EstimatorConfig, People
 
-_ONE_PERSON = TrackerConfig()
+_DEFAULT: Final = EstimatorConfig()
+_TRACKER: Final = "2"
+"""Rises with every change of the tracker that gives other poses."""
+
+
+def require(config: EstimatorConfig) -> None:
+    """Raise where the weights or the precision are not to be had here."""
+    weights.require(config.model)
+    networks.identity_of(config)
 
 
 class BlazePoseEstimator:
     """A `PoseEstimator` over one stream after another.
 
-    Without a `network`, `start` loads the models for one core of this machine's CPU; it raises
-    weights.WeightsMissing where they have not been obtained.
+    Without a `network`, `start` loads the models for one core of this machine's CPU or for CUDA,
+    as the configuration says. `smoothing` adds MediaPipe's one-euro filters to what is returned,
+    for comparisons; the pipeline cleans without lag later.
     """
 
     topology = "blazepose33"
-    require = staticmethod(weights.require)
+    require = staticmethod(require)
+    load_network = staticmethod(networks.load_network)
 
     def __init__(
         self,
-        model: weights.Model = "full",
-        config: TrackerConfig = _ONE_PERSON,
+        config: EstimatorConfig = _DEFAULT,
         *,
-        precision: Precision = "auto",
         network: Network | None = None,
+        smoothing: bool = False,
     ) -> None:
-        self.model: weights.Model = model
-        if network is None:
-            self.identity = self.identity_of(model, config, precision)
-        else:
-            self.identity = _identity(model, config, network.identity)
         self._config = config
-        self._precision: Precision = precision
+        self._tracker = TrackerConfig(people=config.people, smoothing=smoothing)
         self._network = network
         self._stream = Stream()
+        found = networks.identity_of(config) if network is None else network.identity
+        self.identity = _identity(config, found) | {"smoothing": str(smoothing)}
 
     @staticmethod
-    def identity_of(
-        model: weights.Model,
-        config: TrackerConfig = _ONE_PERSON,
-        precision: Precision = "auto",
-    ) -> Mapping[str, str]:
+    def identity_of(config: EstimatorConfig) -> Mapping[str, str]:
         """Everything that decides the results on this machine; told without loading a model."""
-        detector, landmarks = weights.DETECTOR.sha256, weights.LANDMARKS[model].sha256
-        return _identity(model, config, identity_of(detector, landmarks, precision))
+        return _identity(config, networks.identity_of(config)) | {"smoothing": "False"}
 
     def start(self) -> None:
         """See `PoseEstimator`."""
         if self._network is None:
-            detector, landmarks = weights.detector(), weights.landmarks(self.model)
-            self._network = OpenVinoNetwork(detector, landmarks, self._precision)
+            self._network = networks.load_network(self._config)
         self._stream = Stream()
 
-    def track(self, frame_rgb: npt.NDArray[np.uint8], time_s: float) -> People:
+    def track(self, frame_bgr: npt.NDArray[np.uint8], time_s: float) -> People:
         """See `PoseEstimator`."""
         if self._network is None:
             raise RuntimeError("track() before start(): call start() first")
         (self._stream,), (people,) = step(
-            [self._stream], [frame_rgb], [time_s], self._network, self._config
+            [self._stream], [frame_bgr], [time_s], self._network, self._tracker
         )
         return people
 
@@ -74,12 +75,11 @@ class BlazePoseEstimator:
         self._stream = Stream()
 
 
-def _identity(model: str, config: TrackerConfig, network: Mapping[str, str]) -> Mapping[str, str]:
+def _identity(config: EstimatorConfig, network: Mapping[str, str]) -> dict[str, str]:
     return {
         "estimator": "blazepose",
-        "tracker": "1",
-        "model": model,
-        **network,
+        "tracker": _TRACKER,
+        "model": config.model,
         "people": str(config.people),
-        "smoothing": "mediapipe" if config.smoothing else "none",
+        **network,
     }

@@ -9,10 +9,9 @@ import numpy.typing as npt
 import openvino as ov
 
 from repscore.models.blazepose.landmarks import decode, landmark_outputs
-from repscore.models.blazepose.network import CropLandmarks, FloatArray
+from repscore.models.blazepose.network import CropLandmarks, FloatArray, together
+from repscore.models.estimator import Precision, Unavailable
 from repscore.models.weights import sha256_of
-
-Precision = Literal["auto", "f32", "bf16"]
 
 _CONFIG: Final = {
     "PERFORMANCE_HINT": "LATENCY",
@@ -31,7 +30,7 @@ class OpenVinoNetwork:
         precision: `auto` takes bf16 where the processor computes in it, else f32; what was taken
             stands in `identity["precision"]`.
 
-    Raises ValueError where bf16 is asked for and the processor has none.
+    Raises Unavailable where bf16 is asked for and the processor has none.
     """
 
     def __init__(self, detector: Path, landmarks: Path, precision: Precision = "auto") -> None:
@@ -53,21 +52,14 @@ class OpenVinoNetwork:
     def infer_landmarks(self, crops: npt.NDArray[np.uint8]) -> CropLandmarks:
         """See `Network`."""
         parts = [decode(*_run(self._landmarks, crop, copy=False)) for crop in crops]
-        if len(parts) == 1:
-            return parts[0]
-        return CropLandmarks(
-            points=np.concatenate([part.points for part in parts]),
-            visibility=np.concatenate([part.visibility for part in parts]),
-            presence=np.concatenate([part.presence for part in parts]),
-            world_m=np.concatenate([part.world_m for part in parts]),
-        )
+        return together(parts)
 
 
 def settle_precision(asked: Precision, capabilities: Sequence[str]) -> Literal["f32", "bf16"]:
     """What is computed in, given what the processor offers (OpenVINO's names)."""
     offered = "BF16" in capabilities
     if asked == "bf16" and not offered:
-        raise ValueError(
+        raise Unavailable(
             "bf16 was asked for, but this processor has no bfloat16 arithmetic (OpenVINO offers "
             f"{', '.join(capabilities)}); use --precision f32 or auto"
         )
@@ -111,7 +103,8 @@ def _prepared(core: ov.Core, path: Path, *, mean: float, scale: float) -> Any:
 
 def _run(request: Any, image: npt.NDArray[np.uint8], *, copy: bool = True) -> list[FloatArray]:
     """Outputs for one image; without `copy` they are the request's memory until its next run."""
-    request.set_input_tensor(ov.Tensor(np.ascontiguousarray(image[None]), shared_memory=True))
+    owned = np.require(image[None], requirements=["C", "W"])  # from another process: read-only
+    request.set_input_tensor(ov.Tensor(owned, shared_memory=True))
     request.infer()
     arrays = [tensor.data for tensor in request.output_tensors]
     return [np.array(array) for array in arrays] if copy else arrays

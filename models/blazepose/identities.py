@@ -40,7 +40,7 @@ class Sighting:
     Attributes:
         image_px: (33, 3). world_m: (33, 3). visibility: (33,).
         region: (4,), where to look in the next frame.
-        appearance: (64,) share of each colour on the torso; None where it is not needed.
+        appearance: (64,) share of each colour on the torso; None where it was not noted.
     """
 
     image_px: Array
@@ -58,7 +58,7 @@ class Track:
         seen: the last sighting; `seen.region` is where to look next.
         time_s: when that was.
         velocity: (2,) of the region's centre, pixels per second.
-        appearance: the torso's colours, averaged over time; None where it is not needed.
+        appearance: the torso's colours, averaged over time; None before they were noted.
         smoothed: memory of the smoothing filters, None where there are none.
     """
 
@@ -154,7 +154,9 @@ def _continued(track: Track, seen: Sighting, time_s: float) -> Track:
     step_s = max(time_s - track.time_s, 1e-3)
     velocity = (seen.region[:2] - track.region[:2]) / step_s
     appearance = track.appearance
-    if appearance is not None and seen.appearance is not None:
+    if appearance is None:
+        appearance = seen.appearance
+    elif seen.appearance is not None:
         appearance = appearance + 0.05 * (seen.appearance - appearance)
     return Track(
         track.identity,

@@ -1,6 +1,6 @@
 """What the tracker asks of the networks, so that they may run here or in another process."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,9 +29,35 @@ class CropLandmarks:
     presence: FloatArray
     world_m: FloatArray
 
+    def part(self, start: int, end: int) -> "CropLandmarks":
+        """What was said of the crops start .. end - 1."""
+        rows = slice(start, end)
+        return CropLandmarks(
+            self.points[rows], self.visibility[rows], self.presence[rows], self.world_m[rows]
+        )
+
+
+def together(parts: Sequence[CropLandmarks]) -> CropLandmarks:
+    """Landmarks of several batches as those of one."""
+    if len(parts) == 1:
+        return parts[0]
+    return CropLandmarks(
+        points=np.concatenate([part.points for part in parts]),
+        visibility=np.concatenate([part.visibility for part in parts]),
+        presence=np.concatenate([part.presence for part in parts]),
+        world_m=np.concatenate([part.world_m for part in parts]),
+    )
+
+
+class OutOfMemory(RuntimeError):
+    """A device has no room for a batch of this size; a smaller one may fit."""
+
 
 class Network(Protocol):
-    """The two models behind one door; any batch size, zero excepted."""
+    """The two models behind one door; any batch size, zero excepted.
+
+    Raises OutOfMemory for a batch that is too large for the device.
+    """
 
     identity: Mapping[str, str]
     """Everything that decides its results: runtime, precision, SHA-256 of the weights."""

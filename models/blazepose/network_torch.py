@@ -1,6 +1,7 @@
 """The two networks in torch: batches of any size, on CUDA in half precision, or on the CPU."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,47 +16,62 @@ from repscore.models.blazepose.landmarks import (
     MIN_CONFIDENCE_TO_REFINE,
     landmark_outputs,
 )
-from repscore.models.blazepose.network import LANDMARK_SIDE, CropLandmarks, FloatArray
+from repscore.models.blazepose.network import (
+    LANDMARK_SIDE,
+    CropLandmarks,
+    FloatArray,
+    OutOfMemory,
+)
+from repscore.models.blazepose.networks import torch_identity
 from repscore.models.blazepose.tflite import Graph, read_graph
+from repscore.models.estimator import Precision, Unavailable
 from repscore.models.weights import sha256_of
 
 
 class TorchNetwork:
-    """A `Network` on a torch device; on CUDA the landmark model runs in float16, channels last.
+    """A `Network` on a torch device; on CUDA the landmark model runs in float16, channels last,
+    unless f32 is asked for.
 
-    Raises ValueError where CUDA is asked for and there is none.
+    Raises Unavailable where CUDA is asked for and there is none.
     """
 
-    def __init__(self, detector: Path, landmarks: Path, device: str = "cuda") -> None:
+    def __init__(
+        self,
+        detector: Path,
+        landmarks: Path,
+        device: str = "cuda",
+        precision: Precision = "auto",
+    ) -> None:
         if device.startswith("cuda") and not torch.cuda.is_available():
-            raise ValueError(
+            raise Unavailable(
                 f"--device {device} was asked for, but torch {torch.__version__} finds no CUDA "
                 "device; use --device cpu, or check the driver with nvidia-smi"
             )
         self._device = torch.device(device)
-        half = self._device.type == "cuda"
+        self.identity: Mapping[str, str] = torch_identity(
+            sha256_of(detector), sha256_of(landmarks), self._device.type, precision
+        )
+        half = self.identity["precision"] == "f16"
         self._detector = TorchGraph(read_graph(detector)).eval().to(self._device)
         graph = TorchGraph(without_segmentation(read_graph(landmarks))).eval()
         self._landmarks = (graph.half() if half else graph).to(self._device)
         self._dtype = torch.float16 if half else torch.float32
-        self.identity: Mapping[str, str] = {
-            "runtime": f"torch {torch.__version__.split('+')[0]} {self._device.type}",
-            "precision": "f16" if half else "f32",
-            "detector_sha256": sha256_of(detector),
-            "landmarks_sha256": sha256_of(landmarks),
-        }
 
     @torch.inference_mode()
     def infer_detector(self, images: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
         """See `Network`."""
-        pixels = torch.from_numpy(images).to(self._device).float()
-        boxes, scores = self._detector(pixels / 127.5 - 1.0)
-        return boxes.cpu().numpy(), scores[..., 0].cpu().numpy()
+        with _room():
+            pixels = torch.tensor(images, device=self._device).float()
+            boxes, scores = self._detector(pixels / 127.5 - 1.0)
+            return boxes.cpu().numpy(), scores[..., 0].cpu().numpy()
 
     @torch.inference_mode()
     def infer_landmarks(self, crops: npt.NDArray[np.uint8]) -> CropLandmarks:
         """See `Network`; what comes back from the device is small, the heatmap stays there."""
-        pixels = torch.from_numpy(crops).to(self._device).to(self._dtype)
+        with _room():
+            return self._landmarks_of(torch.tensor(crops, device=self._device).to(self._dtype))
+
+    def _landmarks_of(self, pixels: Tensor) -> CropLandmarks:
         image, presence, heatmap, world = self._landmarks(pixels / 255.0)
         raw = image.reshape(-1, LANDMARKS, 5)
         points = raw[..., :3] / LANDMARK_SIDE
@@ -66,6 +82,16 @@ class TorchNetwork:
             presence=presence.reshape(-1).cpu().numpy(),
             world_m=world.reshape(-1, LANDMARKS, 3).cpu().numpy(),
         )
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Say OutOfMemory for torch's own error, and give back what the allocator holds."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        torch.cuda.empty_cache()
+        raise OutOfMemory(str(error)) from error
 
 
 def without_segmentation(graph: Graph) -> Graph:

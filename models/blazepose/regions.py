@@ -50,7 +50,7 @@ def crop(
     *,
     border: int,
 ) -> None:
-    """Fill `out` (S, S, 3) with the region (4,) of frame (H, W, 3), in one bilinear step.
+    """Fill `out` (S, S, 3) RGB with the region (4,) of frame (H, W, 3) BGR, in one bilinear step.
 
     `border` says what lies outside of the frame: black for the detector (cv2.BORDER_CONSTANT),
     the edge repeated for the landmarks (cv2.BORDER_REPLICATE), as the models are fed by MediaPipe.
@@ -63,6 +63,7 @@ def crop(
     # finer, no faster, and moves landmarks by up to several percent of the torso.
     cells, fractions = cv2.convertMaps(x, y, cv2.CV_16SC2)
     cv2.remap(frame, cells, fractions, cv2.INTER_LINEAR, dst=out, borderMode=border)
+    cv2.cvtColor(out, cv2.COLOR_BGR2RGB, dst=out)
 
 
 def to_image(points: npt.NDArray[np.floating], regions: Regions) -> npt.NDArray[np.float64]:

@@ -3,9 +3,9 @@
 `step` takes the frame that is due of every stream, asks the networks once for all of them, and
 returns what was found and what to remember. Where the networks run is not its affair.
 
-One person of one stream gets MediaPipe's own logic: the detector looks where nobody is followed,
-the landmarks of one frame say where to look in the next. What is added for several people, their
-identities, is in `identities`.
+Somebody alone gets MediaPipe's own logic: the detector looks where nobody is followed, the
+landmarks of one frame say where to look in the next. More people than are wanted are followed, so
+that whose repetitions count can be decided when all is known. Their identities are in `identities`.
 """
 
 from collections.abc import Sequence
@@ -34,6 +34,8 @@ Frame = npt.NDArray[np.uint8]
 BODY: Final = slice(0, 33)
 MID_HIP, FULL_BODY = 33, 34
 MIN_PRESENCE: Final = 0.5
+MIN_RIVAL: Final = 0.5
+"""Smaller people, as a share of the largest in the picture, are no rivals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +43,22 @@ class TrackerConfig:
     """How people are followed.
 
     Attributes:
-        people: how many at once, at most; with one, whoever is followed has identity 0.
-        look_again_s: how often the detector looks for more people while there is room.
+        people: how many are wanted; with one, somebody alone keeps the identity through any gap.
+        rivals: how many more are followed at once where more are seen.
+        look_again_s: how often the detector looks while fewer than are wanted are followed.
+        look_around_s: how often it looks for rivals.
+        look_back_s: how often it looks for somebody who left, if others are still followed.
         remember_s: how long somebody may be away and keep the identity.
         smoothing: MediaPipe's one-euro filters on what is returned (not on what is followed).
     """
 
     people: int = 1
+    rivals: int = 2
     look_again_s: float = 1.0
+    look_around_s: float = 3.0
+    look_back_s: float = 0.5
     remember_s: float = 3.0
     smoothing: bool = False
-
-    def __post_init__(self) -> None:
-        if self.people < 1:
-            raise ValueError(f"people must be 1 or more, found {self.people}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,12 +68,14 @@ class Stream:
     Attributes:
         tracks: people followed now.
         lost: people whom the last `remember_s` have seen.
+        alone: identity of who was followed last without company; None where there was some.
         next_identity: what the next new person is called.
-        detected_s: when the detector looked last; None asks for it at once.
+        detected_s: when the detector looked last; None before the first time.
     """
 
     tracks: tuple[Track, ...] = ()
     lost: tuple[Track, ...] = ()
+    alone: int | None = None
     next_identity: int = 0
     detected_s: float | None = None
 
@@ -91,7 +97,8 @@ def step(
     looks = [
         _where_to_look(stream, found.get(i), config) for i, stream in enumerate(streams)
     ]  # regions per stream: its tracks', then those of people who may be new
-    sightings = _look(frames, looks, network, appearance=config.people > 1)
+    company = [len(look) > 1 or i in found for i, look in enumerate(looks)]
+    sightings = _look(frames, looks, company, network)
     results = [
         _advance(stream, time_s, seen, i in found, config)
         for i, (stream, time_s, seen) in enumerate(zip(streams, times_s, sightings, strict=True))
@@ -102,8 +109,11 @@ def step(
 def _is_detector_due(stream: Stream, time_s: float, config: TrackerConfig) -> bool:
     if not stream.tracks or stream.detected_s is None:
         return True
-    full = len(stream.tracks) >= config.people
-    return not full and time_s - stream.detected_s >= config.look_again_s
+    if len(stream.tracks) >= config.people + config.rivals:
+        return False
+    enough = len(stream.tracks) >= config.people
+    pause_s = config.look_around_s if enough else config.look_again_s
+    return time_s - stream.detected_s >= (config.look_back_s if stream.lost else pause_s)
 
 
 def _detect(frames: Sequence[Frame], network: Network) -> list[Regions]:
@@ -131,13 +141,20 @@ def _where_to_look(stream: Stream, detected: Regions | None, config: TrackerConf
     if detected is None:
         return followed
     new = detected[~identities.are_near(detected, followed)]
-    return np.concatenate([followed, new[: config.people - len(followed)]])
+    largest = np.concatenate([followed, detected])[:, 2].max(initial=0.0)
+    rank = len(followed) + np.arange(len(new))
+    room = rank < config.people + config.rivals
+    rival = rank >= config.people  # in the background, there may be a hall full of them
+    return np.concatenate([followed, new[room & (~rival | (new[:, 2] > MIN_RIVAL * largest))]])
 
 
 def _look(
-    frames: Sequence[Frame], looks: Sequence[Regions], network: Network, *, appearance: bool
+    frames: Sequence[Frame], looks: Sequence[Regions], company: Sequence[bool], network: Network
 ) -> list[list[Sighting | None]]:
-    """For each region of each stream the person in it, None where there is none."""
+    """For each region of each stream the person in it, None where there is none.
+
+    What people look like is noted in the streams with `company`.
+    """
     every = np.concatenate(looks)
     if not len(every):
         return [[] for _ in looks]
@@ -145,22 +162,31 @@ def _look(
     owners = [frame for frame, look in zip(frames, looks, strict=True) for _ in look]
     for frame, region, out in zip(owners, every, crops, strict=True):
         regions.crop(frame, region, out, border=cv2.BORDER_REPLICATE)
-    seen = sightings(network.infer_landmarks(crops), every, crops if appearance else None)
+    noted = np.repeat(company, [len(look) for look in looks])
+    seen = sightings(network.infer_landmarks(crops), every, crops, noted)
     ends = np.cumsum([len(look) for look in looks])
     return [seen[end - len(look) : end] for end, look in zip(ends, looks, strict=True)]
 
 
 def sightings(
-    found: CropLandmarks, looked: Regions, crops: npt.NDArray[np.uint8] | None
+    found: CropLandmarks,
+    looked: Regions,
+    crops: npt.NDArray[np.uint8],
+    noted: npt.NDArray[np.bool_],
 ) -> list[Sighting | None]:
-    """Landmarks of crops (B, ...) placed in their images; None where no person is present."""
+    """Landmarks of crops (B, ...) placed in their images; None where no person is present.
+
+    The appearance is taken of those that are `noted` (B,).
+    """
     image = regions.to_image(found.points, looked)
     visibility = found.visibility[:, BODY].astype(np.float64)
     world = regions.turn(found.world_m[:, BODY], looked)
     following = regions.around(image[:, MID_HIP, :2], image[:, FULL_BODY, :2])
-    looks: Sequence[npt.NDArray[np.float64] | None] = [None] * len(looked)
-    if crops is not None:
-        looks = identities.appearances(crops, found.points)
+    looks: list[npt.NDArray[np.float64] | None] = [None] * len(looked)
+    if noted.any():
+        colours = identities.appearances(crops[noted], found.points[noted])
+        for i, colour in zip(np.flatnonzero(noted), colours, strict=True):
+            looks[i] = colour
     return [
         Sighting(
             image[i, BODY],
@@ -185,14 +211,19 @@ def _advance(
     tracks, lost, next_identity = identities.assign(
         stream.tracks, stream.lost, seen, time_s, stream.next_identity, config.remember_s
     )
-    if config.people == 1:
-        tracks = tuple(replace(track, identity=0) for track in tracks)
+    alone = stream.alone
+    if len(tracks) > 1:
+        alone = None
+    elif len(tracks) == 1:
+        is_new = tracks[0].identity == stream.next_identity
+        if config.people == 1 and is_new and alone is not None:
+            tracks, next_identity = (replace(tracks[0], identity=alone),), stream.next_identity
+            lost = tuple(track for track in lost if track.identity != alone)
+        alone = tracks[0].identity
     if config.smoothing:
         tracks = tuple(_smoothed(track, time_s) for track in tracks)
-    someone_left = len(tracks) < len(stream.tracks)
     detected_s = time_s if detected else stream.detected_s
-    after = Stream(tracks, lost, next_identity, None if someone_left else detected_s)
-    return after, _people(tracks)
+    return Stream(tracks, lost, alone, next_identity, detected_s), _people(tracks)
 
 
 def _smoothed(track: Track, time_s: float) -> Track:

@@ -50,13 +50,13 @@ def test_lengths_scale_with_the_side_and_world_only_turns(angle, side) -> None:
 def gradient() -> np.ndarray:
     """256x256; red is the column, green the row, blue 200."""
     row, column = np.mgrid[:256, :256].astype(np.uint8)
-    return np.dstack([column, row, np.full_like(row, 200)])
+    return np.dstack([np.full_like(row, 200), row, column])
 
 
-def test_a_crop_of_the_whole_frame_is_the_frame() -> None:
+def test_a_crop_of_the_whole_frame_is_the_frame_in_rgb() -> None:
     frame, out = gradient(), np.empty((256, 256, 3), np.uint8)
     regions.crop(frame, regions.whole(frame)[0], out, border=cv2.BORDER_CONSTANT)
-    np.testing.assert_array_equal(out, frame)
+    np.testing.assert_array_equal(out, frame[..., ::-1])
 
 
 def test_a_quarter_turn_puts_the_right_side_on_top() -> None:

@@ -10,17 +10,19 @@ from repscore.models.blazepose import detector, regions
 from repscore.models.blazepose.estimator import BlazePoseEstimator
 from repscore.models.blazepose.network import CropLandmarks, FloatArray
 from repscore.models.blazepose.tracker import Stream, TrackerConfig, step
-from repscore.models.estimator import People
+from repscore.models.estimator import EstimatorConfig, People
 
 WIDTH, HEIGHT, REACH = 640, 480, 80.0  # REACH: from a puppet's hips to its full-body point
 RED, BLUE = (220, 30, 30), (30, 30, 220)
 
 
 def frame(*puppets: tuple[float, float, tuple[int, int, int]]) -> np.ndarray:
-    """Black, with a coloured square of 40 pixels around the hips (x, y) of every puppet."""
+    """BGR, black, with a coloured square of 40 pixels around the hips (x, y) of every puppet."""
     image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     for x, y, colour in puppets:
-        cv2.rectangle(image, (int(x) - 20, int(y) - 20), (int(x) + 19, int(y) + 19), colour, -1)
+        cv2.rectangle(
+            image, (int(x) - 20, int(y) - 20), (int(x) + 19, int(y) + 19), colour[::-1], -1
+        )
     return image
 
 
@@ -82,10 +84,11 @@ def centres(image: np.ndarray) -> np.ndarray:
 def run(
     frames: list[np.ndarray], config: TrackerConfig, step_s: float = 0.1
 ) -> tuple[list[People], PuppetNetwork]:
-    network = PuppetNetwork()
-    estimator = BlazePoseEstimator("full", config, network=network)
-    estimator.start()
-    return [estimator.track(f, i * step_s) for i, f in enumerate(frames)], network
+    network, stream, seen = PuppetNetwork(), Stream(), []
+    for i, picture in enumerate(frames):
+        (stream,), (people,) = step([stream], [picture], [i * step_s], network, config)
+        seen.append(people)
+    return seen, network
 
 
 def hip_x(people: People) -> dict[int, float]:
@@ -155,8 +158,41 @@ def test_a_short_absence_keeps_the_identity_a_long_one_does_not() -> None:
 
 def test_no_more_people_than_asked_for() -> None:
     crowd = frame((100, 240, RED), (300, 240, BLUE), (500, 240, RED))
-    people, _ = run([crowd] * 5, TrackerConfig(people=2))
+    people, _ = run([crowd] * 5, TrackerConfig(people=2, rivals=0))
     assert all(len(p.person) == 2 for p in people)
+
+
+def test_rivals_are_followed_so_that_the_choice_can_wait() -> None:
+    crowd = frame((100, 240, RED), (300, 240, BLUE), (500, 240, RED))
+    people, _ = run([crowd] * 5, TrackerConfig(people=1, rivals=1))
+    assert all(p.person.tolist() == [0, 1] for p in people)
+
+
+def test_a_rival_who_enters_is_found_when_the_detector_looks_around() -> None:
+    one, two = frame((100, 240, RED)), frame((100, 240, RED), (400, 240, BLUE))
+    people, network = run([one] * 5 + [two] * 30, TrackerConfig(look_around_s=2.0))
+    assert [len(p.person) for p in people] == [1] * 20 + [2] * 15  # at 2.0 s
+    assert network.detector_images == 2
+
+
+def test_somebody_alone_keeps_the_identity_in_company_they_get_their_own() -> None:
+    """Red is away for 5 s and comes back elsewhere; later blue joins, and stays when red goes."""
+    red, both = frame((100, 240, RED)), frame((500, 240, RED), (200, 240, BLUE))
+    frames = [red, *[frame()] * 50, *[both] * 3, *[frame((200, 240, BLUE))] * 3]
+    people, _ = run(frames, TrackerConfig())
+    first, last = hip_x(people[52]), hip_x(people[-1])
+    blue = min(first, key=lambda person: first[person])
+    assert len(first) == 2
+    assert last == pytest.approx({blue: 200}, abs=2)
+
+
+def test_who_leaves_company_is_looked_for_often() -> None:
+    both, one = frame((150, 240, RED), (450, 240, BLUE)), frame((450, 240, BLUE))
+    people, network = run([both] * 3 + [one] * 9 + [both] * 5, TrackerConfig(look_back_s=0.5))
+    # The detector looks at 0, 0.5, 1.0 and 1.5 s; red was away from 0.3 to 1.1 s.
+    assert [len(p.person) for p in people] == [2] * 3 + [1] * 12 + [2] * 2
+    assert people[-1].person.tolist() == [0, 1]
+    assert network.detector_images == 4
 
 
 def test_a_free_place_is_looked_at_again_now_and_then() -> None:
@@ -192,19 +228,30 @@ def test_smoothing_changes_what_is_shown_not_what_is_followed() -> None:
 
 
 def test_identity_tells_what_decides_the_results() -> None:
-    one = BlazePoseEstimator("full", TrackerConfig(), network=PuppetNetwork())
-    two = BlazePoseEstimator("full", TrackerConfig(smoothing=True), network=PuppetNetwork())
+    one, two = (
+        BlazePoseEstimator(EstimatorConfig(people=people), network=PuppetNetwork())
+        for people in (1, 2)
+    )
+    smooth = BlazePoseEstimator(network=PuppetNetwork(), smoothing=True)
     assert one.identity["runtime"] == "puppets"
     assert one.identity != two.identity
+    assert one.identity != smooth.identity
+
+
+def test_the_identity_is_known_before_a_model_is_loaded() -> None:
+    config = EstimatorConfig(precision="f32")
+    assert BlazePoseEstimator(config).identity == BlazePoseEstimator.identity_of(config)
+    cuda = BlazePoseEstimator.identity_of(EstimatorConfig(device="cuda"))
+    assert (cuda["precision"], cuda["runtime"].split()[::2]) == ("f16", ["torch", "cuda"])
 
 
 def test_impossible_configurations_are_refused() -> None:
     with pytest.raises(ValueError, match="people must be 1 or more"):
-        TrackerConfig(people=0)
+        EstimatorConfig(people=0)
 
 
 def test_track_before_start_is_an_error() -> None:
-    estimator = BlazePoseEstimator("full")
+    estimator = BlazePoseEstimator()
     with pytest.raises(RuntimeError, match="call start"):
         estimator.track(frame(), 0.0)
 

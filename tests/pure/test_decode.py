@@ -35,8 +35,8 @@ def numbered(path: Path, codec: str = "mp4v", frames: int = 100, fps: float = 25
     return path
 
 
-def number(rgb: np.ndarray) -> int:
-    bars = rgb[HEIGHT_PX // 2, 4::8, 0] > 127
+def number(bgr: np.ndarray) -> int:
+    bars = bgr[HEIGHT_PX // 2, 4::8, 0] > 127
     return sum(int(bar) << bit for bit, bar in enumerate(bars))
 
 
@@ -86,7 +86,7 @@ def video(kind: str) -> Path:
 
 def decoded(uri: str | Path, *span: float, **options: float) -> list[tuple[float, int, bool]]:
     with Decoder(str(uri), *span, **options) as decoder:
-        return [(frame.time_s, number(frame.rgb), frame.warm_up) for frame in decoder]
+        return [(frame.time_s, number(frame.bgr), frame.warm_up) for frame in decoder]
 
 
 def test_every_frame_with_its_time() -> None:
@@ -110,14 +110,14 @@ def test_sampling_takes_the_first_frame_of_every_tick() -> None:
     assert [shown for _, shown, _ in slow] == list(range(20))
 
 
-def test_colours_are_rgb(tmp_path: Path) -> None:
+def test_blue_comes_first(tmp_path: Path) -> None:
     path = tmp_path / "red.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
     writer.write(np.full((48, 64, 3), (0, 0, 255), np.uint8))
     writer.release()
     with Decoder(str(path)) as decoder:
         (frame,) = decoder
-    red, green, blue = frame.rgb.reshape(-1, 3).mean(axis=0)
+    blue, green, red = frame.bgr.reshape(-1, 3).mean(axis=0)
     assert red > 200
     assert max(green, blue) < 50
 
@@ -155,11 +155,11 @@ def test_spans_of_any_cuts_add_up_to_one_pass(
 def test_the_pixels_do_not_depend_on_the_cut() -> None:
     path = str(video("steady"))
     with Decoder(path) as decoder:
-        whole = {frame.time_s: frame.rgb for frame in decoder}
+        whole = {frame.time_s: frame.bgr for frame in decoder}
     with Decoder(path, 1.7) as decoder:
-        part = {frame.time_s: frame.rgb for frame in decoder}
+        part = {frame.time_s: frame.bgr for frame in decoder}
     assert len(part) == 100 - 43
-    assert all(np.array_equal(rgb, whole[time_s]) for time_s, rgb in part.items())
+    assert all(np.array_equal(bgr, whole[time_s]) for time_s, bgr in part.items())
 
 
 def test_a_late_span_does_not_decode_what_lies_before() -> None:
@@ -198,7 +198,7 @@ def test_a_cut_off_file_gives_what_it_holds_and_says_what_is_missing(tmp_path: P
     kept = content.index(b"mdat") + (len(content) - content.index(b"mdat")) // 2
     path.write_bytes(content[:kept])
     with Decoder(str(path)) as decoder:
-        shown = [number(frame.rgb) for frame in decoder]
+        shown = [number(frame.bgr) for frame in decoder]
     assert shown[:-1] == list(range(len(shown) - 1))  # of the last frame only a part is there
     assert 30 < len(shown) < 70
     assert decoder.shortfall is not None
@@ -258,6 +258,6 @@ def test_real_files_cut_anywhere(shared_data: Path, name: str) -> None:
 
     def frames(*span: float) -> list[tuple[float, bytes]]:
         with Decoder(path, *span, sample_fps=15.0) as decoder:
-            return [(frame.time_s, frame.rgb[::8, ::8].tobytes()) for frame in decoder]
+            return [(frame.time_s, frame.bgr[::8, ::8].tobytes()) for frame in decoder]
 
     assert frames(0, 1.03) + frames(1.03, 1.9) + frames(1.9, math.inf) == frames()

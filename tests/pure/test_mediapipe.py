@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repscore.models import weights
-from repscore.models.estimator import People
+from repscore.models.estimator import EstimatorConfig, People, Unavailable
 from repscore.models.mediapipe import MediaPipeEstimator, identity, match_people
 from repscore.pipelines.demo.athlete import Motion
 from repscore.pipelines.demo.figure import POINT
@@ -32,7 +32,7 @@ def motion() -> Motion:
 @pytest.fixture(scope="module")
 def clip(motion: Motion) -> list[np.ndarray]:
     """An athlete in front of the camera does one jumping jack; 15 pictures a second."""
-    return [picture[..., ::-1] for picture in frames(motion, Look(), Camera(), FPS)][:20]
+    return list(frames(motion, Look(), Camera(), FPS))[:20]
 
 
 @pytest.fixture(scope="module")
@@ -121,10 +121,11 @@ def test_tracking_needs_a_start() -> None:
 
 
 def test_the_identity_names_the_weights_and_changes_with_the_model() -> None:
-    assert MediaPipeEstimator("lite").identity == identity("lite")
-    assert identity("lite")["landmarks_sha256"] == weights.LANDMARKS["lite"].sha256
-    assert identity("lite") != identity("full")
-    assert identity("full", people=2) != identity("full")
+    lite = EstimatorConfig("lite")
+    assert MediaPipeEstimator(lite).identity == identity(lite)
+    assert identity(lite)["landmarks_sha256"] == weights.LANDMARKS["lite"].sha256
+    assert identity(lite) != identity()
+    assert identity(EstimatorConfig(people=2)) != identity()
 
 
 def figure(x_px: float) -> np.ndarray:
@@ -146,3 +147,9 @@ def test_who_appears_is_new_and_who_went_is_remembered() -> None:
     # 49 of 100 pixels of body size is the same person, 51 is another one.
     assert match_people(last_seen, np.stack([figure(349)])).tolist() == [1]
     assert match_people(last_seen, np.stack([figure(351), figure(-5)])).tolist() == [2, 0]
+
+
+def test_what_mediapipe_cannot_do_is_refused() -> None:
+    for config in (EstimatorConfig(device="cuda"), EstimatorConfig(precision="bf16")):
+        with pytest.raises(Unavailable, match="use --estimator blazepose"):
+            MediaPipeEstimator.require(config)

@@ -17,7 +17,7 @@ RATE_HZ, LENGTH_S = 15, 24.0
 
 def raises(rate_hz: float = RATE_HZ, tempo: float = 1.0) -> PoseFrames:
     """Arm raises that last 2 s each: 12 of them in 24 s at the plain tempo."""
-    estimator = fakes.ArmRaiser("full")
+    estimator = fakes.ArmRaiser()
     frame = np.zeros((2, 2, 3), np.uint8)
     times = np.arange(round(LENGTH_S * rate_hz)) / rate_hz
     found = [estimator.track(frame, float(time_s) * tempo) for time_s in times]

@@ -22,7 +22,7 @@ COUNT, LENGTH_S, RATE_HZ = 8, 5.0, 10
 
 def archive(root: Path, name: str, missing: int | None = None) -> list[SegmentPoses]:
     """Eight segments of five seconds of arm raises; segment `missing` is a tombstone."""
-    estimator = fakes.ArmRaiser("full")
+    estimator = fakes.ArmRaiser()
     frame = np.zeros((4, 4, 3), np.uint8)
     video = Video(f"/{name}", name, name, 1, "1", (), f"/{name}")
     segments = []

@@ -6,6 +6,8 @@ from typing import Final
 
 import ray
 
+from repscore.transforms.pose.crew import PoolConfig, plan_crew
+
 _OBJECT_STORE_BYTES: Final = 100 * 2**20  # only references to pose files travel
 
 
@@ -24,3 +26,9 @@ def start_ray(address: str | None = None) -> None:
         include_dashboard=False,
         **quiet,
     )
+
+
+def check_devices(device: str, config: PoolConfig) -> None:
+    """Raise Unavailable unless the cluster has the GPUs that are asked for; starts Ray."""
+    start_ray(config.ray_address)
+    plan_crew(device, config, ray.cluster_resources())

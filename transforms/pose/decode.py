@@ -26,12 +26,12 @@ class Frame:
 
     Attributes:
         time_s: from the container, seconds from the start of the video.
-        rgb: (H, W, 3) uint8, upright.
+        bgr: (H, W, 3) uint8, upright, blue first as OpenCV decodes it.
         warm_up: it lies before the span and is there for the tracker alone.
     """
 
     time_s: float
-    rgb: npt.NDArray[np.uint8]
+    bgr: npt.NDArray[np.uint8]
     warm_up: bool
 
 
@@ -86,8 +86,8 @@ class Decoder:
             if taken and time_s >= self._from_s:
                 decoded, bgr = capture.retrieve()
                 if decoded:
-                    rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-                    yield Frame(time_s, rgb.astype(np.uint8, copy=False), time_s < self.start_s)
+                    picture = bgr.astype(np.uint8, copy=False)
+                    yield Frame(time_s, picture, time_s < self.start_s)
         self._video.check()
         self.shortfall = self._missing()
 

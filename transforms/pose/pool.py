@@ -12,30 +12,13 @@ import ray
 from ray.exceptions import RayActorError, RayTaskError
 
 from repscore.transforms.pose.cluster import start_ray
+from repscore.transforms.pose.crew import PoolConfig, plan_crew
+from repscore.transforms.pose.remote import RemoteNetwork, hire
 from repscore.transforms.pose.worker import Worker, stored, tombstone
 from repscore.transforms.records import PoseConfig, Segment, SegmentPoses
 
 _TICK_S: Final = 0.5
 _ATTEMPTS: Final = 2
-
-
-@dataclass(frozen=True)
-class PoolConfig:
-    """How the pool runs; nothing in here changes a result.
-
-    Attributes:
-        actors: number of actors; 0 is as many as the Ray cluster has CPUs for.
-        cpus: CPUs that each actor holds, fractions allowed.
-        gpus: GPUs that each actor holds, fractions allowed.
-        ray_address: of a running cluster; None starts a local one.
-        segment_timeout_s: an actor that takes longer for one segment is killed.
-    """
-
-    actors: int = 0
-    cpus: float = 1.0
-    gpus: float = 0.0
-    ray_address: str | None = None
-    segment_timeout_s: float = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +65,7 @@ class _Job:
 
 @dataclass(eq=False)
 class _Actor:
+    number: int
     handle: Any = None
     ready: bool = False
     starts: int = 0
@@ -120,6 +104,8 @@ class PosePool:
         self._events: queue.SimpleQueue[_Job | _Done | None] = queue.SimpleQueue()
         self._waiting: deque[_Job] = deque()
         self._actors: list[_Actor] = []
+        self._inference: list[Any] = []
+        self._gpus = 0.0
         self._lock = threading.Lock()
         self._room = threading.Semaphore(0)
         self._thread: threading.Thread | None = None
@@ -163,10 +149,14 @@ class PosePool:
 
     def _start(self) -> None:
         start_ray(self._config.ray_address)
-        cpus = ray.cluster_resources().get("CPU", 1.0)
-        size = self._config.actors or max(1, int(cpus / max(self._config.cpus, 0.01)))
-        self._room.release(2 * size)
-        self._actors = [_Actor() for _ in range(size)]
+        crew = plan_crew(self._poses.device, self._config, ray.cluster_resources())
+        self._room.release(2 * crew.actors)
+        self._gpus = 0.0 if crew.inference_actors else crew.gpus
+        self._inference = [
+            hire(self._poses.estimator, self._poses, crew.actors, crew.gpus)
+            for _ in range(crew.inference_actors)
+        ]
+        self._actors = [_Actor(number) for number in range(crew.actors)]
         for actor in self._actors:
             self._hire(actor)
         self._thread = threading.Thread(target=self._manage, name="pose-pool", daemon=True)
@@ -176,11 +166,14 @@ class PosePool:
         # Two threads: one works, the other answers how far it is.
         remote: Any = ray.remote(Worker).options(
             num_cpus=self._config.cpus,
-            num_gpus=self._config.gpus,
+            num_gpus=self._gpus,
             max_concurrency=2,
             max_restarts=0,
         )
-        actor.handle = remote.remote(self._poses, self._root)
+        network = None
+        if self._inference:
+            network = RemoteNetwork(self._inference[actor.number % len(self._inference)])
+        actor.handle = remote.remote(self._poses, self._root, self._version, network)
         actor.ready, actor.job, actor.frames = False, None, 0
         self._call(actor, actor.handle.frames_done.remote(), None)
 
@@ -307,8 +300,8 @@ class PosePool:
     def _stop(self, error: PoolBroken) -> None:
         self._broken = error
         unfinished = [*self._waiting, *(actor.job for actor in self._actors if actor.job)]
-        for actor in self._actors:
-            ray.kill(actor.handle)
+        for handle in (*(actor.handle for actor in self._actors), *self._inference):
+            ray.kill(handle)
         while not self._events.empty():
             if isinstance(event := self._events.get(), _Job):
                 unfinished.append(event)

@@ -5,7 +5,8 @@ from typing import Final
 
 import cv2
 
-from repscore.models.estimator import People, PoseEstimator, estimator_class
+from repscore.models.blazepose.network import Network
+from repscore.models.estimator import People, PoseEstimator, Unavailable, estimator_class
 from repscore.transforms.plan.probe import ProbeError
 from repscore.transforms.pose.decode import Decoder
 from repscore.transforms.pose.store import SegmentFile, find, segment_path, write_segment
@@ -16,13 +17,27 @@ _EXPECTED: Final = (ProbeError, OSError)
 
 
 class Worker:
-    """Holds an estimator and works off segments, one at a time."""
+    """Holds an estimator and works off segments, one at a time.
 
-    def __init__(self, poses: PoseConfig, root: str) -> None:
+    Without a `network` the estimator loads its own. `version` is the pose version of the run;
+    raises Unavailable where this machine computes another one.
+    """
+
+    def __init__(
+        self, poses: PoseConfig, root: str, version: str, network: Network | None = None
+    ) -> None:
         cv2.setNumThreads(1)
-        self._poses, self._root = poses, root
-        self._version = poses.version()
-        self._estimator: PoseEstimator = estimator_class(poses.estimator)(poses.model)
+        self._poses, self._root, self._version = poses, root, version
+        if poses.version() != version:
+            raise Unavailable(
+                f"this machine would compute {poses.version()}, the run is {version}: its "
+                "processor or packages differ; use --precision f32 and the same packages everywhere"
+            )
+        estimator = estimator_class(poses.estimator)
+        own: PoseEstimator = (
+            estimator(poses) if network is None else estimator(poses, network=network)
+        )
+        self._estimator = own
         self._estimator.start()  # what is missing is missing for every segment: fail here
         self._frames = 0
 
@@ -54,7 +69,7 @@ class Worker:
         self._estimator.start()
         with decoder:
             for frame in decoder:
-                people = self._estimator.track(frame.rgb, frame.time_s)
+                people = self._estimator.track(frame.bgr, frame.time_s)
                 if not frame.warm_up:
                     poses.append((frame.time_s, people))
                     self._frames += 1

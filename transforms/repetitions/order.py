@@ -11,6 +11,13 @@ from scipy.optimize import linear_sum_assignment
 from repscore.models.skeleton import JOINT, to_canonical
 from repscore.transforms.records import Failure, PoseFrames, Recording, Repetition, SegmentPoses
 from repscore.transforms.repetitions import motion
+from repscore.transforms.repetitions.subject import (
+    Presence,
+    Subjects,
+    choose,
+    observe,
+    of_the_kept,
+)
 
 LINK_GAP_S: Final = 1.0
 """Somebody who was away for longer at a cut is not recognised by place."""
@@ -33,6 +40,7 @@ class Person:
 
     motion: motion.MotionState
     last: Sighting
+    presence: Presence
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,12 +77,14 @@ def release(
         if name not in names:
             continue
         person = names[name]
-        state = advanced[person].motion if person in advanced else motion.start(person)
+        before = advanced.get(person)
+        state = motion.start(person) if before is None else before.motion
         state, found = motion.step(state, poses)
         repetitions += found
         last = _sighting(poses, first=False)
         assert last is not None, "somebody with a first sighting has a last one"  # noqa: S101
-        advanced[person] = Person(state, last)
+        presence = observe(Presence() if before is None else before.presence, poses)
+        advanced[person] = Person(state, last, presence)
     return OpenRecording(
         next_index=recording.next_index + 1,
         frames=recording.frames + segment.frames,
@@ -86,12 +96,12 @@ def release(
     )
 
 
-def close(recording: OpenRecording, last: SegmentPoses) -> Recording:
-    """The finished recording, after its last segment."""
+def close(recording: OpenRecording, last: SegmentPoses, subjects: Subjects) -> Recording:
+    """The finished recording, after its last segment, with the repetitions of its subjects."""
     rest = (found for person in recording.people.values() for found in motion.finish(person.motion))
-    repetitions = sorted(
-        (*recording.repetitions, *rest), key=lambda found: (found.start_s, found.person)
-    )
+    repetitions = (*recording.repetitions, *rest)
+    presences = {identity: person.presence for identity, person in recording.people.items()}
+    kept = choose(presences, repetitions, subjects)
     return Recording(
         video=last.segment.video,
         probe=last.segment.probe,
@@ -101,7 +111,7 @@ def close(recording: OpenRecording, last: SegmentPoses) -> Recording:
         frames_with_person=recording.frames_with_person,
         people=len(recording.people),
         decoded_s=recording.decoded_s,
-        repetitions=tuple(repetitions),
+        repetitions=tuple(of_the_kept(repetitions, kept)),
         failures=recording.failures,
     )
 

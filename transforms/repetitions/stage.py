@@ -3,7 +3,7 @@
 # pyright: reportIncompatibleMethodOverride=false, reportReturnType=false
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import apache_beam as beam
@@ -14,6 +14,7 @@ from repscore.transforms.metrics import StageMetrics
 from repscore.transforms.pose.store import read_people
 from repscore.transforms.records import Recording, SegmentPoses
 from repscore.transforms.repetitions.order import OpenRecording, close, release
+from repscore.transforms.repetitions.subject import Subjects
 
 
 @dataclass
@@ -22,15 +23,18 @@ class WindowRepetitions(beam.PTransform[SegmentPoses, Recording]):
 
     Segments are released in order, whatever order they arrive in; a failed one arrives as a
     tombstone. One element leaves per recording, when its last segment was released, with the
-    timestamp of the segment that completed it; then nothing of it is kept.
+    timestamp of the segment that completed it; then nothing of it is kept. Of the people who were
+    followed it has those whom `subjects` says.
     """
+
+    subjects: Subjects = field(default_factory=Subjects)
 
     def expand(self, segments: beam.PCollection[SegmentPoses]) -> beam.PCollection[Recording]:
         """Key by recording, then order and cut."""
         return (
             segments
             | "Key by recording" >> beam.WithKeys(_recording_of)
-            | "Window" >> beam.ParDo(_Window())
+            | "Window" >> beam.ParDo(_Window(self.subjects))
         )
 
 
@@ -42,7 +46,8 @@ class _Window(beam.DoFn):
     WAITING = BagStateSpec("waiting", PickleCoder())
     OPEN = ReadModifyWriteStateSpec("open", PickleCoder())
 
-    def __init__(self) -> None:
+    def __init__(self, subjects: Subjects) -> None:
+        self._subjects = subjects
         self._metrics = StageMetrics("repetitions")
 
     def process(
@@ -69,7 +74,7 @@ class _Window(beam.DoFn):
                 waiting.clear()
                 open_.clear()
                 with self._metrics.timed():
-                    closed = close(recording, segment)
+                    closed = close(recording, segment, self._subjects)
                 self._metrics.went()
                 yield closed
                 return

@@ -1,0 +1,75 @@
+"""Networks in Ray actors of their own, that the actors which follow people ask."""
+
+import functools
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import ray
+
+from repscore.models.blazepose.network import CropLandmarks, FloatArray
+from repscore.models.estimator import EstimatorConfig, estimator_class
+from repscore.transforms.pose.inference import BatchingNetwork
+
+_RESTARTS: Final = 3
+
+
+class RemoteNetwork:
+    """A `Network` that lives in an actor; a call returns when the answer is there.
+
+    That is the back-pressure: an actor that follows people has one request under way.
+    """
+
+    def __init__(self, actor: Any) -> None:
+        self._actor = actor
+
+    @functools.cached_property
+    def identity(self) -> Mapping[str, str]:
+        """What the actor computes with; waits until it has started."""
+        found: Mapping[str, str] = ray.get(self._actor.identity.remote())
+        return found
+
+    def infer_detector(self, images: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
+        """See `Network`."""
+        boxes, scores = ray.get(self._actor.infer_detector.remote(images))
+        return boxes, scores
+
+    def infer_landmarks(self, crops: npt.NDArray[np.uint8]) -> CropLandmarks:
+        """See `Network`."""
+        found: CropLandmarks = ray.get(self._actor.infer_landmarks.remote(crops))
+        return found
+
+
+class _Inference:
+    """The actor: loads the networks of an estimator and answers many callers in batches."""
+
+    def __init__(self, estimator: str, config: EstimatorConfig) -> None:
+        self._network = BatchingNetwork(estimator_class(estimator).load_network(config))
+
+    def identity(self) -> Mapping[str, str]:
+        return dict(self._network.identity)
+
+    def infer_detector(self, images: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
+        return self._network.infer_detector(images)
+
+    def infer_landmarks(self, crops: npt.NDArray[np.uint8]) -> CropLandmarks:
+        return self._network.infer_landmarks(crops)
+
+    def status(self) -> Mapping[str, int]:
+        return self._network.status()
+
+
+def hire(estimator: str, config: EstimatorConfig, callers: int, gpus: float) -> Any:
+    """A new actor, for at most `callers` callers at once.
+
+    An actor that dies is restarted a few times and asked again; after that its callers fail.
+    """
+    remote: Any = ray.remote(_Inference).options(
+        num_cpus=0 if gpus else 1,  # beside a GPU it hardly computes
+        num_gpus=gpus,
+        max_concurrency=callers + 1,
+        max_restarts=_RESTARTS,
+        max_task_retries=_RESTARTS,
+    )
+    return remote.remote(estimator, config)
