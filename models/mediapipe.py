@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from repscore.models import weights
 from repscore.models.estimator import People
+from repscore.models.people import pairs_within
 
 LANDMARKS: Final = 33
 
@@ -136,14 +137,11 @@ def match_people(
     known = list(last_seen)
     person = np.full(len(now_px), -1, np.int32)
     if known and len(now_px):
-        from scipy.optimize import linear_sum_assignment  # slow to import, for several people only
-
         before = np.stack([last_seen[key] for key in known])
         size = np.linalg.norm(np.ptp(before, axis=1), axis=-1)
         way = np.linalg.norm(now_px[:, None] - before[None], axis=-1).mean(axis=-1) / size
-        for row, column in zip(*linear_sum_assignment(way), strict=True):
-            if way[row, column] < _SAME_PERSON:
-                person[row] = known[column]
+        for row, column in pairs_within(way, _SAME_PERSON):
+            person[row] = known[column]
     new = np.flatnonzero(person < 0)
     person[new] = max(known, default=-1) + 1 + np.arange(len(new))
     return person
