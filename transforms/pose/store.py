@@ -47,8 +47,8 @@ class SegmentFile:
     end_s: float | None
     topology: str
     estimator: Mapping[str, str]
-    width_px: int
-    height_px: int
+    width_px: int | None
+    height_px: int | None
     fps: float
     sample_fps: float | None
     frames: int
