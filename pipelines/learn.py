@@ -13,7 +13,7 @@ from repscore.transforms.plan.probe import ProbeError
 from repscore.transforms.plan.stage import segments_of
 from repscore.transforms.pose.pool import PosePool, shared_pool
 from repscore.transforms.pose.store import read_people
-from repscore.transforms.records import Recording, SegmentPoses, Video, video_id_of
+from repscore.transforms.records import PoseConfig, Recording, SegmentPoses, Video, video_id_of
 from repscore.transforms.repetitions.order import OpenRecording, close, release
 from repscore.transforms.score.repetitions import execution_of
 
@@ -29,7 +29,7 @@ def learn(options: ScoreOptions, *, quiet: bool) -> str:
     size_bytes = sum(video.size_bytes for _, video in videos)
     with following(f"{len(videos)} references", size_bytes, pool.status, quiet=quiet):
         for name, video in videos:
-            clips[name].append(_executions(_record(video, options.poses.segment_s, pool)))
+            clips[name].append(_executions(_record(video, options.poses, pool)))
     references = references_of(clips)
     path = join(options.output, "scorers", f"references-{references.version()}.safetensors")
     with replacing(path) as file:
@@ -48,10 +48,10 @@ def _video(clip: str) -> Video:
     )
 
 
-def _record(video: Video, segment_s: float, pool: PosePool) -> Recording:
+def _record(video: Video, poses: PoseConfig, pool: PosePool) -> Recording:
     """What the pipeline makes of one video, without a pipeline."""
     try:
-        segments = segments_of(video, segment_s)
+        segments = segments_of(video, poses)
     except (ProbeError, OSError) as error:
         raise NoReference(f"reference {error}") from error
     futures = [pool.submit(segment) for segment in segments]
@@ -60,7 +60,7 @@ def _record(video: Video, segment_s: float, pool: PosePool) -> Recording:
 
 
 def _released(recording: OpenRecording, segment: SegmentPoses) -> OpenRecording:
-    return release(recording, segment, read_people(segment.path).people if segment.path else {})
+    return release(recording, segment, read_people(segment.path) if segment.path else None)
 
 
 def _executions(recording: Recording) -> list[Execution]:

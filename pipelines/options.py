@@ -58,7 +58,8 @@ class ScoreOptions:
         )
 
 
-def config_key(pose_version: str, scorer_version: str) -> str:
-    """What decides the rows of a video besides its content; equal key, equal rows."""
-    settled = json.dumps([pose_version, REPETITIONS_VERSION, scorer_version])
+def config_key(poses: PoseConfig, scorer_version: str) -> str:
+    """What decides the rows of an input besides its content; equal key, equal rows."""
+    versions = [poses.version(), poses.keypoints_version(), REPETITIONS_VERSION, scorer_version]
+    settled = json.dumps(versions)
     return hashlib.blake2b(settled.encode(), digest_size=8).hexdigest()

@@ -103,7 +103,7 @@ def _run(options: ScoreOptions, *, quiet: bool) -> RunReport:
         from repscore.pipelines.learn import learn  # torch and Beam wait until they are needed
 
         scorer = learn(options, quiet=quiet)
-    config = config_key(options.poses.version(), _scorer_version(scorer))
+    config = config_key(options.poses, _scorer_version(scorer))
     known = {uri: row for uri, row in read_known(root).items() if uri not in options.again}
     stamp = RunStamp(uuid.uuid4().hex, started_at, config)
     row = _opening_row(options, stamp)

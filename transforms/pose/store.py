@@ -56,6 +56,11 @@ class SegmentFile:
     decoded_s: float
     shortfall: str | None
 
+    @property
+    def named(self) -> bool:
+        """Whether the source itself says who is who, over all segments: keypoints may."""
+        return self.estimator.get("named") == str(True)
+
 
 @dataclass(frozen=True, eq=False)
 class SegmentPeople:

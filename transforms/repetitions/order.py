@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from repscore.models.people import pairs_within, torso_px, ways_px
 from repscore.models.skeleton import to_canonical
+from repscore.transforms.pose.store import SegmentPeople
 from repscore.transforms.records import Failure, PoseFrames, Recording, Repetition, SegmentPoses
 from repscore.transforms.repetitions import motion
 
@@ -49,9 +50,9 @@ class OpenRecording:
 
 
 def release(
-    recording: OpenRecording, segment: SegmentPoses, people: Mapping[int, PoseFrames]
+    recording: OpenRecording, segment: SegmentPoses, held: SegmentPeople | None
 ) -> OpenRecording:
-    """Advance by the next segment; `people` is what its pose file holds, {} for a tombstone.
+    """Advance by the next segment; `held` is what its pose file holds, None for a tombstone.
 
     Raises ValueError for a segment that is not the next one.
     """
@@ -60,9 +61,12 @@ def release(
             f"segment {segment.segment.index} of {segment.segment.video.uri} released, "
             f"expected {recording.next_index}"
         )
+    people = held.people if held else {}
     known = {name: person.last for name, person in recording.people.items()}
     firsts = {name: _sighting(poses, first=True) for name, poses in people.items()}
-    names = link(known, {name: seen for name, seen in firsts.items() if seen is not None})
+    found_now = {name: seen for name, seen in firsts.items() if seen is not None}
+    named = held is not None and held.about.named
+    names = {name: name for name in found_now} if named else link(known, found_now)
     advanced = dict(recording.people)
     repetitions: list[Repetition] = []
     for name, poses in people.items():
