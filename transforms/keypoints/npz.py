@@ -30,6 +30,7 @@ from repscore.transforms.keypoints.span import (
     NotKeypoints,
     Span,
     checked_times,
+    length_of,
     people_of,
     rate_of,
     topology_of,
@@ -71,13 +72,11 @@ def probe(uri: str, fps: float) -> tuple[Probe, npt.NDArray[np.float64]]:
     with _archive(uri) as archive:
         layout = _layout(uri, archive, fps)
     width_px, height_px = layout.size_px or (None, None)
-    time_s = layout.time_s
-    rate = rate_of(time_s) or fps
-    duration_s, codec = float(time_s[-1]) + 1 / rate, f"npz {layout.topology}"
-    return (
-        Probe(width_px, height_px, rate, len(time_s), duration_s, None, codec, layout.topology),
-        time_s,
-    )
+    time_s, topology = layout.time_s, layout.topology
+    rate = rate_of(time_s) if "time_s" in layout.names else fps
+    length_s, codec = length_of(time_s, rate), f"npz {topology}"
+    probed = Probe(width_px, height_px, rate, len(time_s), length_s, None, codec, topology)
+    return probed, time_s
 
 
 def read(uri: str, start_s: float, end_s: float, *, fps: float) -> Span:
@@ -200,7 +199,7 @@ def _header(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], bool,
     with archive.open(f"{name}.npy") as file:
         shape, fortran, kind = _read_header(file)
     announced, held = math.prod(shape) * kind.itemsize, archive.getinfo(f"{name}.npy").file_size
-    if announced > held:
+    if announced > held and not kind.hasobject:
         raise ValueError(f"`{name}` announces {announced} bytes of numbers and holds {held}")
     return shape, fortran, kind
 

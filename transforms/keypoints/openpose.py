@@ -11,7 +11,7 @@ from repscore.models.openpose import NotOpenPose, parse
 from repscore.models.skeleton import TOPOLOGIES
 from repscore.transforms.files import open_binary
 from repscore.transforms.keypoints.names import frame_files, is_recording
-from repscore.transforms.keypoints.span import NotKeypoints, Span, people_of
+from repscore.transforms.keypoints.span import NotKeypoints, Span, length_of, people_of
 from repscore.transforms.records import Probe
 
 _NAMED: Final = 3
@@ -42,8 +42,8 @@ def probe(recording: str, fps: float) -> tuple[Probe, npt.NDArray[np.float64]]:
     topology = _topology(recording, files)
     time_s = np.array([number for number, _ in files], np.float64) / fps
     codec = f"openpose {topology}" if topology else "openpose"
-    duration_s = float(time_s[-1]) + 1 / fps
-    return Probe(None, None, fps, len(files), duration_s, None, codec, topology), time_s
+    length_s = length_of(time_s, fps)
+    return Probe(None, None, fps, len(files), length_s, None, codec, topology), time_s
 
 
 def read(recording: str, start_s: float, end_s: float, *, fps: float, topology: str) -> Span:

@@ -28,6 +28,7 @@ from repscore.transforms.keypoints.span import (
     NotKeypoints,
     Span,
     checked_times,
+    length_of,
     people_of,
     rate_of,
     topology_of,
@@ -53,9 +54,8 @@ def probe(uri: str) -> tuple[Probe, npt.NDArray[np.float64]]:
         column = parquet.read(columns=[_TIME])[_TIME].cast(pa.float64())
     time_s = checked_times(uri, np.unique(column.to_numpy()))
     rate = rate_of(time_s)
-    duration_s = float(time_s[-1]) + (1 / rate if rate else 0.0)
-    codec = f"parquet {topology}"
-    return Probe(None, None, rate, len(time_s), duration_s, None, codec, topology), time_s
+    length_s, codec = length_of(time_s, rate), f"parquet {topology}"
+    return Probe(None, None, rate, len(time_s), length_s, None, codec, topology), time_s
 
 
 def read(uri: str, start_s: float, end_s: float) -> Span:

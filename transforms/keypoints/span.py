@@ -67,6 +67,11 @@ def rate_of(time_s: npt.NDArray[np.float64]) -> float:
     return float(1 / np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
 
 
+def length_of(time_s: npt.NDArray[np.float64], rate_fps: float) -> float:
+    """Seconds from the start to the end of the last frame."""
+    return float(time_s[-1]) + (1 / rate_fps if rate_fps else 0.0)
+
+
 def people_of(
     person: npt.NDArray[Any],
     image_px: npt.NDArray[Any],
