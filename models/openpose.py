@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from repscore.models.skeleton import TOPOLOGIES, to_canonical
+from repscore.models.skeleton import TOPOLOGIES
 
 _TOPOLOGY: Final[Mapping[int, str]] = {TOPOLOGIES[name][0]: name for name in ("body25", "coco18")}
 _NO_PIXEL: Final = 1e9
@@ -40,7 +40,7 @@ class Document:
 
 
 def parse(text: bytes) -> Document:
-    """A document; people of whom no canonical joint was found are left out.
+    """A document; people of whom no joint was found are left out.
 
     Raises NotOpenPose for anything else than JSON with the people of one topology.
     """
@@ -64,7 +64,7 @@ def parse(text: bytes) -> Document:
     seen = (np.abs(triples) < _NO_PIXEL).all(axis=-1) & (triples[..., 2] > 0)
     joints_px = np.where(seen[..., None], triples[..., :2], np.nan).astype(np.float32)
     confidence = np.where(seen, np.minimum(triples[..., 2], 1), 0).astype(np.float32)
-    bodies = np.isfinite(to_canonical(joints_px, topology)[..., 0]).any(axis=1)
+    bodies = seen.any(axis=1)
     return Document(topology, joints_px[bodies], confidence[bodies])
 
 

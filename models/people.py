@@ -126,6 +126,7 @@ def follow(
     }
     person = np.full(len(joints_px), -1, np.int32)
     tracks = dict(known)
+    sizes_px = torso_px(joints_px)
     if known and len(joints_px):
         names, elapsed_s = list(known), np.array([time_s - t.time_s for t in known.values()])
         expected_px = np.stack([_expected(track, time_s) for track in known.values()])
@@ -136,9 +137,9 @@ def follow(
         costs = np.where(away <= 1, away + _hidden(expected_px, joints_px), np.inf)
         for row, column in pairs_within(costs, 2.0):
             person[row] = names[column]
-            tracks[names[column]] = _seen(known[names[column]], time_s, joints_px[row])
+            before = known[names[column]]
+            tracks[names[column]] = _seen(before, time_s, joints_px[row], float(sizes_px[row]))
     next_person = following.next_person
-    sizes_px = torso_px(joints_px)
     several = np.isfinite(joints_px[..., 0]).sum(axis=1) >= _LEAST_JOINTS
     for row in np.flatnonzero((person < 0) & several & np.isfinite(sizes_px)).tolist():
         person[row] = next_person
@@ -160,15 +161,14 @@ def _expected(track: Track, time_s: float) -> Array:
     return expected
 
 
-def _seen(track: Track, time_s: float, joints_px: Array) -> Track:
-    """The track after its body was found in another frame."""
+def _seen(track: Track, time_s: float, joints_px: Array, size_px: float) -> Track:
+    """The track after its body was found in another frame, of a size or NaN."""
     elapsed_s = time_s - track.time_s
     moved_px = (joints_px - track.joints_px)[np.isfinite(joints_px + track.joints_px).all(axis=-1)]
     way_px = np.median(moved_px, axis=0)
     new = 1 - np.exp(-elapsed_s / _VELOCITY_S)
     velocity_px_s = track.velocity_px_s + new * (way_px / elapsed_s - track.velocity_px_s)
-    (size_px,) = torso_px(joints_px[None])
     grown = 1 - np.exp(-elapsed_s / _SIZE_S)
-    change_px = grown * (size_px - track.torso_px) if np.isfinite(size_px) else 0.0
+    change_px = float(grown * (size_px - track.torso_px)) if np.isfinite(size_px) else 0.0
     carried_px = np.where(np.isfinite(joints_px), joints_px, track.joints_px + way_px)
-    return Track(time_s, carried_px, velocity_px_s, track.torso_px + float(change_px))
+    return Track(time_s, carried_px, velocity_px_s, track.torso_px + change_px)

@@ -205,6 +205,8 @@ def cli() -> None:
 def score(**given: Any) -> int:
     """Score videos into a dataset: files, folders, globs, URLs (gs://, s3://, ...).
 
+    Folders of OpenPose JSON and files of keypoints (.npz, .parquet) are taken like videos.
+
     Run it again to go on or to refresh: what the dataset holds already is skipped.
     """
     from repscore.pipelines.options import ScoreOptions

@@ -12,13 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from repscore.models.estimator import People
+from repscore.pipelines.options import config_key
 from repscore.transforms.keypoints.names import kind_of, recording_of
 from repscore.transforms.keypoints.source import Imported, probe_keypoints, read_keypoints
 from repscore.transforms.keypoints.span import NotKeypoints
 from repscore.transforms.plan.probe import EmptyInput, ProbeError
 from repscore.transforms.plan.segments import plan_frames
-from repscore.transforms.pose.store import SegmentFile, write_segment
-from repscore.transforms.records import Segment, Video
+from repscore.transforms.pose.store import SegmentFile, read_people, write_segment
+from repscore.transforms.pose.worker import Worker
+from repscore.transforms.records import PoseConfig, Segment, Video
 
 FPS = 30.0
 
@@ -402,3 +404,29 @@ def test_a_foreign_table_is_refused(
     pq.write_table(change(table()), tmp_path / "a.parquet")
     with pytest.raises(NotKeypoints, match=words):
         read(tmp_path / "a.parquet")
+
+
+def test_a_segment_of_bad_files_alone_has_no_frames(tmp_path: Path) -> None:
+    """Three seconds in segments of one; the second is garbage."""
+    uri = recording(keypoints.raises(tmp_path / "clip", 3))
+    for number in range(30, 60):
+        keypoints.frame_path(tmp_path / "clip", number).write_text("garbage")
+    worker = Worker(PoseConfig(estimator="fakes:Brightness"), str(tmp_path / "dataset"))
+    done = [worker.extract(segment) for segment in segments(uri, segment_s=1.0)]
+    assert [segment.frames for segment in done] == [30, 0, 30]
+    assert [len(segment.failures) for segment in done] == [0, 1, 0]
+    assert done[1].failures[0].error_class == "IncompleteKeypoints"
+    held = [read_people(str(segment.path)) for segment in done]
+    assert [len(one.people) for one in held] == [1, 0, 1]
+    assert [one.about.sample_fps for one in held] == [None] * 3
+
+
+def test_what_estimates_videos_does_not_touch_keypoints_and_the_reverse() -> None:
+    video, folder = (Video(uri, "v", "f", 1, "1", (), uri) for uri in ("a.mp4", "a.npz"))
+    plain, rated = (PoseConfig("fakes:Brightness", keypoints_fps=fps) for fps in (30.0, 25.0))
+    other = PoseConfig("fakes:ArmRaiser", sample_fps=None)
+    assert plain.version_of(video) == rated.version_of(video) != other.version_of(video)
+    assert plain.version_of(folder) == other.version_of(folder) != rated.version_of(folder)
+    assert len({config_key(poses, "s") for poses in (plain, rated, other)}) == 3
+    with pytest.raises(ValueError, match="rate"):
+        PoseConfig(keypoints_fps=math.nan)

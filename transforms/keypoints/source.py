@@ -66,10 +66,14 @@ def read_keypoints(segment: Segment, fps: float) -> Imported:
 
 def _linked(span: Span) -> Iterator[tuple[float, People]]:
     """The same people with identities that hold from frame to frame; specks are left out."""
-    following = Following()
+    if not span.poses:
+        return
+    following, end = Following(), 0
+    everybody = np.concatenate([people.image_px[..., :2] for _, people in span.poses])
+    joints_px = to_canonical(everybody, span.topology)
     for time_s, people in span.poses:
-        joints_px = to_canonical(people.image_px[..., :2], span.topology)
-        following, person = follow(following, time_s, joints_px)
+        begin, end = end, end + len(people.person)
+        following, person = follow(following, time_s, joints_px[begin:end])
         known = person >= 0
         yield (
             time_s,
