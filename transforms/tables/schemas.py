@@ -70,20 +70,13 @@ VIDEOS: Final = pa.schema(
         _column("stamp", _TEXT, "what the listing said: equal stamp, same file", required=True),
         _column("duplicate_of", _TEXT, "the input that has the rows of this content; else null"),
         _column("size_bytes", _COUNT, "size of the file", "byte"),
-        _column(
-            "duration_s",
-            _REAL,
-            "announced by the container, of keypoints the end of the last frame",
-            "s",
-        ),
+        _column("duration_s", _REAL, "announced by the container", "s"),
         _column("decoded_s", _REAL, "length that could be decoded", "s"),
-        _column(
-            "fps", _REAL, "frame rate announced by the container, of keypoints the given one", "1/s"
-        ),
+        _column("fps", _REAL, "frame rate announced by the container", "1/s"),
         _column("width_px", _COUNT, "width of the upright image", "px"),
         _column("height_px", _COUNT, "height of the upright image", "px"),
         _column("rotation_deg", _COUNT, "rotation that was undone", "deg"),
-        _column("codec", _TEXT, "codec of the video stream, or source and topology of keypoints"),
+        _column("codec", _TEXT, "codec of the video stream"),
         _column("segments", _COUNT, "segments it was cut into"),
         _column("frames", _COUNT, "frames sampled and decoded"),
         _column("people", _COUNT, "people followed"),
