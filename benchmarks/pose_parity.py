@@ -2,66 +2,82 @@
 
     python benchmarks/pose_parity.py CLIPS... [--model full] [--sample-fps 15] [--pictures DIR]
 
-Both see every frame, one after the other, MediaPipe in VIDEO mode. Its one-euro smoothing is
-accounted for by comparing twice: `smoothed`, with the same filters switched on here (what the
-trackers differ in), and `raw`, as the pipeline takes it (that, and the lag of MediaPipe's filters).
-Distances are shares of the torso's length in the image, or in metres for world landmarks, over
-landmarks that MediaPipe holds visible (0.5 and more).
+Four comparisons, each against a reference on the same frames:
+
+- `single`: every frame by itself, MediaPipe in IMAGE mode, ours as the first frame of a stream. No
+  memory on either side: what is left is how exactly the same function is computed.
+- `tracked`: MediaPipe in VIDEO mode against ours with the same one-euro filters switched on, from
+  frame to frame through each clip.
+- `noise`: MediaPipe in VIDEO mode against itself, with at most one grey level of noise on its
+  frames. The next region follows from the landmarks, so tiny differences grow: no tracker can agree
+  with MediaPipe better than MediaPipe agrees with itself.
+- `bf16`: ours in bf16 against ours in f32, tracked, without filters, where the processor has it.
+
+`tracked` is given over all clips with our raw landmarks too: the pipeline takes those, so that figure
+holds the lag of MediaPipe's filters as well. Distances are shares of the torso's length, in the image
+and in metres for world landmarks, over landmarks that the reference holds visible (0.5 and more).
 """
 
 import argparse
 import math
-import platform
 import sys
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from machine import describe
 
 from repscore.models import weights
 from repscore.models.blazepose.estimator import BlazePoseEstimator
 from repscore.models.blazepose.graph_openvino import OpenVinoNetwork
-from repscore.models.blazepose.tracker import TrackerConfig
-from repscore.models.estimator import People
+from repscore.models.blazepose.tracker import Stream, TrackerConfig, step
+from repscore.models.estimator import EstimatorConfig, People, Unavailable
 from repscore.models.mediapipe import MediaPipeEstimator
 from repscore.transforms.pose.decode import Decoder
 
 Array = npt.NDArray[np.floating]
+Picture = npt.NDArray[np.uint8]
 
 VISIBLE = 0.5
 MEDIAN_LIMIT, P95_LIMIT, PRESENCE_LIMIT = 0.025, 0.08, 0.99
+KINDS = ("single", "tracked", "noise", "bf16", "tracked, raw")
 
 
 class Tally:
-    """Distances of one clip, frame by frame."""
+    """Distances of a comparison, frame by frame."""
 
     def __init__(self) -> None:
         self.frames = self.agree = 0
         self.image: list[Array] = []
         self.world: list[Array] = []
-        self.worst: tuple[float, int] = (-1.0, 0)
 
-    def add(self, reference: People, ours: People, frame: int) -> None:
-        """Count one frame; `frame` is its number."""
+    def add(self, reference: People, ours: People) -> float:
+        """Count one frame; the median distance in the image, 0 where one side sees nobody."""
         self.frames += 1
         self.agree += bool(len(reference.person)) == bool(len(ours.person))
         if not len(reference.person) or not len(ours.person):
-            return
+            return 0.0
         seen = reference.visibility[0] >= VISIBLE
         image = _apart(reference.image_px[0, :, :2], ours.image_px[0, :, :2])[seen]
         self.image.append(image)
         self.world.append(_apart(reference.world_m[0], ours.world_m[0])[seen])
-        middle = float(np.median(image)) if len(image) else 0.0
-        self.worst = max(self.worst, (middle, frame))
+        return float(np.median(image)) if len(image) else 0.0
+
+    def take(self, other: "Tally") -> None:
+        """Add the frames of another tally."""
+        self.frames += other.frames
+        self.agree += other.agree
+        self.image += other.image
+        self.world += other.world
 
     def figures(self) -> list[float]:
         """Agreement on presence, then median and 95th percentile, image and world."""
         spans = [np.concatenate(parts) for parts in (self.image, self.world) if parts]
         spread = [float(q) for s in spans if len(s) for q in np.percentile(s, [50, 95])]
-        return [self.agree / max(self.frames, 1), *(spread or [float("nan")] * 4)]
+        return [self.agree / max(self.frames, 1), *(spread or [math.nan] * 4)]
 
 
 def _apart(reference: Array, ours: Array) -> Array:
@@ -71,29 +87,75 @@ def _apart(reference: Array, ours: Array) -> Array:
     return distance
 
 
-def frames(
-    clip: Path, sample_fps: float, end_s: float = math.inf
-) -> Iterator[tuple[float, npt.NDArray[np.uint8]]]:
+def frames(clip: Path, sample_fps: float, end_s: float) -> Iterator[tuple[float, Picture]]:
     """Times, to the millisecond as MediaPipe takes them, and frames."""
     with Decoder(str(clip), end_s=end_s, sample_fps=sample_fps) as decoder:
         for frame in decoder:
-            yield round(frame.time_s, 3), frame.rgb
+            yield round(frame.time_s, 3), frame.bgr
 
 
-def picture(rgb: npt.NDArray[np.uint8], reference: People, ours: People) -> npt.NDArray[np.uint8]:
+def drawn(bgr: Picture, reference: People, ours: People) -> Picture:
     """The frame with MediaPipe's landmarks in green and ours in red."""
-    bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+    bgr = bgr.copy()
     radius = max(2, max(bgr.shape) // 250)
     for people, colour in ((reference, (0, 255, 0)), (ours, (0, 0, 255))):
-        for landmarks, visibility in zip(people.image_px, people.visibility, strict=True):
+        for landmarks, visibility in zip(people.image_px[:1], people.visibility[:1], strict=True):
             for (x, y), v in zip(landmarks[:, :2], visibility, strict=True):
                 thickness = -1 if v >= VISIBLE else 1
                 cv2.circle(bgr, (round(float(x)), round(float(y))), radius, colour, thickness)
-    return np.asarray(bgr, np.uint8)
+    return bgr
+
+
+class Sides:
+    """All the estimators that are compared, and one clip after the other through them."""
+
+    def __init__(self, model: weights.Model) -> None:
+        f32 = EstimatorConfig(model, precision="f32")
+        self._network = OpenVinoNetwork(weights.detector(), weights.landmarks(model), "f32")
+        self._single = MediaPipeEstimator(f32, tracking=False)
+        self._video, self._noisy = MediaPipeEstimator(f32), MediaPipeEstimator(f32)
+        self._smoothed = BlazePoseEstimator(f32, network=self._network, smoothing=True)
+        self._raw = BlazePoseEstimator(f32, network=self._network)
+        self._bf16: BlazePoseEstimator | None = None
+        try:
+            self._bf16 = BlazePoseEstimator(EstimatorConfig(model, precision="bf16"))
+        except Unavailable as error:
+            print(f"# no bf16: {error}")
+
+    def compare(
+        self, clip: Path, options: argparse.Namespace
+    ) -> tuple[dict[str, Tally], Picture | None]:
+        """A tally per kind; the frame on which the trackers differ most, if it is asked for."""
+        tallies = {kind: Tally() for kind in KINDS}
+        every: list[Any] = [self._single, self._video, self._noisy, self._smoothed, self._raw]
+        for estimator in [*every, *([self._bf16] if self._bf16 else [])]:
+            estimator.start()
+        noise = np.random.default_rng(1)
+        worst, picture = 0.0, None
+        for time_s, bgr in frames(clip, options.sample_fps, options.limit_s):
+            _, (alone,) = step([Stream()], [bgr], [0.0], self._network, TrackerConfig(rivals=0))
+            tallies["single"].add(self._single.track(bgr, time_s), alone)
+            expected, raw = self._video.track(bgr, time_s), self._raw.track(bgr, time_s)
+            found = self._smoothed.track(bgr, time_s)
+            apart = tallies["tracked"].add(expected, found)
+            tallies["tracked, raw"].add(expected, raw)
+            change = noise.integers(-1, 2, bgr.shape, dtype=np.int16)
+            noisy = np.clip(bgr + change, 0, 255).astype(np.uint8)
+            tallies["noise"].add(expected, self._noisy.track(noisy, time_s))
+            if self._bf16:
+                tallies["bf16"].add(raw, self._bf16.track(bgr, time_s))
+            if options.pictures and apart > worst:
+                worst, picture = apart, drawn(bgr, expected, found)
+        return tallies, picture
+
+    def close(self) -> None:
+        """Close what is MediaPipe's."""
+        for estimator in (self._single, self._video, self._noisy):
+            estimator.close()
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print a row per clip and one over all."""
+    """Print a row per clip and the figures over all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("clips", nargs="+", type=Path)
     parser.add_argument("--model", choices=weights.MODELS, default="full")
@@ -101,45 +163,41 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--limit-s", type=float, default=math.inf, help="seconds of each clip")
     parser.add_argument("--pictures", type=Path, help="the worst frame of each clip that falls out")
     options = parser.parse_args(arguments)
-
-    network = OpenVinoNetwork(weights.detector(), weights.landmarks(options.model), "f32")
-    reference = MediaPipeEstimator(options.model)
-    smoothed = BlazePoseEstimator(options.model, TrackerConfig(smoothing=True), network=network)
-    raw = BlazePoseEstimator(options.model, network=network)
-    print(f"# {platform.processor() or platform.machine()}, {options.model}, f32,", end=" ")
-    print(f"mediapipe {version('mediapipe')}, openvino {version('openvino')}")
-    print(f"{'clip':42} frames  agree   image 50%   95%   world 50%   95%   raw 50%   95%")
-    total, total_raw = Tally(), Tally()
-    for clip in options.clips:
-        tally, tally_raw = Tally(), Tally()
-        worst: npt.NDArray[np.uint8] | None = None
-        for estimator in (reference, smoothed, raw):
-            estimator.start()
-        for number, (time_s, rgb) in enumerate(frames(clip, options.sample_fps, options.limit_s)):
-            expected = reference.track(rgb, time_s)
-            found = smoothed.track(rgb, time_s)
-            found_raw = raw.track(rgb, time_s)
-            for t, people in ((tally, found), (total, found), (tally_raw, found_raw)):
-                t.add(expected, people, number)
-            total_raw.add(expected, found_raw, number)
-            if options.pictures and tally.worst[1] == number:
-                worst = picture(rgb, expected, found)
-        out = _row(clip.name, tally, tally_raw)
-        if out and options.pictures and worst is not None:
-            options.pictures.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(options.pictures / f"{clip.stem}.jpg"), worst)
-    reference.close()
-    _row("all", total, total_raw)
-
-
-def _row(name: str, tally: Tally, raw: Tally) -> bool:
-    agree, *spread = tally.figures()
-    out = agree < PRESENCE_LIMIT or spread[0] > MEDIAN_LIMIT or spread[1] > P95_LIMIT
-    image = f"{spread[0]:10.2%} {spread[1]:6.2%} {spread[2]:10.2%} {spread[3]:6.2%}"
-    raw_spread = raw.figures()[1:3]
+    sides = Sides(options.model)
+    print(f"# {describe()}; {options.model}")
     print(
-        f"{name[:42]:42} {tally.frames:6} {agree:6.1%} {image} {raw_spread[0]:8.2%} "
-        f"{raw_spread[1]:6.2%} {'  out' if out else ''}",
+        f"{'clip':40} frames   single: image, world   tracked: found image 95%  world 95%   noise"
+    )
+    total = {kind: Tally() for kind in KINDS}
+    for clip in options.clips:
+        tallies, picture = sides.compare(clip, options)
+        for kind, tally in tallies.items():
+            total[kind].take(tally)
+        out = _row(clip.name, tallies)
+        if out and picture is not None:
+            options.pictures.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(options.pictures / f"{clip.stem}.png"), picture)
+    sides.close()
+    for kind, tally in total.items():
+        if tally.frames:
+            agree, *spread = tally.figures()
+            image, world = spread[:2], spread[2:]
+            print(
+                f"{kind:13} {tally.frames} frames, both see somebody or nobody in {agree:.2%}; "
+                f"image 50% {image[0]:.2%}, 95% {image[1]:.2%}; "
+                f"world 50% {world[0]:.2%}, 95% {world[1]:.2%}"
+            )
+
+
+def _row(name: str, tallies: dict[str, Tally]) -> bool:
+    single, tracked, noise = (tallies[kind].figures() for kind in KINDS[:3])
+    agree, *spread = tracked
+    out = agree < PRESENCE_LIMIT or spread[0] > MEDIAN_LIMIT or spread[1] > P95_LIMIT
+    print(
+        f"{name[:40]:40} {tallies['single'].frames:6}   {single[1]:8.3%} {single[3]:8.3%}   "
+        f"{agree:6.1%} {spread[0]:6.2%} {spread[1]:6.2%} {spread[2]:6.2%} {spread[3]:6.2%}   "
+        f"{noise[0]:6.1%} {noise[1]:6.2%} {noise[2]:6.2%} {noise[3]:6.2%} {noise[4]:6.2%}"
+        f"{'  out' if out else ''}",
         flush=True,
     )
     return out

@@ -1,37 +1,40 @@
-"""Frames per second of BlazePose here against MediaPipe Tasks: same frames, same weights, one core.
+"""Frames per second of BlazePose here against MediaPipe Tasks: same frames, same weights.
 
     python benchmarks/pose_speed.py CLIPS... [--models lite full heavy] [--limit-s 5]
 
-The process is bound to one core, whatever threads either side starts. Each frame is decoded once
-and given to both in turn, so that the machine's other work burdens both alike; ratios are of sums
-and, since a shared machine stretches single frames at random, of medians too. CPU seconds count
-all threads.
+One process per core, bound to it, works off its share of the clips. It decodes each frame once and
+gives it to both sides in turn, so that the machine's other work burdens both alike. Ratios are of
+sums and, since a shared machine stretches single frames at random, of medians too. MediaPipe's side
+includes the conversion to RGB that it asks for. CPU seconds count all threads.
 """
 
 import argparse
 import math
+import multiprocessing
 import os
-import platform
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from machine import describe
 
 from repscore.models import weights
 from repscore.models.blazepose import regions
 from repscore.models.blazepose.estimator import BlazePoseEstimator
-from repscore.models.blazepose.graph_openvino import OpenVinoNetwork, Precision
-from repscore.models.blazepose.network import CropLandmarks, FloatArray
+from repscore.models.blazepose.network import CropLandmarks, FloatArray, Network
+from repscore.models.blazepose.networks import load_network
+from repscore.models.estimator import EstimatorConfig, Precision
 from repscore.models.mediapipe import MediaPipeEstimator
 from repscore.transforms.pose.decode import Decoder
+
+SIDES = ("mediapipe", "repscore")
 
 
 class Clock:
@@ -58,6 +61,12 @@ class Clock:
 
         return run
 
+    def add(self, other: "Clock") -> None:
+        """What another process has measured."""
+        for part, runs in other.wall.items():
+            self.wall[part] += runs
+            self.cpu[part] += other.cpu[part]
+
     def ms(self, part: str, frames: int) -> float:
         """Milliseconds per frame of the clips."""
         return 1000 * sum(self.wall[part]) / frames
@@ -70,7 +79,7 @@ class Clock:
 class TimedNetwork:
     """A network whose calls are timed."""
 
-    def __init__(self, network: OpenVinoNetwork, clock: Clock) -> None:
+    def __init__(self, network: Network, clock: Clock) -> None:
         self.identity = network.identity
         self._network, self._clock = network, clock
 
@@ -85,79 +94,103 @@ class TimedNetwork:
             return self._network.infer_landmarks(crops)
 
 
-def measure(model: weights.Model, options: argparse.Namespace) -> None:
-    """One model over all clips: a row per side, then where our time goes."""
+def one_core(core: int, clips: Sequence[Path], config: EstimatorConfig, span: argparse.Namespace,
+             barrier: Any, results: Any) -> None:  # fmt: skip
+    """Measure on one core; puts (frames, clock, MiB of memory)."""
+    os.sched_setaffinity(0, {core})
+    cv2.setNumThreads(1)
     clock = Clock()
-    files = weights.detector(), weights.landmarks(model)
-    network = TimedNetwork(OpenVinoNetwork(*files, options.precision), clock)
-    ours = BlazePoseEstimator(model, network=network)
-    reference = MediaPipeEstimator(model)
-    crop = regions.crop
-    regions.crop = clock.timed("crop", crop)
+    ours = BlazePoseEstimator(config, network=TimedNetwork(load_network(config), clock))
+    reference = MediaPipeEstimator(EstimatorConfig(config.model))
+    regions.crop = clock.timed("crop", regions.crop)
+    reference.start()
+    barrier.wait()
     frames = 0
-    for clip in options.clips:
+    for clip in clips:
         ours.start()
         reference.start()
-        with Decoder(str(clip), end_s=options.limit_s, sample_fps=options.sample_fps) as decoder:
+        with Decoder(str(clip), end_s=span.limit_s, sample_fps=span.sample_fps) as decoder:
             clip_frames = iter(decoder)
             while True:
                 with clock.of("decode"):
                     frame = next(clip_frames, None)
                 if frame is None:
                     break
-                sides = [("mediapipe", reference), ("repscore", ours)]
+                sides = (("mediapipe", reference), ("repscore", ours))
                 for side, estimator in sides if frames % 2 else reversed(sides):
                     with clock.of(side):
-                        estimator.track(frame.rgb, frame.time_s)
+                        estimator.track(frame.bgr, frame.time_s)
                 frames += 1
     reference.close()
-    regions.crop = crop
-    decode_ms = clock.ms("decode", frames)
-    for side in ("mediapipe", "repscore"):
-        ms = clock.ms(side, frames)
-        cpu_s = 1000 * clock.cpu[side] / frames
-        print(
-            f"{model:6} {side:10} {frames:6} frames  {1000 / ms:6.1f} fps  {ms:6.2f} ms  "
-            f"median {clock.median_ms(side):6.2f} ms  "
-            f"with decode {1000 / (ms + decode_ms):6.1f} fps  {cpu_s:6.2f} CPU s per 1000"
+    results.put((frames, clock))
+
+
+def measure(config: EstimatorConfig, options: argparse.Namespace) -> None:
+    """One model and precision over all clips: a row per side, then where our time goes."""
+    context = multiprocessing.get_context("spawn")
+    cores = sorted(os.sched_getaffinity(0))
+    results, barrier = context.Queue(), context.Barrier(len(cores))
+    # Longest first, in turns: the fairest split that needs no queue.
+    ordered = sorted(options.clips, key=lambda clip: -clip.stat().st_size)
+    workers = [
+        context.Process(
+            target=one_core,
+            args=(core, ordered[number :: len(cores)], config, options, barrier, results),
         )
-    ratio, middle = (
-        of("mediapipe") / of("repscore") for of in (lambda s: clock.ms(s, frames), clock.median_ms)
-    )
-    whole = (clock.ms("mediapipe", frames) + decode_ms) / (clock.ms("repscore", frames) + decode_ms)
+        for number, core in enumerate(cores)
+    ]
+    for worker in workers:
+        worker.start()
+    frames, clock = 0, Clock()
+    for _ in workers:
+        part_frames, part = results.get()
+        frames += part_frames
+        clock.add(part)
+    for worker in workers:
+        worker.join()
+    name = f"{config.model:5} {config.precision:4}"
+    decode_ms = clock.ms("decode", frames)
+    for side in SIDES:
+        ms = clock.ms(side, frames)
+        cpu_s, decode_cpu_s = (1000 * clock.cpu[part] / frames for part in (side, "decode"))
+        print(
+            f"{name} {side:10} {frames:6} frames; per core {1000 / ms:6.1f} fps, with decode "
+            f"{1000 / (ms + decode_ms):6.1f} fps; {ms:6.2f} ms, median {clock.median_ms(side):6.2f}"
+            f"; CPU s per 1000 frames {cpu_s:6.2f}, with decode {cpu_s + decode_cpu_s:6.2f}"
+        )
+    theirs_ms, ours_ms = (clock.ms(side, frames) for side in SIDES)
+    middle = clock.median_ms("mediapipe") / clock.median_ms("repscore")
+    whole = (theirs_ms + decode_ms) / (ours_ms + decode_ms)
     cpu = clock.cpu["mediapipe"] / clock.cpu["repscore"]
-    print(f"{model:6} ratio: {ratio:.2f} decode excluded ({middle:.2f} of medians), ", end="")
-    print(f"{whole:.2f} included, {cpu:.2f} of CPU time, {network.identity['precision']}")
+    print(
+        f"{name} ratio: decode excluded {theirs_ms / ours_ms:.2f} ({middle:.2f} of medians), ",
+        end="",
+    )
+    print(f"included {whole:.2f}; of CPU time, decode excluded {cpu:.2f}")
     parts = {part: clock.ms(part, frames) for part in ("detector", "crop", "landmarks")}
-    parts["geometry"] = clock.ms("repscore", frames) - sum(parts.values())
-    print(f"{model:6} ms per frame: ", end="")
-    print(", ".join(f"{part} {ms:.2f}" for part, ms in {"decode": decode_ms, **parts}.items()))
-    print(f"{model:6} detector ran {len(clock.wall['detector'])} times; {_memory()}", flush=True)
-
-
-def _memory() -> str:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return f"memory of this process {pages * os.sysconf('SC_PAGE_SIZE') / 2**20:.0f} MiB"
+    parts["geometry"] = ours_ms - sum(parts.values())
+    print(f"{name} ms per frame: ", end="")
+    print(
+        ", ".join(f"{part} {ms:.2f}" for part, ms in {"decode": decode_ms, **parts}.items()), end=""
+    )
+    print(f"; the detector ran on {len(clock.wall['detector'])} frames", flush=True)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print machine, versions, and three lines per model."""
+    """Print machine, versions, and four lines per model and precision."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("clips", nargs="+", type=Path)
     parser.add_argument("--models", nargs="+", choices=weights.MODELS, default=list(weights.MODELS))
-    parser.add_argument("--precision", choices=Precision.__args__, default="auto")
+    parser.add_argument(
+        "--precisions", nargs="+", choices=Precision.__args__[1:], default=["f32", "bf16"]
+    )
     parser.add_argument("--sample-fps", type=float, default=15.0)
     parser.add_argument("--limit-s", type=float, default=math.inf, help="seconds of each clip")
     options = parser.parse_args(arguments)
-    cv2.setNumThreads(1)
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    print(
-        f"# {platform.processor() or platform.machine()}, one of {os.cpu_count()} cores,", end=" "
-    )
-    print(f"mediapipe {version('mediapipe')}, openvino {version('openvino')}, ", end="")
-    print(f"{options.sample_fps:g} frames per second sampled")
+    print(f"# {describe()}; one process per core, {options.sample_fps:g} frames per second sampled")
     for model in options.models:
-        measure(model, options)
+        for precision in options.precisions:
+            measure(EstimatorConfig(model, precision=precision), options)
 
 
 if __name__ == "__main__":

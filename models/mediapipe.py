@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from repscore.models import weights
 from repscore.models.estimator import EstimatorConfig, People, Unavailable
+from repscore.models.people import pairs_within
 
 LANDMARKS: Final = 33
 
@@ -50,6 +51,7 @@ def require(config: EstimatorConfig) -> None:
 class MediaPipeEstimator:
     """Follows up to `config.people` persons with MediaPipe's PoseLandmarker in VIDEO mode.
 
+    Without `tracking`, for comparisons, each frame is taken by itself (IMAGE mode).
     `start` raises weights.WeightsMissing where the model has not been obtained.
     """
 
@@ -57,10 +59,11 @@ class MediaPipeEstimator:
     identity_of = staticmethod(identity)
     require = staticmethod(require)
 
-    def __init__(self, config: EstimatorConfig = _DEFAULT) -> None:
+    def __init__(self, config: EstimatorConfig = _DEFAULT, *, tracking: bool = True) -> None:
         self.model: weights.Model = config.model
         self.people = config.people
         self.identity = identity(config)
+        self._tracking = tracking
         self._landmarker: Any = None
         self._time_ms = -1
         self._loud = True
@@ -89,7 +92,9 @@ class MediaPipeEstimator:
                 model_asset_path=str(weights.task_bundle(self.model)),
                 delegate=BaseOptions.Delegate.CPU,
             ),
-            running_mode=VisionTaskRunningMode.VIDEO,
+            running_mode=VisionTaskRunningMode.VIDEO
+            if self._tracking
+            else VisionTaskRunningMode.IMAGE,
             num_poses=self.people,
             min_pose_detection_confidence=_CONFIDENCE,
             min_pose_presence_confidence=_CONFIDENCE,
@@ -111,7 +116,10 @@ class MediaPipeEstimator:
         self._time_ms = max(self._time_ms + 1, round(time_s * 1000))
         image = Image(ImageFormat.SRGB, cv2.cvtColor(frame_bgr, cv2.COLOR_BGR2RGB))
         with _silent_stderr() if self._loud else contextlib.nullcontext():
-            found = self._landmarker.detect_for_video(image, self._time_ms)
+            if self._tracking:
+                found = self._landmarker.detect_for_video(image, self._time_ms)
+            else:
+                found = self._landmarker.detect(image)
         self._loud = self._loud and not found.pose_landmarks
         height_px, width_px = frame_bgr.shape[:2]
         points = _array(found.pose_landmarks)
@@ -149,14 +157,11 @@ def match_people(
     known = list(last_seen)
     person = np.full(len(now_px), -1, np.int32)
     if known and len(now_px):
-        from scipy.optimize import linear_sum_assignment  # slow to import, for several people only
-
         before = np.stack([last_seen[key] for key in known])
         size = np.linalg.norm(np.ptp(before, axis=1), axis=-1)
         way = np.linalg.norm(now_px[:, None] - before[None], axis=-1).mean(axis=-1) / size
-        for row, column in zip(*linear_sum_assignment(way), strict=True):
-            if way[row, column] < _SAME_PERSON:
-                person[row] = known[column]
+        for row, column in pairs_within(way, _SAME_PERSON):
+            person[row] = known[column]
     new = np.flatnonzero(person < 0)
     person[new] = max(known, default=-1) + 1 + np.arange(len(new))
     return person

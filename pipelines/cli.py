@@ -137,6 +137,15 @@ def cli() -> None:
     help="Frames per second to estimate poses on, or 'native' for all.",
 )
 @click.option(
+    "--fps",
+    "keypoints_fps",
+    type=click.FloatRange(min=0, min_open=True, max=10_000),
+    default=30.0,
+    show_default=True,
+    help="Frames per second of OpenPose folders and of keypoint files without times; of these "
+    "every frame is taken.",
+)
+@click.option(
     "--model",
     type=click.Choice(["lite", "full", "heavy"]),
     default="full",
@@ -234,6 +243,8 @@ def cli() -> None:
 def score(**given: Any) -> int:
     """Score videos into a dataset: files, folders, globs, URLs (gs://, s3://, ...).
 
+    Folders of OpenPose JSON and files of keypoints (.npz, .parquet) are taken like videos.
+
     Run it again to go on or to refresh: what the dataset holds already is skipped.
     """
     from repscore.pipelines.options import ScoreOptions
@@ -253,6 +264,7 @@ def score(**given: Any) -> int:
             device=given["device"],
             sample_fps=given["sample_fps"],
             segment_s=given["segment_seconds"],
+            keypoints_fps=given["keypoints_fps"],
         ),
         pool=PoolConfig(
             actors=given["actors"],

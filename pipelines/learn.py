@@ -51,7 +51,7 @@ def _video(clip: str) -> Video:
 def _record(video: Video, options: ScoreOptions, pool: PosePool) -> Recording:
     """What the pipeline makes of one video, without a pipeline."""
     try:
-        segments = segments_of(video, options.poses.segment_s)
+        segments = segments_of(video, options.poses)
     except (ProbeError, OSError) as error:
         raise NoReference(f"reference {error}") from error
     futures = [pool.submit(segment) for segment in segments]
@@ -60,7 +60,7 @@ def _record(video: Video, options: ScoreOptions, pool: PosePool) -> Recording:
 
 
 def _released(recording: OpenRecording, segment: SegmentPoses) -> OpenRecording:
-    return release(recording, segment, read_people(segment.path).people if segment.path else {})
+    return release(recording, segment, read_people(segment.path) if segment.path else None)
 
 
 def _executions(recording: Recording) -> list[Execution]:

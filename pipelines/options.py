@@ -68,7 +68,8 @@ class ScoreOptions:
 
 
 def config_key(options: ScoreOptions, scorer_version: str) -> str:
-    """What decides the rows of a video besides its content; equal key, equal rows."""
-    version = options.poses.version()
-    settled = json.dumps([version, REPETITIONS_VERSION, asdict(options.subjects), scorer_version])
+    """What decides the rows of an input besides its content; equal key, equal rows."""
+    poses = options.poses
+    versions = [poses.version(), poses.keypoints_version(), REPETITIONS_VERSION, scorer_version]
+    settled = json.dumps([*versions, asdict(options.subjects)])
     return hashlib.blake2b(settled.encode(), digest_size=8).hexdigest()

@@ -47,6 +47,15 @@ def size_bytes(uri: str) -> int:
     return int(files.size(name))
 
 
+def names_in(folder: str) -> list[str]:
+    """Names of what lies in a folder, in no order; raises FileNotFoundError or another OSError."""
+    path = local_path(folder)
+    if path is not None:
+        return [found.name for found in path.iterdir()]
+    files, name = url_to_fs(folder)
+    return [posixpath.basename(found) for found in files.ls(name, detail=False)]
+
+
 def open_binary(uri: str) -> IO[bytes]:
     """A file open for reading, seekable; remote ones read ranges, not the whole object."""
     path = local_path(uri)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from repscore.models.estimator import EstimatorConfig, estimator_class
+from repscore.transforms.keypoints.names import REVISION as KEYPOINTS_REVISION
+from repscore.transforms.keypoints.names import kind_of
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -77,19 +80,25 @@ def video_id_of(fingerprint: str) -> str:
 class Probe:
     """What the container says of its video stream, after rotation to upright.
 
-    `duration_s` and `frames` are announcements: a truncated file holds less.
+    `duration_s` and `frames` are announcements: a truncated file holds less. Keypoints say nothing
+    of the picture they came from: size (unless their file tells it) and rotation are None.
+
+    Attributes:
+        topology: of keypoints, a key of `skeleton.TOPOLOGIES`; None for a video, and where no
+            frame shows anybody.
     """
 
-    width_px: int
-    height_px: int
+    width_px: int | None
+    height_px: int | None
     fps: float
     frames: int
     duration_s: float
-    rotation_deg: int
+    rotation_deg: int | None
     codec: str
+    topology: str | None = None
 
     def __post_init__(self) -> None:
-        if self.width_px <= 0 or self.height_px <= 0:
+        if any(size is not None and size <= 0 for size in (self.width_px, self.height_px)):
             raise ValueError(f"a frame of {self.width_px}x{self.height_px} pixels")
 
 
@@ -300,22 +309,43 @@ class PoseConfig(EstimatorConfig):
         sample_fps: frames per second that are estimated; None takes every frame.
         segment_s: length of a segment; cuts lie on keyframes.
         warm_up_s: time before a segment that the tracker sees and whose poses are dropped.
+        keypoints_fps: frames per second of keypoints whose files say nothing of time. Of
+            keypoints every frame is taken.
     """
 
     estimator: str = "blazepose"
     sample_fps: float | None = 15.0
     segment_s: float = 60.0
     warm_up_s: float = 1.0
+    keypoints_fps: float = 30.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.keypoints_fps < math.inf:
+            raise ValueError(f"keypoints come at a positive rate, found {self.keypoints_fps} fps")
+
+    def version_of(self, video: Video) -> str:
+        """The version of an input's poses, part of every content address."""
+        return self.version() if kind_of(video.location) == "video" else self.keypoints_version()
+
+    def keypoints_version(self) -> str:
+        """`keypoints-<rate>-<hash>`: whatever estimates videos does not touch them."""
+        digest = _digest([KEYPOINTS_REVISION, self.keypoints_fps])
+        return f"keypoints-{self.keypoints_fps:g}fps-{digest}"
 
     def version(self) -> str:
-        """`<estimator>-<model>-<rate>-<hash of everything>`, part of every content address.
+        """`<estimator>-<model>-<rate>-<hash of everything>`: the version of a video's poses.
 
         Raises UnknownEstimator, and Unavailable for what this machine cannot compute.
         """
         identity = estimator_class(self.estimator).identity_of(self)
         cuts = (self.sample_fps, self.segment_s, self.warm_up_s)
-        settled = json.dumps([self.estimator, dict(identity), cuts], sort_keys=True)
-        digest = hashlib.blake2b(settled.encode(), digest_size=4).hexdigest()
+        digest = _digest([self.estimator, dict(identity), cuts])
         rate = "native" if self.sample_fps is None else f"{self.sample_fps:g}fps"
         name = self.estimator.rpartition(":")[2].lower()
         return f"{name}-{self.model}-{rate}-{digest}"
+
+
+def _digest(settled: object) -> str:
+    text = json.dumps(settled, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()

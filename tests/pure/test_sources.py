@@ -5,7 +5,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from repscore.transforms.discover.sources import InputNotFound, fingerprint, list_inputs
+from repscore.transforms.discover.sources import InputNotFound, fingerprint, is_there, list_inputs
 
 
 @pytest.fixture
@@ -68,3 +68,73 @@ def test_the_stamp_changes_with_the_file(folder: Path) -> None:
     (folder / "b.mp4").write_bytes(b"longer than before")
     (after,) = list_inputs([str(folder / "b.mp4")])
     assert before.stamp != after.stamp
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> Path:
+    """Two recordings of OpenPose in one folder, `a` with a hole, beside a file of keypoints."""
+    for name in ("a_000000000000", "a_000000000002", "b[1]_000000000000"):
+        (tmp_path / f"{name}_keypoints.json").write_text(name)
+    (tmp_path / "c.keypoints.npz").write_bytes(b"c")
+    (tmp_path / "weights.npz").write_bytes(b"no keypoints")
+    return tmp_path
+
+
+RECORDINGS = ["a_%d_keypoints.json", "b[1]_%d_keypoints.json"]
+
+
+def test_the_frames_of_a_recording_are_one_input(recordings: Path) -> None:
+    assert listed(str(recordings)) == [*RECORDINGS, "c.keypoints.npz"]
+    assert listed(str(recordings / "*_keypoints.json")) == RECORDINGS
+    assert listed(*map(str, sorted(recordings.glob("a_*")))) == RECORDINGS[:1], "as a shell has it"
+    assert listed(str(recordings / "weights.npz")) == ["weights.npz"]
+
+
+def test_the_name_of_a_recording_leads_back_to_it(recordings: Path) -> None:
+    for source in list_inputs([str(recordings)]):
+        assert is_there(source.uri)
+        assert list(list_inputs([source.uri])) == [source]
+    gone = str(recordings / "z_%d_keypoints.json")
+    assert not is_there(gone)
+    with pytest.raises(InputNotFound, match="z_"):
+        listed(gone)
+
+
+def test_a_recording_has_the_stamp_of_all_its_files(recordings: Path) -> None:
+    (before,) = list_inputs([str(recordings / RECORDINGS[0])])
+    assert before.size_bytes == 28
+    (recordings / "a_000000000002_keypoints.json").write_text("other_00000002")
+    (after,) = list_inputs([before.uri])
+    assert (after.size_bytes, after.uri) == (before.size_bytes, before.uri)
+    assert after.stamp != before.stamp
+    (recordings / "a_000000000001_keypoints.json").write_text("")
+    (longer,) = list_inputs([before.uri])
+    assert len({before.stamp, after.stamp, longer.stamp}) == 3
+
+
+def test_the_content_of_a_recording_is_numbers_and_bytes(tmp_path: Path) -> None:
+    def content(name: str, *frames: tuple[int, str]) -> str:
+        for number, text in frames:
+            path = tmp_path / f"{name}_{number:012d}_keypoints.json"
+            path.write_text(text)
+        (source,) = list_inputs([str(tmp_path / f"{name}_%d_keypoints.json")])
+        return fingerprint(source)
+
+    first = content("a", (0, "x"), (1, "y"))
+    assert content("b", (0, "x"), (1, "y")) == first, "another name, the same content"
+    assert content("c", (0, "x"), (2, "y")) != first
+    assert content("d", (0, "xy"), (1, "")) != first
+
+
+def test_a_recording_at_a_url(recordings: Path) -> None:
+    store = fsspec.filesystem("memory")
+    for path in recordings.glob("a_*"):
+        store.pipe(f"/archive/deep/{path.name}", path.read_bytes())
+    try:
+        (remote,) = list_inputs(["memory://archive"])
+        (local,) = list_inputs([str(recordings / "a_%d_keypoints.json")])
+        assert remote.uri == "memory:///archive/deep/a_%d_keypoints.json"
+        assert list(list_inputs([remote.uri])) == [remote]
+        assert fingerprint(remote) == fingerprint(local)
+    finally:
+        store.rm("/archive", recursive=True)

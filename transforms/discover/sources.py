@@ -2,7 +2,9 @@
 
 import glob
 import hashlib
+import json
 import os
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,13 @@ from typing import Any, Final
 from fsspec.core import url_to_fs
 
 from repscore.transforms.files import open_binary
+from repscore.transforms.keypoints.names import (
+    IN_FOLDERS,
+    frame_files,
+    frames_among,
+    is_recording,
+    recording_of,
+)
 
 VIDEO_SUFFIXES: Final = frozenset(
     (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4")
@@ -27,11 +36,12 @@ class InputNotFound(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file as its listing describes it.
+    """A file, or a recording of many files, as its listing describes it.
 
     Attributes:
-        uri: absolute path or URL.
-        stamp: equal stamp, same file: size and modification time, or generation, or etag.
+        uri: absolute path or URL; of a recording its name (`names.recording_of`).
+        stamp: equal stamp, same file: size and modification time, or generation, or etag; of a
+            recording, the number of its files and a hash of their names and stamps.
         fingerprint: of the content, where the listing holds one (object stores), else None.
     """
 
@@ -42,27 +52,38 @@ class Source:
 
 
 def list_inputs(inputs: Sequence[str]) -> Iterator[Source]:
-    """The videos behind files, folders (recursive), globs and URLs, each once, sorted per input.
+    """The inputs behind files, folders (recursive), globs and URLs, each once, sorted per input.
 
-    Raises InputNotFound for an input that names nothing; an empty folder or glob yields nothing.
+    A frame of OpenPose stands for the whole recording that it belongs to. Raises InputNotFound for
+    an input that names nothing; an empty folder or glob yields nothing.
     """
     seen: set[str] = set()
     for given in inputs:
-        for source in _list_url(given) if "://" in given else _list_local(given):
-            if source.uri not in seen:
-                seen.add(source.uri)
-                yield source
+        for source in _listed(given):
+            recording = recording_of(source.uri)
+            uri = recording or source.uri
+            if uri not in seen:
+                seen.add(uri)
+                yield _together(uri, _frames(uri)) if recording else source
+
+
+def _listed(given: str) -> Iterator[Source]:
+    if is_recording(given):
+        frames = _frames(given)
+        if not frames:
+            raise InputNotFound(f"input {given!r}: no such files")
+        return iter([frame for _, frame in frames[:1]])
+    return _list_url(given) if "://" in given else _list_local(given)
 
 
 def is_there(given: str) -> bool:
-    """Whether a file, folder, glob or URL can be listed; a glob may match nothing."""
+    """Whether a file, recording, folder, glob or URL can be listed; a glob may match nothing."""
+    if is_recording(given):
+        return bool(_frames(given))
     if "://" not in given:
         path = Path(given).expanduser()
         return path.exists() or glob.has_magic(str(path))
-    try:
-        files, path_there = url_to_fs(given)
-    except (ImportError, ValueError) as error:
-        raise InputNotFound(f"input {given!r}: {error}") from error
+    files, path_there = _file_system(given)
     return bool(glob.has_magic(path_there) or files.exists(path_there))
 
 
@@ -80,7 +101,7 @@ def _list_local(given: str) -> Iterator[Source]:
             Path(folder, name)
             for folder, folders, names in os.walk(path, onerror=_raise, followlinks=True)
             for name in (folders.sort() or sorted(names))
-            if Path(name).suffix.lower() in VIDEO_SUFFIXES and not name.startswith(".")
+            if _is_input(name) and not name.startswith(".")
         )
     elif path.exists():
         found = (path,)
@@ -89,9 +110,23 @@ def _list_local(given: str) -> Iterator[Source]:
         found = (match for match in matches if match.is_file())
     else:
         raise InputNotFound(f"input {given!r}: no such file or folder")
-    for file in found:
-        status = file.stat()
-        yield Source(str(file.absolute()), status.st_size, f"{status.st_size}-{status.st_mtime_ns}")
+    yield from map(_from_file, found)
+
+
+def _is_input(name: str) -> bool:
+    """Whether a name inside a folder is that of an input."""
+    lower = name.lower()
+    return (
+        Path(lower).suffix in VIDEO_SUFFIXES
+        or lower.endswith(IN_FOLDERS)
+        or recording_of(name) is not None
+    )
+
+
+def _from_file(file: Path) -> Source:
+    status = file.stat()
+    stamp = f"{status.st_size}-{status.st_mtime_ns}"
+    return Source(str(file.absolute()), status.st_size, stamp)
 
 
 def _raise(error: OSError) -> None:
@@ -99,17 +134,14 @@ def _raise(error: OSError) -> None:
 
 
 def _list_url(given: str) -> Iterator[Source]:
-    try:
-        files, path = url_to_fs(given)
-    except (ImportError, ValueError) as error:
-        raise InputNotFound(f"input {given!r}: {error}") from error
+    files, path = _file_system(given)
     if glob.has_magic(path) and not files.exists(path):
         infos = files.glob(path, detail=True).values()
     elif files.isdir(path):
         infos = (
             info
             for info in files.find(path, detail=True).values()
-            if Path(info["name"]).suffix.lower() in VIDEO_SUFFIXES
+            if _is_input(posixpath.basename(info["name"]))
         )
     elif files.exists(path):
         infos = (files.info(path),)
@@ -118,6 +150,14 @@ def _list_url(given: str) -> Iterator[Source]:
     for info in sorted(infos, key=lambda info: str(info["name"])):
         if info["type"] == "file":
             yield _from_info(files.unstrip_protocol(info["name"]), info)
+
+
+def _file_system(given: str) -> tuple[Any, str]:
+    try:
+        files, path = url_to_fs(given)
+    except (ImportError, ValueError) as error:
+        raise InputNotFound(f"input {given!r}: {error}") from error
+    return files, path
 
 
 def _from_info(uri: str, info: Mapping[str, Any]) -> Source:
@@ -135,15 +175,58 @@ def _from_info(uri: str, info: Mapping[str, Any]) -> Source:
     return Source(uri, size, f"{size}-{version}".replace('"', ""), fingerprint)
 
 
+def _frames(recording: str) -> list[tuple[int, Source]]:
+    """The files of a recording with their numbers, in order; none where its folder is not."""
+    folder, slash, _ = recording.rpartition("/")
+    try:
+        if "://" not in recording:
+            path = Path(recording).expanduser().absolute()
+            found = frame_files(str(path))
+            return [(number, _from_file(Path(place))) for number, place in found]
+        files, place = _file_system(folder + slash)
+        infos = {posixpath.basename(info["name"]): info for info in files.ls(place, detail=True)}
+    except FileNotFoundError:
+        return []
+    return [
+        (number, _from_info(files.unstrip_protocol(infos[name]["name"]), infos[name]))
+        for number, name in frames_among(infos, recording)
+    ]
+
+
+def _together(recording: str, frames: Sequence[tuple[int, Source]]) -> Source:
+    """A recording as one source."""
+    size_bytes = sum(frame.size_bytes for _, frame in frames)
+    stamps = [(frame.uri.rpartition("/")[2], frame.stamp) for _, frame in frames]
+    contents = [(number, frame.fingerprint) for number, frame in frames]
+    told = all(content for _, content in contents)
+    return Source(
+        recording,
+        size_bytes,
+        stamp=f"{len(frames)}-{size_bytes}-{_hash(stamps)}",
+        fingerprint=f"frames:{_hash(contents)}" if told else None,
+    )
+
+
 def fingerprint(source: Source) -> str:
     """The content's fingerprint: from the listing, or BLAKE2b over every byte.
 
-    Raises OSError where the content cannot be read.
+    For a recording: over the number, the size and the bytes of each frame. Raises OSError where
+    the content cannot be read.
     """
     if source.fingerprint is not None:
         return source.fingerprint
     digest = hashlib.blake2b(digest_size=16)
+    if is_recording(source.uri):
+        for number, place in frame_files(source.uri):
+            with open_binary(place) as file:
+                frame = file.read()
+            digest.update(f"{number}:{len(frame)}:".encode() + frame)
+        return f"frames:{digest.hexdigest()}"
     with open_binary(source.uri) as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return f"blake2b:{digest.hexdigest()}"
+
+
+def _hash(told: object) -> str:
+    return hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()

@@ -19,7 +19,7 @@ _AUDIO_SIGNATURES: Final = (b"ID3", b"OggS", b"fLaC", b"\xff\xfb", b"\xff\xf1", 
 
 
 class ProbeError(ValueError):
-    """An input is not a video that can be processed; subclasses say why."""
+    """An input is nothing that can be processed; subclasses say why."""
 
 
 class InputMissing(ProbeError):
@@ -120,11 +120,8 @@ def _box(file: IO[bytes], position: int) -> tuple[bytes, int, int] | None:
     return kind, position + 16, position + struct.unpack_from(">Q", header, 8)[0]
 
 
-def _refuse_other_content(uri: str) -> None:
-    """Raise the error for what is known not to be a video before FFmpeg sees it.
-
-    FFmpeg takes some text files for play lists and opens the addresses in them.
-    """
+def head_of(uri: str) -> bytes:
+    """The first bytes of a file; raises a ProbeError where there are none, or a pointer to them."""
     try:
         with open_binary(uri) as file:
             head = file.read(_HEAD_BYTES)
@@ -133,11 +130,20 @@ def _refuse_other_content(uri: str) -> None:
     except PermissionError as error:
         raise InputForbidden(f"{uri}: permission denied; allow reading or leave it out") from error
     except IsADirectoryError as error:
-        raise NotAVideo(f"{uri}: expected a video, found a folder") from error
+        raise NotAVideo(f"{uri}: expected a file, found a folder") from error
     if not head:
         raise EmptyInput(f"{uri}: the file is empty (0 bytes); obtain it again")
     if head.startswith(b"version https://git-lfs.github.com/spec/"):
-        raise LfsPointer(f"{uri}: a Git LFS pointer, not the video itself; run `git lfs pull`")
+        raise LfsPointer(f"{uri}: a Git LFS pointer, not the file itself; run `git lfs pull`")
+    return head
+
+
+def _refuse_other_content(uri: str) -> None:
+    """Raise the error for what is known not to be a video before FFmpeg sees it.
+
+    FFmpeg takes some text files for play lists and opens the addresses in them.
+    """
+    head = head_of(uri)
     if _is_text(head):
         page = re.match(rb"\s*<(!doctype html|html|\?xml)", head, re.IGNORECASE)
         found = "a web page or XML" if page else "text"

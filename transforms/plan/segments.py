@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 
 import cv2
+import numpy as np
+import numpy.typing as npt
 
 from repscore.transforms.files import VideoFile
 from repscore.transforms.records import Probe, Segment, Video
@@ -53,6 +55,23 @@ def plan(
         nearest_s = max((time_s for time_s in keyframes if time_s <= limit_s), default=0.0)
         if nearest_s > cuts[-1]:
             cuts.append(nearest_s)
+    return _between(video, probe, cuts)
+
+
+def plan_frames(
+    video: Video, probe: Probe, segment_s: float, time_s: npt.NDArray[np.float64]
+) -> tuple[Segment, ...]:
+    """The segments of keypoints whose frames lie at time_s (N,), increasing, not empty.
+
+    Cut at multiples of segment_s, where frames follow: a hole makes no segment.
+    """
+    if segment_s <= 0:
+        raise ValueError(f"the length of a segment must be positive, found {segment_s} s")
+    starts = np.unique(np.floor(time_s / segment_s)) * segment_s
+    return _between(video, probe, [0.0, *starts[1:].tolist()])
+
+
+def _between(video: Video, probe: Probe, cuts: Sequence[float]) -> tuple[Segment, ...]:
     ends = [*cuts[1:], math.inf]
     return tuple(
         Segment(video, index, len(cuts), start_s, end_s, probe)

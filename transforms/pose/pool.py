@@ -118,7 +118,7 @@ class PosePool:
         A segment whose pose file is in the store is finished at once, without Ray.
         """
         job = _Job(segment)
-        if (found := stored(self._root, self._version, segment)) is not None:
+        if (found := stored(self._root, self._version_of(segment), segment)) is not None:
             self._count(found)
             job.future.set_result(found)
             return job.future
@@ -130,6 +130,9 @@ class PosePool:
         if self._broken is not None:
             raise self._broken
         return job.future
+
+    def _version_of(self, segment: Segment) -> str:
+        return self._poses.version_of(segment.video)
 
     def status(self) -> PoolStatus:
         """A snapshot for display."""
@@ -245,9 +248,8 @@ class PosePool:
             return
         except RayTaskError as error:
             cause = error.cause if isinstance(error.cause, Exception) else error
-            result = tombstone(
-                job.segment, self._version, type(cause).__name__, str(cause), job.attempts + 1
-            )
+            version, kind = self._version_of(job.segment), type(cause).__name__
+            result = tombstone(job.segment, version, kind, str(cause), job.attempts + 1)
         actor.job, actor.frames = None, 0
         self._resolve(job, result)
 
@@ -259,9 +261,8 @@ class PosePool:
             self._waiting.appendleft(job)
             return
         message = f"quarantined: {what} {job.attempts} times; `repscore replay` tries it again"
-        self._resolve(
-            job, tombstone(job.segment, self._version, error_class, message, job.attempts)
-        )
+        version = self._version_of(job.segment)
+        self._resolve(job, tombstone(job.segment, version, error_class, message, job.attempts))
 
     def _resolve(self, job: _Job, result: SegmentPoses) -> None:
         self._count(result)
@@ -310,13 +311,13 @@ class PosePool:
             self._room.release()
 
 
-_POOLS: dict[tuple[str, str, PoolConfig], PosePool] = {}
+_POOLS: dict[tuple[PoseConfig, str, PoolConfig], PosePool] = {}
 _POOLS_LOCK = threading.Lock()
 
 
 def shared_pool(poses: PoseConfig, root: str, config: PoolConfig) -> PosePool:
     """This process's pool for a configuration; made on first use, closed by `close_pools`."""
-    key = (poses.version(), root, config)
+    key = (poses, root, config)
     with _POOLS_LOCK:
         if key not in _POOLS:
             _POOLS[key] = PosePool(poses, root, config)

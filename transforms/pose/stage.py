@@ -34,7 +34,7 @@ class ExtractPoses(beam.PTransform[Video, SegmentPoses]):
         """Plan, spread, extract."""
         return (
             videos
-            | "Plan" >> PlanSegments(self.poses.version(), self.poses.segment_s)
+            | "Plan" >> PlanSegments(self.poses)
             | "Spread" >> beam.Reshuffle()
             | "Extract"
             >> beam.ParDo(_Extract(self.root, self.poses, self.pool)).with_output_types(

@@ -47,14 +47,19 @@ class SegmentFile:
     end_s: float | None
     topology: str
     estimator: Mapping[str, str]
-    width_px: int
-    height_px: int
+    width_px: int | None
+    height_px: int | None
     fps: float
     sample_fps: float | None
     frames: int
     frames_with_person: int
     decoded_s: float
     shortfall: str | None
+
+    @property
+    def named(self) -> bool:
+        """Whether the source itself says who is who, over all segments: keypoints may."""
+        return self.estimator.get("named") == str(True)
 
 
 @dataclass(frozen=True, eq=False)

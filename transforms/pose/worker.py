@@ -1,12 +1,15 @@
-"""One segment of video to one pose file, in one process: raw frames never leave it."""
+"""One segment to one pose file, in one process: raw frames never leave it."""
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import cv2
 
 from repscore.models.blazepose.network import Network
 from repscore.models.estimator import People, PoseEstimator, Unavailable, estimator_class
+from repscore.transforms.keypoints.names import kind_of
+from repscore.transforms.keypoints.source import read_keypoints
 from repscore.transforms.plan.probe import ProbeError
 from repscore.transforms.pose.decode import Decoder
 from repscore.transforms.pose.store import SegmentFile, find, segment_path, write_segment
@@ -14,6 +17,10 @@ from repscore.transforms.records import Failure, PoseConfig, Segment, SegmentPos
 
 _EXPECTED: Final = (ProbeError, OSError)
 """What a video or its store can be blamed for; anything else is reported by the pool."""
+
+
+_Poses = Sequence[tuple[float, People]]
+_Found = tuple[SegmentFile, _Poses]
 
 
 class Worker:
@@ -27,7 +34,7 @@ class Worker:
         self, poses: PoseConfig, root: str, version: str, network: Network | None = None
     ) -> None:
         cv2.setNumThreads(1)
-        self._poses, self._root, self._version = poses, root, version
+        self._poses, self._root = poses, root
         if poses.version() != version:
             raise Unavailable(
                 f"this machine would compute {poses.version()}, the run is {version}: its "
@@ -49,14 +56,34 @@ class Worker:
         """Estimate the segment's frames and put its pose file in place; or say why not."""
         begun_s = time.monotonic()
         self._frames = 0
-        path = segment_path(self._root, self._version, segment)
+        version = self._poses.version_of(segment.video)
+        path = segment_path(self._root, version, segment)
+        keypoints = kind_of(segment.video.location) != "video"
         try:
-            about = self._write(segment, path)
+            about, poses = (self._read if keypoints else self._estimate)(segment, version)
+            write_segment(path, about, poses)
         except _EXPECTED as error:
-            return tombstone(segment, self._version, type(error).__name__, str(error))
+            return tombstone(segment, version, type(error).__name__, str(error))
         return finished(segment, path, about, busy_s=time.monotonic() - begun_s)
 
-    def _write(self, segment: Segment, path: str) -> SegmentFile:
+    def _read(self, segment: Segment, version: str) -> _Found:
+        """The poses that a segment of keypoints holds."""
+        found = read_keypoints(segment, self._poses.keypoints_fps)
+        self._frames = len(found.poses)
+        about = _about(
+            segment,
+            version,
+            found.poses,
+            topology=found.topology,
+            estimator=found.identity,
+            sample_fps=None,
+            decoded_s=found.poses[-1][0] if found.poses else segment.start_s,
+            shortfall=found.shortfall,
+        )
+        return about, found.poses
+
+    def _estimate(self, segment: Segment, version: str) -> _Found:
+        """The poses that the estimator finds in a segment of video."""
         location = segment.video.location
         poses: list[tuple[float, People]] = []
         decoder = Decoder(
@@ -73,28 +100,50 @@ class Worker:
                 if not frame.warm_up:
                     poses.append((frame.time_s, people))
                     self._frames += 1
-        probe = segment.probe
-        assert probe is not None, "a segment without a probe is a tombstone"  # noqa: S101
-        about = SegmentFile(
-            video_id=segment.video.video_id,
-            pose_version=self._version,
-            segment=segment.index,
-            segments=segment.count,
-            start_s=segment.start_s,
-            end_s=None if segment.index == segment.count - 1 else segment.end_s,
+        about = _about(
+            segment,
+            version,
+            poses,
             topology=self._estimator.topology,
-            estimator=dict(self._estimator.identity),
-            width_px=probe.width_px,
-            height_px=probe.height_px,
-            fps=probe.fps,
+            estimator=self._estimator.identity,
             sample_fps=self._poses.sample_fps,
-            frames=len(poses),
-            frames_with_person=sum(len(people.person) > 0 for _, people in poses),
             decoded_s=decoder.last_time_s or 0.0,
             shortfall=decoder.shortfall,
         )
-        write_segment(path, about, poses)
-        return about
+        return about, poses
+
+
+def _about(
+    segment: Segment,
+    version: str,
+    poses: _Poses,
+    *,
+    topology: str,
+    estimator: Mapping[str, str],
+    sample_fps: float | None,
+    decoded_s: float,
+    shortfall: str | None,
+) -> SegmentFile:
+    probe = segment.probe
+    assert probe is not None, "a segment without a probe is a tombstone"  # noqa: S101
+    return SegmentFile(
+        video_id=segment.video.video_id,
+        pose_version=version,
+        segment=segment.index,
+        segments=segment.count,
+        start_s=segment.start_s,
+        end_s=None if segment.index == segment.count - 1 else segment.end_s,
+        topology=topology,
+        estimator=dict(estimator),
+        width_px=probe.width_px,
+        height_px=probe.height_px,
+        fps=probe.fps,
+        sample_fps=sample_fps,
+        frames=len(poses),
+        frames_with_person=sum(len(people.person) > 0 for _, people in poses),
+        decoded_s=decoded_s,
+        shortfall=shortfall,
+    )
 
 
 def stored(root: str, pose_version: str, segment: Segment) -> SegmentPoses | None:
@@ -105,14 +154,13 @@ def stored(root: str, pose_version: str, segment: Segment) -> SegmentPoses | Non
 
 
 def finished(segment: Segment, path: str, about: SegmentFile, *, busy_s: float) -> SegmentPoses:
-    """The record of a pose file; what its video lacks is a failure beside the poses."""
+    """The record of a pose file; what its input lacks is a failure beside the poses."""
     video = segment.video
     failures: tuple[Failure, ...] = ()
     if about.shortfall is not None:
+        lack = "IncompleteVideo" if kind_of(video.location) == "video" else "IncompleteKeypoints"
         failures = (
-            Failure(
-                video.uri, video.video_id, "pose", "IncompleteVideo", about.shortfall, segment.index
-            ),
+            Failure(video.uri, video.video_id, "pose", lack, about.shortfall, segment.index),
         )
     return SegmentPoses(
         segment=segment,

@@ -6,9 +6,10 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
-from repscore.models.skeleton import JOINT, to_canonical
+from repscore.models.people import pairs_within, torso_px, ways_px
+from repscore.models.skeleton import to_canonical
+from repscore.transforms.pose.store import SegmentPeople
 from repscore.transforms.records import Failure, PoseFrames, Recording, Repetition, SegmentPoses
 from repscore.transforms.repetitions import motion
 from repscore.transforms.repetitions.subject import (
@@ -57,9 +58,9 @@ class OpenRecording:
 
 
 def release(
-    recording: OpenRecording, segment: SegmentPoses, people: Mapping[int, PoseFrames]
+    recording: OpenRecording, segment: SegmentPoses, held: SegmentPeople | None
 ) -> OpenRecording:
-    """Advance by the next segment; `people` is what its pose file holds, {} for a tombstone.
+    """Advance by the next segment; `held` is what its pose file holds, None for a tombstone.
 
     Raises ValueError for a segment that is not the next one.
     """
@@ -68,9 +69,12 @@ def release(
             f"segment {segment.segment.index} of {segment.segment.video.uri} released, "
             f"expected {recording.next_index}"
         )
+    people = held.people if held else {}
     known = {name: person.last for name, person in recording.people.items()}
     firsts = {name: _sighting(poses, first=True) for name, poses in people.items()}
-    names = link(known, {name: seen for name, seen in firsts.items() if seen is not None})
+    found_now = {name: seen for name, seen in firsts.items() if seen is not None}
+    named = held is not None and held.about.named
+    names = {name: name for name in found_now} if named else link(known, found_now)
     advanced = dict(recording.people)
     repetitions: list[Repetition] = []
     for name, poses in people.items():
@@ -130,10 +134,8 @@ def link(known: Mapping[int, Sighting], found: Mapping[int, Sighting]) -> dict[i
         distances = np.array(
             [[_distance(before, after) for before in known.values()] for after in found.values()]
         )
-        rows, columns = linear_sum_assignment(np.minimum(distances, 2 * LINK_TORSOS))
-        for row, column in zip(rows, columns, strict=True):
-            if distances[row, column] <= LINK_TORSOS:
-                names[list(found)[row]] = list(known)[column]
+        for row, column in pairs_within(distances, LINK_TORSOS):
+            names[list(found)[row]] = list(known)[column]
     fresh = max(known, default=-1) + 1
     for name in found:
         if name not in names:
@@ -146,11 +148,10 @@ def _distance(before: Sighting, after: Sighting) -> float:
     """Median distance of the joints seen on both sides, in torso lengths of the later one."""
     if after.time_s - before.time_s > LINK_GAP_S:
         return np.inf
-    moved = np.linalg.norm(after.joints_px - before.joints_px, axis=-1)
-    torso = np.linalg.norm(after.joints_px[JOINT["neck"]] - after.joints_px[JOINT["mid_hip"]])
-    if not np.isfinite(moved).any() or not torso > 0:
+    (size_px,) = torso_px(after.joints_px[None])
+    if not np.isfinite(size_px):
         return np.inf
-    return float(np.nanmedian(moved) / torso)
+    return float(ways_px(before.joints_px[None], after.joints_px[None])[0, 0] / size_px)
 
 
 def _sighting(poses: PoseFrames, *, first: bool) -> Sighting | None:

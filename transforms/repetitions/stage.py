@@ -67,8 +67,8 @@ class _Window(beam.DoFn):
         released = 0
         while segment := line.pop(recording.next_index, None):
             with self._metrics.timed():
-                people = read_people(segment.path).people if segment.path else {}
-                recording = release(recording, segment, people)
+                held = read_people(segment.path) if segment.path else None
+                recording = release(recording, segment, held)
             released += 1
             if recording.next_index == segment.segment.count:
                 waiting.clear()

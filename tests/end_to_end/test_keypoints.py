@@ -1,0 +1,135 @@
+"""Keypoints go in like videos and come out as repetitions."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keypoints
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import videos
+
+from repscore.pipelines.query import query
+
+SECONDS, FPS = 20, 30
+FRAMES = SECONDS * FPS
+OPTIONS = ("--estimator", "fakes:ArmRaiser", "--segment-seconds", "7", "--actors", "1", "--json")
+
+
+def score(*arguments: str) -> dict[str, object]:
+    command = [sys.executable, "-m", "repscore.pipelines", "score", *arguments, *OPTIONS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr
+    report: dict[str, object] = json.loads(done.stdout)
+    return report
+
+
+def rows(root: Path, sql: str) -> list[tuple[object, ...]]:
+    relation = query(str(root), sql)
+    assert relation is not None
+    return relation.fetchall()
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Arm raises of 2 s for 20 s, in every layout; some of it is damaged."""
+    folder = tmp_path_factory.mktemp("archive")
+    keypoints.raises(folder / "openpose", SECONDS, people=2)
+    keypoints.raises(folder / "damaged", SECONDS)
+    for number in range(40, 44):
+        keypoints.frame_path(folder / "damaged", number).write_text('{"people": [')
+    (folder / "garbage").mkdir()
+    for number in range(3):
+        keypoints.frame_path(folder / "garbage", number).write_bytes(b"\x00\x01")
+    time_s = np.arange(FRAMES) / FPS
+    places = np.stack([keypoints.blazepose(time) for time in time_s.tolist()])
+    np.savez(folder / "arrays.keypoints.npz", image_px=places)
+    np.savez(folder / "foreign.keypoints.npz", poses=places)
+    columns = {"frame_time_s": time_s, "person": np.full(FRAMES, 4)}
+    lists = {"x": places[..., 0].tolist(), "y": places[..., 1].tolist()}
+    pq.write_table(pa.table(columns | lists), folder / "table.keypoints.parquet")
+    videos.plain(folder / "video.mp4", frames=SECONDS * 10, fps=10)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def dataset(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("dataset")
+    report = score(str(archive), "-o", str(root), "--person", "all")
+    assert (report["inputs"], report["videos"]) == (7, 7)
+    return root
+
+
+def named(uri: object, archive: Path) -> str:
+    return str(Path(str(uri)).relative_to(archive)).split("/")[0].split(".")[0]
+
+
+def test_every_layout_gives_the_repetitions_of_its_motion(archive: Path, dataset: Path) -> None:
+    sql = "SELECT video_uri, person, count(*) FROM repetitions GROUP BY ALL"
+    counts = {(named(uri, archive), person): count for uri, person, count in rows(dataset, sql)}
+    assert counts.keys() == {
+        *(("openpose", 0), ("openpose", 1), ("damaged", 0), ("arrays", 0), ("table", 4)),
+        ("video", 0),
+    }
+    assert all(
+        abs(int(str(count)) - SECONDS / keypoints.PERIOD_S) <= 1 for count in counts.values()
+    )
+
+
+def test_a_row_says_what_is_known_and_no_more(archive: Path, dataset: Path) -> None:
+    sql = "SELECT uri, status, codec, width_px, fps, frames, segments, people FROM videos"
+    found = {named(uri, archive): row for uri, *row in rows(dataset, sql)}
+    assert found["openpose"] == ["ok", "openpose body25", None, 30.0, FRAMES, 3, 2]
+    assert found["damaged"] == ["partial", "openpose body25", None, 30.0, FRAMES - 4, 3, 1]
+    assert found["arrays"] == ["ok", "npz blazepose33", None, 30.0, FRAMES, 3, 1]
+    assert found["garbage"][0] == found["foreign"][0] == "failed"
+
+
+def test_what_is_bad_is_a_row_of_failures(archive: Path, dataset: Path) -> None:
+    sql = "SELECT uri, stage, error_class, message FROM failures"
+    found = {named(uri, archive): row for uri, *row in rows(dataset, sql)}
+    assert found.keys() == {"damaged", "garbage", "foreign"}
+    assert found["damaged"][:2] == ["pose", "IncompleteKeypoints"]
+    assert "4 of 210 frames" in str(found["damaged"][2])
+    assert found["garbage"][:2] == found["foreign"][:2] == ["probe", "NotKeypoints"]
+
+
+def test_options_of_one_kind_leave_the_other_alone(
+    archive: Path, dataset: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "dataset"
+    shutil.copytree(dataset, root)
+    report = score(str(archive), "-o", str(root), "--sample-fps", "5")
+    assert (report["videos"], report["frames"]) == (7, SECONDS * 5), "the video alone"
+    report = score(str(archive), "-o", str(root), "--sample-fps", "5", "--fps", "15")
+    assert (report["videos"], report["frames"]) == (7, 4 * FRAMES - 4), "the keypoints alone"
+    ((longest_s,),) = rows(root, "SELECT max(end_s) FROM repetitions WHERE video_uri LIKE '%_json'")
+    assert float(str(longest_s)) > SECONDS, "at half the rate it lasts twice as long"
+
+
+def test_recordings_of_others(shared_data: Path, tmp_path: Path) -> None:
+    """Twelve people on a field for three seconds; single lifts of a few seconds each."""
+    field = tmp_path / "archive" / "field"
+    shutil.copytree(shared_data / "openpose_json", field)
+    for number in (30, 31):
+        (field / f"video_{number:012d}_keypoints.json").write_text("garbage")
+    lifts = sorted((shared_data / "pose_trainer").glob("*/*.npy"))[::4]
+    for path in lifts:
+        folder = tmp_path / "archive" / path.stem
+        folder.mkdir()
+        for number, joints in enumerate(np.load(path)):
+            joints[joints[:, 2] == 0] = np.nan
+            keypoints.frame_path(folder, number).write_text(keypoints.document(joints))
+    root = tmp_path / "dataset"
+    report = score(str(tmp_path / "archive"), "-o", str(root))
+    assert (report["videos"], report["failures"]) == (len(lifts) + 1, 1)
+    found = {Path(str(uri)).parent.name: row for uri, *row in rows(
+        root, "SELECT uri, codec, frames, people, repetitions FROM videos"
+    )}  # fmt: skip
+    assert found.pop("field")[:3] == ["openpose body25", 88, 9]
+    assert {str(row[0]) for row in found.values()} == {"openpose coco18"}
+    assert sum(int(str(row[3])) > 0 for row in found.values()) > 0.8 * len(lifts)

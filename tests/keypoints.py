@@ -1,0 +1,63 @@
+"""Keypoints for tests: somebody who raises both arms sideways and back, once every two seconds."""
+
+import json
+from pathlib import Path
+
+import fakes
+import numpy as np
+
+PERIOD_S = 2.0
+
+# For each landmark of BODY_25 and COCO-18 the BlazePose landmarks whose mean it is.
+_BODY25 = (
+    *((0,), (11, 12), (12,), (14,), (16,), (11,), (13,), (15,), (23, 24)),
+    *((24,), (26,), (28,), (23,), (25,), (27,), (5,), (2,), (8,), (7,)),
+    *((31,), (31,), (29,), (32,), (32,), (30,)),
+)
+_COCO18 = (*_BODY25[:8], *_BODY25[9:15], *_BODY25[15:19])
+
+
+def blazepose(time_s: float, x_px: float = 320.0) -> np.ndarray:
+    """(33, 2) pixels; the hips lie at (x_px, 240), the torso is 50 px long."""
+    raiser = fakes.ArmRaiser()
+    found = raiser.track(np.zeros((2, 2, 3), np.uint8), time_s)
+    return found.image_px[0, :, :2] + [x_px - 320, 0]
+
+
+def body25(time_s: float, x_px: float = 320.0) -> np.ndarray:
+    """(25, 2) pixels."""
+    points = blazepose(time_s, x_px)
+    return np.stack([points[list(sources)].mean(axis=0) for sources in _BODY25])
+
+
+def coco18(time_s: float, x_px: float = 320.0) -> np.ndarray:
+    """(18, 2) pixels."""
+    points = blazepose(time_s, x_px)
+    return np.stack([points[list(sources)].mean(axis=0) for sources in _COCO18])
+
+
+def document(*people: np.ndarray) -> str:
+    """What OpenPose writes for people (L, 2 or 3); joints that are NaN are not found."""
+    found = []
+    for joints in people:
+        triples = np.ones((len(joints), 3))
+        triples[:, : joints.shape[1]] = joints
+        triples[np.isnan(triples).any(axis=1)] = 0
+        flat = triples.ravel().tolist()
+        found.append({"person_id": [-1], "pose_keypoints_2d": flat, "hand_left_keypoints_2d": []})
+    return json.dumps({"version": 1.3, "people": found})
+
+
+def frame_path(folder: Path, number: int, name: str = "clip_") -> Path:
+    return folder / f"{name}{number:012d}_keypoints.json"
+
+
+def raises(
+    folder: Path, seconds: float, *, fps: float = 30.0, name: str = "clip_", people: int = 1
+) -> Path:
+    """A recording of BODY_25 in `folder`: people side by side, 200 px apart."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(round(seconds * fps)):
+        bodies = [body25(number / fps, 320 + 200 * index) for index in range(people)]
+        frame_path(folder, number, name).write_text(document(*bodies))
+    return folder

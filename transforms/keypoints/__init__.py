@@ -1,0 +1,1 @@
+"""Poses that were estimated elsewhere: OpenPose's JSON and files of keypoints."""

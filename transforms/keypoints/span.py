@@ -1,0 +1,103 @@
+"""What every source of keypoints gives: the poses of a span, and why a file is refused."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from repscore.models.estimator import People
+from repscore.models.skeleton import TOPOLOGIES
+from repscore.transforms.plan.probe import ProbeError
+
+_BY_COUNT: Final = {count: name for name, (count, _) in TOPOLOGIES.items()}
+_BEYOND: Final = 1e9
+
+
+class NotKeypoints(ProbeError):
+    """A file does not hold keypoints in a layout that is known."""
+
+
+@dataclass(frozen=True, eq=False)
+class Span:
+    """The frames of a half-open span of time.
+
+    Attributes:
+        topology: a key of `skeleton.TOPOLOGIES`.
+        poses: the people at each time, in order.
+        named: whether the source says who is who; if not, `People.person` is -1.
+        shortfall: what of the span could not be read, None if all of it was.
+    """
+
+    topology: str
+    poses: Sequence[tuple[float, People]]
+    named: bool
+    shortfall: str | None = None
+
+
+def topology_of(uri: str, landmarks: int, declared: str | None) -> str:
+    """The topology that a file declares, or that the number of its landmarks tells.
+
+    Raises NotKeypoints where it is unknown or has another number of landmarks.
+    """
+    known = ", ".join(f"{name} ({count})" for name, (count, _) in TOPOLOGIES.items())
+    name = _BY_COUNT.get(landmarks) if declared is None else declared
+    if name is None or TOPOLOGIES.get(name, (None,))[0] != landmarks:
+        called = "" if declared is None else f" called {declared!r}"
+        raise NotKeypoints(f"{uri}: expected landmarks of {known}, found {landmarks}{called}")
+    return name
+
+
+def checked_times(uri: str, time_s: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """The times (N,) of frames as float64; raises NotKeypoints unless they increase from 0 on."""
+    times = time_s.astype(np.float64)
+    if not len(times):
+        raise NotKeypoints(f"{uri}: expected frames, found none")
+    if not (np.isfinite(times).all() and times[0] >= 0 and (np.diff(times) > 0).all()):
+        raise NotKeypoints(
+            f"{uri}: expected times that increase from 0 s on, each a frame, found "
+            f"{times[0]:g} s to {times[-1]:g} s, not all in order"
+        )
+    return times
+
+
+def rate_of(time_s: npt.NDArray[np.float64]) -> float:
+    """Frames per second by the usual distance of frames; 0 for a single one."""
+    return float(1 / np.median(np.diff(time_s))) if len(time_s) > 1 else 0.0
+
+
+def length_of(time_s: npt.NDArray[np.float64], rate_fps: float) -> float:
+    """Seconds from the start to the end of the last frame."""
+    return float(time_s[-1]) + (1 / rate_fps if rate_fps else 0.0)
+
+
+def people_of(
+    person: npt.NDArray[Any],
+    image_px: npt.NDArray[Any],
+    world_m: npt.NDArray[Any] | None,
+    visibility: npt.NDArray[Any] | None,
+) -> People:
+    """The people of a frame, those without any landmark left out.
+
+    image_px is (P, L, 2) or, with depth, (P, L, 3), world_m (P, L, 3), visibility (P, L). A
+    landmark that is not seen is NaN with visibility 0; one without visibility has 1.
+    """
+    image = np.full((*image_px.shape[:2], 3), np.nan, np.float32)
+    image[..., : image_px.shape[2]] = _finite(image_px)
+    image[np.isnan(image[..., :2]).any(axis=-1)] = np.nan
+    seen = np.isfinite(image[..., 0])
+    sure = np.ones(seen.shape) if visibility is None else _finite(visibility)
+    there = seen.any(axis=1)
+    world = np.full(image.shape, np.nan, np.float32) if world_m is None else _finite(world_m)
+    return People(
+        person=person[there].astype(np.int32),
+        image_px=image[there],
+        world_m=world[there],
+        visibility=np.where(seen, np.clip(np.nan_to_num(sure), 0, 1), 0).astype(np.float32)[there],
+    )
+
+
+def _finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Float32, NaN for infinity and what is beyond all pictures."""
+    return np.where(np.abs(values) < _BEYOND, values, np.nan).astype(np.float32)
