@@ -13,9 +13,9 @@ Four comparisons, each against a reference on the same frames:
   with MediaPipe better than MediaPipe agrees with itself.
 - `bf16`: ours in bf16 against ours in f32, tracked, without filters, where the processor has it.
 
-`tracked` is given over all clips with our raw landmarks too: the pipeline takes those, so that figure
-holds the lag of MediaPipe's filters as well. Distances are shares of the torso's length, in the image
-and in metres for world landmarks, over landmarks that the reference holds visible (0.5 and more).
+`tracked` is given over all clips with our raw landmarks too: the pipeline takes those, so that
+figure holds the lag of MediaPipe's filters as well. Distances are shares of the torso's length, in
+the image and in metres for world landmarks, over those that the reference holds visible (0.5).
 """
 
 import argparse
