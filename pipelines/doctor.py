@@ -61,6 +61,11 @@ def _devices() -> Iterator[Finding]:
         f"{name}: {core.get_property(name, 'FULL_DEVICE_NAME')}" for name in core.available_devices
     ]
     yield Finding("openvino devices", good=bool(names), needed=False, found="; ".join(names))
+    from repscore.models.blazepose.networks import identity_of
+    from repscore.models.estimator import EstimatorConfig
+
+    found = identity_of(EstimatorConfig())["precision"]
+    yield Finding("pose arithmetic", good=True, needed=False, found=f"--precision auto is {found}")
 
 
 def _weights() -> Iterator[Finding]:
