@@ -390,3 +390,41 @@ def doctor(*, as_json: bool) -> int:
     findings = examine()
     show(findings, as_json=as_json)
     return WRONG_USAGE if any(finding.needed and not finding.good for finding in findings) else DONE
+
+
+@cli.group()
+def evaluate() -> None:
+    """How well it works, on data with a known truth."""
+
+
+@evaluate.command()
+@click.argument(
+    "path", metavar="PATH", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@click.option("--dataset", help="Score clips into this dataset and reuse it.  [default: temporary]")
+@click.option(
+    "--estimator", default="mediapipe", show_default=True, help="Pose estimator of clips."
+)
+@click.option(
+    "--table", type=click.Path(dir_okay=False, path_type=Path), help="CSV with a row per video."
+)
+@click.option(
+    "--plot",
+    "plots",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for plots of the worst videos.",
+)
+@_as_json
+@_quiet
+def counting(path: Path, **given: Any) -> None:
+    """Counts and boundaries of repetitions beside the truth.
+
+    PATH holds poses.npz and annotations.csv (RepCount-pose), or clips and ground_truth.csv.
+    """
+    from repscore.pipelines.evaluate.counting import evaluate as run_evaluation
+    from repscore.pipelines.score import UnusableConfiguration
+
+    try:
+        run_evaluation(path, **given)
+    except UnusableConfiguration as error:
+        raise click.ClickException(str(error)) from error

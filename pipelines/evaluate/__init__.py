@@ -1,0 +1,1 @@
+"""How well it works, told honestly: truth beside result on data that nothing was fitted to."""
