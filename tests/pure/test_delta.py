@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
@@ -56,6 +57,11 @@ def rows(
                 "start_s": float(rank),
                 "end_s": rank + 1.0,
                 "duration_s": 1.0,
+                "confidence": 0.5,
+                "out_s": 0.5,
+                "hold_s": 0.0,
+                "back_s": 0.5,
+                "amplitude_torsos": 1.0,
                 "scorable": False,
                 "score_kind": "consistency",
                 "scorer_version": "scorer",
@@ -358,3 +364,26 @@ def test_compaction_keeps_the_rows(tmp_path):
 
 if __name__ == "__main__":
     race(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+
+
+def test_a_table_of_an_older_version_gets_the_new_columns(tmp_path):
+    """Made when `repetitions` had no `confidence` and the comments read otherwise."""
+    now = SCHEMAS["repetitions"]
+    older = pa.schema(
+        [
+            field.with_metadata({"comment": "said otherwise"})
+            for field in now
+            if field.name != "confidence"
+        ]
+    )
+    DeltaTable.create(str(tmp_path / "tables" / "repetitions"), older)
+    with pytest.MonkeyPatch.context() as then:
+        then.setitem(delta.SCHEMAS, "repetitions", older)
+        old = rows("a.mp4", "A", "first", 2)
+        for row in old["repetitions"]:
+            row.pop("confidence")
+        write_batch(str(tmp_path), old)
+    write_batch(str(tmp_path), rows("b.mp4", "B", "second", 1))
+    found = read_rows(str(tmp_path), "repetitions", ("video_uri", "confidence"), None)
+    confidences = sorted((row["video_uri"], row["confidence"]) for row in found)
+    assert confidences == [("a.mp4", None), ("a.mp4", None), ("b.mp4", 0.5)]

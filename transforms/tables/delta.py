@@ -236,9 +236,30 @@ def _replace(table: DeltaTable, data: pa.Table, where: str) -> int:
     """Rows that fulfil `where` go, `data` comes, in one commit; returns the table's version."""
     if data.num_rows or _scan(table, data.column_names[:1], where):
         write_deltalake(
-            table, data, mode="overwrite", predicate=where, commit_properties=_ON_THIS_SNAPSHOT
+            table,
+            _for_table(table, data),
+            mode="overwrite",
+            predicate=where,
+            schema_mode="merge",
+            commit_properties=_ON_THIS_SNAPSHOT,
         )
     return table.version()
+
+
+def _for_table(table: DeltaTable, data: pa.Table) -> pa.Table:
+    """Rows for a table that an older version may have made.
+
+    A column that it lacks is added, null in the rows that are there; what its comments say stays,
+    since delta-rs refuses other ones.
+    """
+    known = {field.name for field in table.schema().fields}
+    schema = pa.schema(
+        [
+            field.remove_metadata() if field.name in known else field.with_nullable(True)
+            for field in data.schema
+        ]
+    )
+    return pa.Table.from_arrays(data.columns, schema=schema)
 
 
 def _touched(table: DeltaTable, new: Sequence[Row]) -> list[dict[str, Any]]:
