@@ -11,7 +11,8 @@ Four comparisons, each against a reference on the same frames:
 - `noise`: MediaPipe in VIDEO mode against itself, with at most one grey level of noise on its
   frames. The next region follows from the landmarks, so tiny differences grow: no tracker can agree
   with MediaPipe better than MediaPipe agrees with itself.
-- `bf16`: ours in bf16 against ours in f32, tracked, without filters, where the processor has it.
+- `bf16`: ours in bf16 against ours in f32, where the processor has it: single frames, and tracked
+  without filters.
 
 `tracked` is given over all clips with our raw landmarks too: the pipeline takes those, so that
 figure holds the lag of MediaPipe's filters as well. Distances are shares of the torso's length, in
@@ -32,7 +33,8 @@ from machine import describe
 
 from repscore.models import weights
 from repscore.models.blazepose.estimator import BlazePoseEstimator
-from repscore.models.blazepose.graph_openvino import OpenVinoNetwork
+from repscore.models.blazepose.network import Network
+from repscore.models.blazepose.networks import load_network
 from repscore.models.blazepose.tracker import Stream, TrackerConfig, step
 from repscore.models.estimator import EstimatorConfig, People, Unavailable
 from repscore.models.mediapipe import MediaPipeEstimator
@@ -43,7 +45,7 @@ Picture = npt.NDArray[np.uint8]
 
 VISIBLE = 0.5
 MEDIAN_LIMIT, P95_LIMIT, PRESENCE_LIMIT = 0.025, 0.08, 0.99
-KINDS = ("single", "tracked", "noise", "bf16", "tracked, raw")
+KINDS = ("single", "tracked", "noise", "bf16 single", "bf16 tracked", "tracked, raw")
 
 
 class Tally:
@@ -106,19 +108,27 @@ def drawn(bgr: Picture, reference: People, ours: People) -> Picture:
     return bgr
 
 
+def _alone(bgr: Picture, network: Network) -> People:
+    """Our people in a frame that is the first of a stream."""
+    _, (people,) = step([Stream()], [bgr], [0.0], network, TrackerConfig(rivals=0))
+    return people
+
+
 class Sides:
     """All the estimators that are compared, and one clip after the other through them."""
 
     def __init__(self, model: weights.Model) -> None:
         f32 = EstimatorConfig(model, precision="f32")
-        self._network = OpenVinoNetwork(weights.detector(), weights.landmarks(model), "f32")
+        self._network = load_network(f32)
         self._single = MediaPipeEstimator(f32, tracking=False)
         self._video, self._noisy = MediaPipeEstimator(f32), MediaPipeEstimator(f32)
         self._smoothed = BlazePoseEstimator(f32, network=self._network, smoothing=True)
         self._raw = BlazePoseEstimator(f32, network=self._network)
         self._bf16: BlazePoseEstimator | None = None
         try:
-            self._bf16 = BlazePoseEstimator(EstimatorConfig(model, precision="bf16"))
+            half = EstimatorConfig(model, precision="bf16")
+            self._bf16_network = load_network(half)
+            self._bf16 = BlazePoseEstimator(half, network=self._bf16_network)
         except Unavailable as error:
             print(f"# no bf16: {error}")
 
@@ -133,7 +143,7 @@ class Sides:
         noise = np.random.default_rng(1)
         worst, picture = 0.0, None
         for time_s, bgr in frames(clip, options.sample_fps, options.limit_s):
-            _, (alone,) = step([Stream()], [bgr], [0.0], self._network, TrackerConfig(rivals=0))
+            alone = _alone(bgr, self._network)
             tallies["single"].add(self._single.track(bgr, time_s), alone)
             expected, raw = self._video.track(bgr, time_s), self._raw.track(bgr, time_s)
             found = self._smoothed.track(bgr, time_s)
@@ -143,7 +153,8 @@ class Sides:
             noisy = np.clip(bgr + change, 0, 255).astype(np.uint8)
             tallies["noise"].add(expected, self._noisy.track(noisy, time_s))
             if self._bf16:
-                tallies["bf16"].add(raw, self._bf16.track(bgr, time_s))
+                tallies["bf16 tracked"].add(raw, self._bf16.track(bgr, time_s))
+                tallies["bf16 single"].add(alone, _alone(bgr, self._bf16_network))
             if options.pictures and apart > worst:
                 worst, picture = apart, drawn(bgr, expected, found)
         return tallies, picture

@@ -24,9 +24,13 @@ from repscore.pipelines.evaluate.repcount import Labelled, read_repcount
 from repscore.transforms.repetitions import normalise
 from repscore.transforms.repetitions.clean import MAX_GAP_S, samples_of
 
-FOLDS, STEPS = 5, 1620
-ROUNDS = (Recipe(hidden=0.12, ends=0.0), Recipe(hidden=0.2, ends=0.4))
-"""A network is trained twice, the second time from where the first one ended."""
+FOLDS = 5
+ROUNDS = (
+    (1620, Recipe(hidden=0.12, ends=0.0, short=0.0)),
+    (1620, Recipe(hidden=0.2, ends=0.4, short=0.0)),
+    (2600, Recipe(hidden=0.2, ends=0.2, short=0.35)),
+)
+"""Steps and recipes: each round goes on from where the one before ended."""
 
 Weights = dict[str, "np.ndarray[tuple[int, ...], np.dtype[np.float32]]"]
 

@@ -1,6 +1,7 @@
 """The two networks on the CPU: OpenVINO reads the `.tflite` files as they are."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -8,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import openvino as ov
 
-from repscore.models.blazepose.landmarks import decode, landmark_outputs
+from repscore.models.blazepose.landmarks import decode, landmark_outputs, sigmoid
 from repscore.models.blazepose.network import CropLandmarks, FloatArray, together
 from repscore.models.estimator import Precision, Unavailable
 from repscore.models.weights import sha256_of
@@ -45,10 +46,8 @@ class OpenVinoNetwork:
         model = core.read_model(detector)
         kept = [_before_result(output) for output in model.outputs]
         self._detector = _request(core, _fed_with_pixels(model, kept, 127.5, 127.5), "f32")
-        trunk, heads = _landmark_models(core, landmarks)
+        trunk, self._heads = _trunk_and_heads(core, landmarks)
         self._trunk = _request(core, trunk, self.identity["precision"])
-        self._heads = _request(core, heads, "f32")
-        self._heads.set_input_tensor(self._trunk.get_output_tensor(0))
 
     def infer_detector(self, images: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
         """See `Network`."""
@@ -61,10 +60,9 @@ class OpenVinoNetwork:
         return together([self._landmarks_of(crop) for crop in crops])
 
     def _landmarks_of(self, crop: npt.NDArray[np.uint8]) -> CropLandmarks:
-        _, heatmap = _run(self._trunk, crop)
-        self._heads.infer()
-        image, presence, world = (tensor.data for tensor in self._heads.output_tensors)
-        return decode(image, presence, heatmap, world)
+        features, heatmap = _run(self._trunk, crop)
+        image, presence, world = self._heads(features)
+        return decode(image, sigmoid(presence), heatmap, world)
 
 
 def settle_precision(asked: Precision, capabilities: Sequence[str]) -> Literal["f32", "bf16"]:
@@ -96,7 +94,22 @@ def _request(core: ov.Core, model: ov.Model, precision: str) -> Any:
     return core.compile_model(model, "CPU", config).create_infer_request()
 
 
-def _landmark_models(core: ov.Core, path: Path) -> tuple[Any, Any]:
+@dataclass(frozen=True, eq=False)
+class _Heads:
+    """The dense layers as one product: features -> image (1, 195), presence (1, 1), world (1, 117).
+
+    Presence comes before its sigmoid.
+    """
+
+    weights: FloatArray
+    biases: FloatArray
+    ends: tuple[int, ...]
+
+    def __call__(self, features: FloatArray) -> list[FloatArray]:
+        return np.split(features.reshape(1, -1) @ self.weights + self.biases, self.ends, axis=1)
+
+
+def _trunk_and_heads(core: ov.Core, path: Path) -> tuple[Any, _Heads]:
     """The landmark model in two: crop -> (features, heatmap), features -> the other outputs.
 
     The segmentation and what only feeds it is gone.
@@ -104,24 +117,33 @@ def _landmark_models(core: ov.Core, path: Path) -> tuple[Any, Any]:
     model = core.read_model(path)
     order = landmark_outputs([tuple(output.shape) for output in model.outputs])
     image, presence, heatmap, world = (_before_result(model.outputs[place]) for place in order)
-    layers = [_last_convolution(output) for output in (image, presence, world)]
+    layers = [_first_before(output, "Convolution") for output in (image, presence, world)]
     features = layers[0].input_value(0)
-    entry: Any = ov.opset8.parameter(features.get_partial_shape(), features.get_element_type())
-    for layer in layers:
-        if layer.input_value(0) != features:
-            raise ValueError(f"{path}: expected its dense layers to share their input")
-        layer.input(0).replace_source_output(entry.output(0))
-    heads = _MODEL([image, presence, world], [entry], "heads")
+    if any(layer.input_value(0) != features for layer in layers):
+        raise ValueError(f"{path}: expected its dense layers to share their input")
+    sums = [next(iter(layer.output(0).get_target_inputs())).get_node() for layer in layers]
+    weights = [
+        _constant(layer.input_value(1)).reshape(layer.output(0).shape[1], -1) for layer in layers
+    ]
+    heads = _Heads(
+        weights=np.ascontiguousarray(np.concatenate(weights).T),
+        biases=np.concatenate([_constant(one.input_value(1)).reshape(-1) for one in sums]),
+        ends=tuple(np.cumsum([len(part) for part in weights])[:-1].tolist()),
+    )
     return _fed_with_pixels(model, [features, heatmap], 0.0, 255.0), heads
+
+
+def _constant(output: Any) -> FloatArray:
+    return np.array(_first_before(output, "Constant").data, np.float32)
 
 
 def _before_result(output: Any) -> Any:
     return output.get_node().input_value(0)
 
 
-def _last_convolution(output: Any) -> Any:
+def _first_before(output: Any, kind: str) -> Any:
     node = output.get_node()
-    while node.get_type_name() != "Convolution":
+    while node.get_type_name() != kind:
         node = node.input_value(0).get_node()
     return node
 

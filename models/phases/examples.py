@@ -88,14 +88,23 @@ def hold(values: Array, seen: npt.NDArray[np.bool_], longest: int) -> tuple[Arra
 
 @dataclass(frozen=True)
 class Recipe:
-    """Shares of the crops: of which motion alone is seen; which lie at an end of the video."""
+    """Shares of the crops.
+
+    Attributes:
+        hidden: motion alone is seen, not the body's shape.
+        ends: they lie at an end of the video.
+        short: they hold one to three repetitions and hardly anything else.
+    """
 
     hidden: float
     ends: float
+    short: float
 
 
 def crop(sequence: Sequence, rng: np.random.Generator, length: int, recipe: Recipe) -> Example:
     """A stretch of a sequence at a random tempo, forwards or (a quarter) backwards."""
+    if sequence.spans and rng.random() < recipe.short:
+        return _short(sequence, rng, length, recipe)
     duration_s = len(sequence.vectors) / sequence.rate_hz
     tempo = float(np.exp(rng.uniform(np.log(_SLOWEST), np.log(_FASTEST))))
     span_s = length / RATE_HZ * tempo
@@ -115,6 +124,35 @@ def crop(sequence: Sequence, rng: np.random.Generator, length: int, recipe: Reci
         phase = np.where(phase > 0, PHASES + 1 - phase, 0)[::-1]
     shape = float(rng.random() > recipe.hidden)
     return disguise(Example(vectors, present, phase, weight, shape), rng, length)
+
+
+def _short(sequence: Sequence, rng: np.random.Generator, length: int, recipe: Recipe) -> Example:
+    """One to three repetitions, the rest around them, and perhaps a moment of stillness."""
+    spans = sequence.spans
+    first = int(rng.integers(len(spans)))
+    last = min(first + int(rng.integers(3)), len(spans) - 1)
+    ends_s = [0.0, *(end_s for _, end_s in spans)]
+    starts_s = [*(start_s for start_s, _ in spans), len(sequence.vectors) / sequence.rate_hz]
+    lead_s, tail_s = rng.uniform(0, 1.5, 2)
+    from_s = max(spans[first][0] - lead_s, min(ends_s[first], spans[first][0]))
+    until_s = min(spans[last][1] + tail_s, max(starts_s[last + 1], spans[last][1]))
+    tempo = float(np.exp(rng.uniform(np.log(_SLOWEST), np.log(_FASTEST))))
+    time_s = np.arange(from_s, until_s, tempo / RATE_HZ)[:length]
+    vectors, present = sampled(sequence, time_s)
+    phase, weight = phases_of(time_s, spans), 0.3 + 0.7 * present
+    if rng.random() < 0.25:
+        vectors, present, weight = vectors[::-1], present[::-1], weight[::-1]
+        phase = np.where(phase > 0, PHASES + 1 - phase, 0)[::-1]
+    before, after = (int(rng.integers(2, 30)) * int(rng.random() < 0.4) for _ in range(2))
+    still = ((before, after), (0, 0), (0, 0))
+    example = Example(
+        vectors=np.pad(vectors, still, mode="edge"),
+        present=np.pad(present, (before, after), constant_values=1.0),
+        phase=np.pad(phase, (before, after)),
+        weight=np.pad(weight, (before, after), constant_values=1.0),
+        shape=float(rng.random() > recipe.hidden),
+    )
+    return disguise(example, rng, length)
 
 
 def sampled(sequence: Sequence, time_s: Array) -> tuple[Array, Array]:
