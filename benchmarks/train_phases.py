@@ -64,7 +64,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--output", type=Path, default=Path(phases.__file__).parent)
-    parser.add_argument("--steps", type=int, default=STEPS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     print(describe(), flush=True)
@@ -77,10 +76,10 @@ def main() -> None:
         begun_s = time.monotonic()
         own = [sequences[name] for name in sequences if dealt[name] != fold]
         weights: Weights | None = None
-        for number, recipe in enumerate(ROUNDS):
+        for number, (steps, recipe) in enumerate(ROUNDS):
             weights = train(
                 own,
-                steps=arguments.steps,
+                steps=steps,
                 seed=number * (FOLDS + 1) + fold,
                 recipe=recipe,
                 begin=weights,

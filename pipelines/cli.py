@@ -403,7 +403,7 @@ def evaluate() -> None:
 )
 @click.option("--dataset", help="Score clips into this dataset and reuse it.  [default: temporary]")
 @click.option(
-    "--estimator", default="mediapipe", show_default=True, help="Pose estimator of clips."
+    "--estimator", default="blazepose", show_default=True, help="Pose estimator of clips."
 )
 @click.option(
     "--table", type=click.Path(dir_okay=False, path_type=Path), help="CSV with a row per video."

@@ -42,7 +42,7 @@ def evaluate(
     path: Path,
     *,
     dataset: str | None = None,
-    estimator: str = "mediapipe",
+    estimator: str = "blazepose",
     table: Path | None = None,
     plots: Path | None = None,
     as_json: bool = False,

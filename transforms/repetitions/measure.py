@@ -92,17 +92,17 @@ def symmetry(angles: Array) -> float | None:
     moves; None where no such pair is seen on both sides.
     """
     spans = _spans(angles)
-    likeness, weights = [], []
-    for right, left in _PAIRS:
-        if np.isnan(spans[right]) or np.isnan(spans[left]):
-            continue
-        span = max(spans[right], spans[left])
-        if span < _MOVING_DEG:
-            continue
-        difference = np.abs(angles[:, right] - angles[:, left])
-        likeness.append(max(0.0, 1.0 - float(np.nanmean(difference)) / span))
-        weights.append(span)
-    return float(np.average(likeness, weights=weights)) if likeness else None
+    right, left = (list(column) for column in zip(*_PAIRS, strict=True))
+    span = np.maximum(spans[right], spans[left])  # NaN where a side is not seen
+    difference = np.abs(angles[:, right] - angles[:, left])
+    both = ~np.isnan(difference)
+    count = both.sum(axis=0)
+    usable = (span >= _MOVING_DEG) & (count > 0)
+    if not usable.any():
+        return None
+    mean = np.where(both, difference, 0.0).sum(axis=0)[usable] / count[usable]
+    likeness = np.maximum(0.0, 1.0 - mean / span[usable])
+    return float(np.average(likeness, weights=span[usable]))
 
 
 def rise(image_px: Array, torso_px: float) -> Array:
