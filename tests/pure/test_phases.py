@@ -113,9 +113,10 @@ def test_examples_have_one_shape_and_training_repeats_itself() -> None:
     course = np.sin(np.arange(300) / 30 * np.pi)[:, None, None] * np.ones((1, 10, 3))
     spans = tuple((2.0 * k, 2.0 * k + 2) for k in range(5))
     one = Sequence(course, np.ones(300), 30.0, spans)
-    for example in (crop(one, rng, 100, Recipe(0.5, 0.5)), invent(course, rng, 100)):
+    long, short = (crop(one, rng, 100, Recipe(0.5, 0.5, share)) for share in (0.0, 1.0))
+    for example in (long, short, invent(course, rng, 100)):
         assert example.vectors.shape == (160, FEATURES)
         assert example.phase.shape == example.weight.shape == example.present.shape == (160,)
         assert set(example.phase) <= set(range(PHASES + 1))
-    first, second = (train([one], steps=4, seed=3, recipe=Recipe(0.1, 0.0)) for _ in range(2))
+    first, second = (train([one], steps=4, seed=3, recipe=Recipe(0.1, 0.0, 0.3)) for _ in range(2))
     assert all(np.array_equal(first[name], second[name]) for name in first)
