@@ -6,6 +6,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,6 +18,7 @@ from repscore.models.estimator import Unavailable, UnknownEstimator, estimator_c
 from repscore.models.scorer.files import CONSISTENCY_VERSION, read_references, scorer_version
 from repscore.models.weights import WeightsCorrupt, WeightsMissing
 from repscore.pipelines.options import NoReference, ScoreOptions, config_key
+from repscore.pipelines.prism import PrismMissing, binary_of
 from repscore.pipelines.progress import console, following
 from repscore.pipelines.query import QueryError, query
 from repscore.transforms.discover.changes import Changes, in_groups
@@ -38,7 +40,7 @@ from repscore.transforms.tables.rows import RunStamp
 
 _UNUSABLE: Final = (
     *(InputNotFound, WeightsMissing, WeightsCorrupt, NoReference),
-    *(UnknownEstimator, Unavailable, UnusableRootError),
+    *(UnknownEstimator, Unavailable, UnusableRootError, PrismMissing),
 )
 _LIGHT: Final = ("repetitions", "score", "write")
 _VERSIONS: Final = (
@@ -97,6 +99,8 @@ def _run(options: ScoreOptions, *, quiet: bool) -> RunReport:
     root = options.output
     require(options.inputs)
     check_root(root)
+    if options.runner.name == "prism":
+        binary_of(options.runner.prism)
     estimator_class(options.poses.estimator).require(options.poses)
     if options.poses.device != "cpu" or options.pool.gpus:
         from repscore.transforms.pose.cluster import check_devices
@@ -116,15 +120,21 @@ def _run(options: ScoreOptions, *, quiet: bool) -> RunReport:
     skipped = 0
     pool = shared_pool(options.poses, root, options.pool)
     decisions = Changes(known, config)(list_inputs(options.inputs))
-    for number, (videos, unchanged) in enumerate(in_groups(decisions, options.group_size), 1):
-        skipped += unchanged
-        if videos:
+    with ExitStack() as things:
+        runner = None
+        for number, (videos, unchanged) in enumerate(in_groups(decisions, options.group_size), 1):
+            skipped += unchanged
+            if not videos:
+                continue
             from repscore.pipelines.group import run_group  # like these: an idle night is short
+            from repscore.pipelines.runners import Runner
 
+            if runner is None:
+                runner = things.enter_context(closing(Runner(options.runner)))
             title = f"group {number}, {len(videos)} videos"
             size_bytes = sum(video.size_bytes for video in videos)
             with following(title, size_bytes, pool.status, quiet=quiet):
-                counts += run_group(videos, options, scorer, stamp)
+                counts += run_group(runner, videos, options, scorer, stamp)
     poses = pool.status()
     busy_s = {stage: counts[f"{stage} milliseconds"] / 1000 for stage in ("plan", *_LIGHT)}
     busy_s["pose"] = poses.busy_s / max(1, poses.actors)
