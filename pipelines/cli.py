@@ -83,6 +83,66 @@ def _run(options: Any, *, as_json: bool, quiet: bool) -> int:
 
 
 @cli.command()
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option(
+    "--every",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Between two listings; a file is taken when its size and time have rested for so long.",
+)
+@click.option(
+    "--until-idle",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="End when nothing new has come for so long.  [default: run until told to stop]",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=0),
+    default=120.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long what is under way may take to finish after SIGTERM or SIGINT.",
+)
+@click.option(
+    "--runner",
+    type=click.Choice(["prism", "portable"]),
+    default="prism",
+    show_default=True,
+    help="Where the light stages run; portable needs workers in this process (LOOPBACK).",
+)
+@score_flags
+def watch(**given: Any) -> int:
+    """Score videos and keypoints as they arrive, until told to stop.
+
+    What the dataset holds already is skipped; SIGTERM and SIGINT let what is under way finish.
+    --json prints one line per commit, and what the run did at its end.
+    """
+    options = options_of(given)
+    if options.runner.environment != "LOOPBACK":
+        raise click.UsageError("watch polls in its own process: expected --environment LOOPBACK")
+    from repscore.pipelines.prism import PrismDied
+    from repscore.pipelines.score import UnusableConfiguration
+    from repscore.pipelines.watch import NotDrained, run
+    from repscore.transforms.discover.watch import WatchConfig
+
+    room = 2 * max(2, given["actors"] or len(os.sched_getaffinity(0)))
+    watching = WatchConfig(options.inputs, given["every"], given["until_idle"], room)
+    as_json, quiet = given["as_json"], given["quiet"]
+    try:
+        report = run(options, watching, grace_s=given["grace"], quiet=quiet, as_json=as_json)
+    except UnusableConfiguration as error:
+        raise click.ClickException(str(error)) from error
+    except (PrismDied, NotDrained) as error:
+        click.echo(f"repscore: {error}", err=True)
+        return CRASHED
+    report.show(as_json=as_json)
+    return TOO_MANY_FAILURES if report.failure_rate > options.max_failure_rate else DONE
+
+
+@cli.command()
 @click.argument("dataset")
 @as_json_flag
 @quiet_flag
