@@ -1,9 +1,13 @@
 """Where the light stages run: in this process, on Prism, or on any portable runner."""
 
-from contextlib import ExitStack
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import apache_beam as beam
+import grpc  # type: ignore[import-untyped]
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.portability.portable_runner import PortableRunner
@@ -52,6 +56,7 @@ class Runner:
         config = self._config
         if config.name == "in-process":
             return []
+        self._things.enter_context(_one_story())
         endpoint = config.job_endpoint
         if config.name == "prism":
             self.prism = PrismProcess(binary_of(config.prism).path)
@@ -62,3 +67,28 @@ class Runner:
             kind, rest = "EXTERNAL", self._things.enter_context(serving_workers())
         options = [f"--job_endpoint={endpoint}", f"--environment_type={kind}"]
         return options + ([f"--environment_config={rest}"] if rest else [])
+
+
+@contextmanager
+def _one_story() -> Iterator[None]:
+    """Threads of Beam that lose the runner say nothing: whoever waits for the result tells it."""
+    before = threading.excepthook
+
+    def hook(told: threading.ExceptHookArgs) -> None:
+        if not issubclass(told.exc_type, grpc.RpcError):
+            before(told)
+
+    def passes(record: logging.LogRecord) -> bool:
+        kind = record.exc_info[0] if record.exc_info else None
+        return kind is None or not issubclass(kind, grpc.RpcError)
+
+    handlers = tuple(logging.root.handlers)
+    threading.excepthook = hook
+    for handler in handlers:
+        handler.addFilter(passes)
+    try:
+        yield
+    finally:
+        threading.excepthook = before
+        for handler in handlers:
+            handler.removeFilter(passes)
