@@ -1,15 +1,19 @@
 """The networks: what the flatbuffer holds, torch against OpenVINO, batches against singles."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from repscore.models import weights
-from repscore.models.blazepose import landmarks
+from repscore.models.blazepose import landmarks, regions
 from repscore.models.blazepose.graph_openvino import OpenVinoNetwork, settle_precision
 from repscore.models.blazepose.graph_torch import TorchGraph
 from repscore.models.blazepose.network_torch import TorchNetwork, refine, without_segmentation
 from repscore.models.blazepose.tflite import Graph, Operator, densify, read_graph
+from repscore.transforms.pose.decode import Decoder
 
 MODELS = [
     pytest.param(
@@ -42,6 +46,22 @@ def test_torch_equals_openvino(model: weights.Model, crops: np.ndarray) -> None:
     files = weights.detector(), weights.landmarks(model)
     expected = OpenVinoNetwork(*files, "f32").infer_landmarks(crops)
     found = TorchNetwork(*files, "cpu").infer_landmarks(crops)
+    for name in ("points", "visibility", "presence", "world_m"):
+        assert relative(getattr(found, name), getattr(expected, name)) < 1e-3, name
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_torch_equals_openvino_on_people(model: weights.Model, shared_data: Path) -> None:
+    """The middle of eight frames of a clip, the person in it."""
+    clip = shared_data / "clips" / "joelo__squat2.mp4"
+    crops = np.empty((8, 256, 256, 3), np.uint8)
+    with Decoder(str(clip), end_s=7.5, sample_fps=1) as decoder:
+        for crop, frame in zip(crops, decoder, strict=True):
+            regions.crop(frame.bgr, regions.whole(frame.bgr)[0], crop, border=cv2.BORDER_REPLICATE)
+    files = weights.detector(), weights.landmarks(model)
+    expected = OpenVinoNetwork(*files, "f32").infer_landmarks(crops)
+    found = TorchNetwork(*files, "cpu").infer_landmarks(crops)
+    assert (expected.presence > 0.5).all()
     for name in ("points", "visibility", "presence", "world_m"):
         assert relative(getattr(found, name), getattr(expected, name)) < 1e-3, name
 
