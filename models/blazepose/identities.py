@@ -12,10 +12,10 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 
 from repscore.models.blazepose.regions import Regions
 from repscore.models.blazepose.smoothing import Smoothed
+from repscore.models.people import pairs_within
 
 Array = npt.NDArray[np.float64]
 
@@ -27,6 +27,8 @@ REACH_PER_S: Final = 0.5
 OTHER_REGION: Final = 0.1
 APPEARANCE: Final = 1.0
 MAX_UNLIKE: Final = 0.55
+ANY_COST: Final = 1e6
+"""More than any cost of a possible pair; those of impossible ones are infinite."""
 
 _BINS: Final = 4
 _GRID: Final = 12
@@ -96,13 +98,15 @@ def assign(
     sightings = [(i, s) for i, s in enumerate(seen) if s is not None]
     sightings = _without_doubles(sightings, tracks, time_s)
     followed: dict[int, Track] = {}  # position in `sightings` -> track
-    for t, s in _matched(_track_costs(tracks, sightings, time_s)):
+    for t, s in pairs_within(_track_costs(tracks, sightings, time_s), ANY_COST):
         followed[s] = _continued(tracks[t], sightings[s][1], time_s)
     named = {track.identity for track in followed.values()}
     away = [track for track in (*lost, *tracks) if track.identity not in named]
     away = [track for track in away if time_s - track.time_s <= remember_s]
     free = [s for s in range(len(sightings)) if s not in followed]
-    for t, f in _matched(_return_costs(away, [sightings[s][1] for s in free], time_s)):
+    for t, f in pairs_within(
+        _return_costs(away, [sightings[s][1] for s in free], time_s), ANY_COST
+    ):
         followed[free[f]] = _begun(away[t].identity, sightings[free[f]][1], time_s)
     for s in free:
         if s not in followed:
@@ -221,14 +225,3 @@ def _return_costs(away: Sequence[Track], seen: Sequence[Sighting], time_s: float
             if apart < REACH + REACH_PER_S * (time_s - track.time_s) and unlike < MAX_UNLIKE:
                 costs[t, s] = apart + APPEARANCE * unlike
     return costs
-
-
-def _matched(costs: Array) -> list[tuple[int, int]]:
-    """Pairs (row, column) of least total cost; infinite ones are no pairs."""
-    if not costs.size:
-        return []
-    bounded = np.where(np.isfinite(costs), costs, 1e6)
-    rows, columns = linear_sum_assignment(bounded)
-    return [
-        (int(r), int(c)) for r, c in zip(rows, columns, strict=True) if np.isfinite(costs[r, c])
-    ]

@@ -35,10 +35,12 @@ class BatchingNetwork:
 
     def __init__(self, network: Network, largest_batch: int = LARGEST_BATCH) -> None:
         self.identity: Mapping[str, str] = network.identity
-        self._detector = _Batches(network.infer_detector, _boxes_part, _boxes_together)
-        self._landmarks = _Batches(network.infer_landmarks, CropLandmarks.part, together)
-        for batches in (self._detector, self._landmarks):
-            batches.largest = largest_batch
+        self._detector = _Batches(
+            network.infer_detector, _boxes_part, _boxes_together, largest_batch
+        )
+        self._landmarks = _Batches(
+            network.infer_landmarks, CropLandmarks.part, together, largest_batch
+        )
 
     def infer_detector(self, images: Images) -> _Boxes:
         """See `Network`."""
@@ -72,7 +74,7 @@ class _Batches(Generic[_Found]):
     run: Callable[[Images], _Found]
     part: Callable[[_Found, int, int], _Found]
     join: Callable[[Sequence[_Found]], _Found]
-    largest: int = LARGEST_BATCH
+    largest: int
     batches: int = 0
     images: int = 0
     _waiting: deque[_Request[_Found]] = field(default_factory=deque)

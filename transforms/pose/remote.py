@@ -56,9 +56,6 @@ class _Inference:
     def infer_landmarks(self, crops: npt.NDArray[np.uint8]) -> CropLandmarks:
         return self._network.infer_landmarks(crops)
 
-    def status(self) -> Mapping[str, int]:
-        return self._network.status()
-
 
 def hire(estimator: str, config: EstimatorConfig, callers: int, gpus: float) -> Any:
     """A new actor, for at most `callers` callers at once.
