@@ -1,4 +1,4 @@
-.PHONY: setup demo test check format constraints clean
+.PHONY: setup demo prism test check format constraints clean
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +14,10 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/repscore demo --output demo
 
-test: setup
+prism: setup
+	bash infra/prism.sh
+
+test: setup prism
 	$(BIN)/repscore weights --quiet
 	$(BIN)/python -m pytest
 

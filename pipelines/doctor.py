@@ -27,7 +27,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at the installation and the machine."""
-    return [*_packages(), *_devices(), *_weights(), *_machine()]
+    return [*_packages(), *_devices(), *_weights(), *_prism(), *_machine()]
 
 
 def _packages() -> Iterator[Finding]:
@@ -80,6 +80,16 @@ def _weights() -> Iterator[Finding]:
             found=f"in {weights.cache_dir()}" if good else "not obtained",
             remedy="" if good else f"run `repscore weights --model {model}`",
         )
+
+
+def _prism() -> Iterator[Finding]:
+    from repscore.pipelines.prism import cached_prism, find_prism, log_folder
+
+    found = find_prism()
+    remedy = f"for `watch`: `make prism` puts it at {cached_prism()}, else Beam downloads it"
+    where = f"{found.path} (by {found.found_by})" if found else "not here"
+    yield Finding("prism", found is not None, False, where, "" if found else remedy)
+    yield Finding("prism's logs", good=True, needed=False, found=str(log_folder()))
 
 
 def _machine() -> Iterator[Finding]:

@@ -1,46 +1,66 @@
-"""One group of videos through the whole graph: a bounded pipeline, committed when it ends."""
+"""The graph, and one group of videos through the whole of it, committed when it ends."""
+# Beam's own annotations of PTransform and `|` are wrong:
+# pyright: reportReturnType=false
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from repscore.pipelines.options import ScoreOptions
+from repscore.pipelines.runners import Runner
 from repscore.transforms.pose.stage import ExtractPoses
 from repscore.transforms.records import Video
 from repscore.transforms.repetitions.stage import WindowRepetitions
 from repscore.transforms.score.stage import ScoreRepetitions
 from repscore.transforms.tables.rows import RunStamp
-from repscore.transforms.tables.stage import WriteTables
+from repscore.transforms.tables.stage import Commit, WriteTables
+
+
+def commits_of(
+    videos: beam.PCollection[Video],
+    options: ScoreOptions,
+    scorer: str | None,
+    stamp: RunStamp,
+    batch_s: float | None = None,
+    compact_every: int | None = None,
+) -> beam.PCollection[Commit]:
+    """The one graph, from videos to committed tables, on bounded and unbounded input."""
+    by_timer = options.runner.has_timers
+    return (
+        videos
+        | "Extract poses" >> ExtractPoses(options.output, options.poses, options.pool, by_timer)
+        | "Window repetitions" >> WindowRepetitions(options.subjects)
+        | "Score repetitions" >> ScoreRepetitions(scorer)
+        | "Write tables" >> WriteTables(options.output, stamp, 200, batch_s, compact_every)
+    )
 
 
 def run_group(
-    videos: Sequence[Video], options: ScoreOptions, scorer: str | None, stamp: RunStamp
+    runner: Runner,
+    videos: Sequence[Video],
+    options: ScoreOptions,
+    scorer: str | None,
+    stamp: RunStamp,
 ) -> Counter[str]:
     """One bounded pipeline: when it returns, the rows of these videos are committed.
 
     Returns the counters of all stages, as `<stage> <counter>`.
     """
-    # The runner is named: the default one looks for another runner's binary on the network.
-    pipeline = beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([]))
-    _ = (
-        pipeline
-        | "Videos" >> beam.Create(videos)
-        | "Extract poses" >> ExtractPoses(options.output, options.poses, options.pool)
-        | "Window repetitions" >> WindowRepetitions(options.subjects)
-        | "Score repetitions" >> ScoreRepetitions(scorer)
-        | "Write tables" >> WriteTables(options.output, stamp)
-    )
-    result = pipeline.run()
-    result.wait_until_finish()
+    pipeline = runner.pipeline()
+    commits_of(pipeline | "Videos" >> beam.Create(videos), options, scorer, stamp)
+    found = counters_of(runner.run(pipeline))
+    found["discover in"] = sum(1 + len(video.duplicates) for video in videos)
+    return found
+
+
+def counters_of(result: Any) -> Counter[str]:
+    """The counters of all stages of a pipeline that ended, as `<stage> <counter>`."""
     found: Counter[str] = Counter()
     for counter in result.metrics().query()["counters"]:
         metric = counter.key.metric
         if metric.namespace.startswith("repscore."):
-            found[f"{metric.namespace.removeprefix('repscore.')} {metric.name}"] += (
-                counter.committed
-            )
-    found["discover in"] = sum(1 + len(video.duplicates) for video in videos)
+            value = counter.committed if counter.committed is not None else counter.attempted
+            found[f"{metric.namespace.removeprefix('repscore.')} {metric.name}"] += value or 0
     return found

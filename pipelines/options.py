@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from repscore.transforms.pose.crew import PoolConfig
 from repscore.transforms.records import PoseConfig
@@ -11,6 +11,36 @@ from repscore.transforms.repetitions.motion import REVISION as REPETITIONS_VERSI
 from repscore.transforms.repetitions.subject import Rule, Subjects
 
 _SETTLED: Final = ("references", "poses", "person", "pool", "group_size")
+
+
+@dataclass(frozen=True)
+class RunnerConfig:
+    """Where the light stages run; nothing in here changes a row.
+
+    Attributes:
+        prism: the binary; None is looked for.
+        job_endpoint: HOST:PORT of a portable runner's job service.
+        environment: of a portable runner's workers, `KIND` or `KIND:CONFIG` as Beam names them;
+            LOOPBACK are threads of this process.
+        beam_options: further ones, handed to Beam as they are.
+    """
+
+    name: Literal["in-process", "prism", "portable"] = "in-process"
+    prism: str | None = None
+    job_endpoint: str | None = None
+    environment: str = "LOOPBACK"
+    beam_options: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.name == "portable") != (self.job_endpoint is not None):
+            raise ValueError("--job-endpoint HOST:PORT belongs to --runner portable")
+        if self.prism is not None and self.name != "prism":
+            raise ValueError("--prism PATH belongs to --runner prism")
+
+    @property
+    def has_timers(self) -> bool:
+        """Whether it fires timers in real time; the in-process runner does not."""
+        return self.name != "in-process"
 
 
 class NoReference(ValueError):
@@ -28,6 +58,7 @@ class ScoreOptions:
         references: (exercise, clip) pairs that define the exercises; none scores consistency.
         group_size: videos that are worked off and committed together.
         max_failure_rate: share of failed inputs above which the exit status is 3.
+        runner: where the light stages run.
         again: URIs that are processed even where the dataset holds them.
     """
 
@@ -39,6 +70,7 @@ class ScoreOptions:
     pool: PoolConfig = field(default_factory=PoolConfig)
     group_size: int = 200
     max_failure_rate: float = 1.0
+    runner: RunnerConfig = field(default_factory=RunnerConfig)
     again: frozenset[str] = frozenset()
 
     @property

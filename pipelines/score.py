@@ -5,7 +5,8 @@ import platform
 import time
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,6 +18,7 @@ from repscore.models.estimator import Unavailable, UnknownEstimator, estimator_c
 from repscore.models.scorer.files import CONSISTENCY_VERSION, read_references, scorer_version
 from repscore.models.weights import WeightsCorrupt, WeightsMissing
 from repscore.pipelines.options import NoReference, ScoreOptions, config_key
+from repscore.pipelines.prism import PrismMissing, binary_of
 from repscore.pipelines.progress import console, following
 from repscore.pipelines.query import QueryError, query
 from repscore.transforms.discover.changes import Changes, in_groups
@@ -27,7 +29,8 @@ from repscore.transforms.discover.sources import (
     require,
 )
 from repscore.transforms.files import open_binary
-from repscore.transforms.pose.pool import close_pools, shared_pool
+from repscore.transforms.pose.pool import PosePool, close_pools, shared_pool
+from repscore.transforms.records import Known
 from repscore.transforms.tables.delta import (
     UnusableRootError,
     append_run,
@@ -38,7 +41,7 @@ from repscore.transforms.tables.rows import RunStamp
 
 _UNUSABLE: Final = (
     *(InputNotFound, WeightsMissing, WeightsCorrupt, NoReference),
-    *(UnknownEstimator, Unavailable, UnusableRootError),
+    *(UnknownEstimator, Unavailable, UnusableRootError, PrismMissing),
 )
 _LIGHT: Final = ("repetitions", "score", "write")
 _VERSIONS: Final = (
@@ -78,25 +81,64 @@ class RunReport:
         )
 
 
-def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:
-    """Score what is new or changed among the inputs, group by group; each group is committed.
+@dataclass(frozen=True)
+class OpenRun:
+    """A run that has started: its row in `runs` is there, its references are learned."""
+
+    options: ScoreOptions
+    scorer: str | None
+    known: Mapping[str, Known]
+    stamp: RunStamp
+    row: dict[str, Any]
+    pool: PosePool
+    begun_s: float
+
+    def close(self, counts: Counter[str], skipped: int) -> RunReport:
+        """Complete the row in `runs`."""
+        poses = self.pool.status()
+        busy_s = {stage: counts[f"{stage} milliseconds"] / 1000 for stage in ("plan", *_LIGHT)}
+        busy_s["pose"] = poses.busy_s / max(1, poses.actors)
+        row = self.row | {
+            "finished_at": datetime.now(UTC),
+            "inputs": skipped + counts["discover in"],
+            "skipped": skipped,
+            "videos": counts["write in"],
+            "repetitions": counts["write repetitions"],
+            "failures": counts["write failures"],
+            "frames": poses.frames,
+            "decoded_s": poses.decoded_s,
+            "wall_s": time.monotonic() - self.begun_s,
+            "start_up_s": poses.first_s - self.begun_s if poses.first_s is not None else None,
+            "frames_per_s": poses.frames / poses.span_s if poses.span_s else None,
+            "limiting_stage": max(busy_s, key=lambda stage: busy_s[stage]),
+            "stage_s": json.dumps({stage: round(spent, 3) for stage, spent in busy_s.items()}),
+        }
+        append_run(self.options.output, row)
+        return RunReport(row, counts["write failed"])
+
+
+@contextmanager
+def opened(options: ScoreOptions, command: str, *, quiet: bool) -> Iterator[OpenRun]:
+    """A run for the time of the block; its actors end with it.
 
     Raises UnusableConfiguration, before anything is written, for inputs, weights or references
-    that cannot be used. Whatever is wrong with a single video ends in `failures` instead.
+    that cannot be used.
     """
     try:
-        return _run(options, quiet=quiet)
+        yield _open(options, command, quiet=quiet)
     except _UNUSABLE as error:
         raise UnusableConfiguration(str(error)) from error
     finally:
         close_pools()
 
 
-def _run(options: ScoreOptions, *, quiet: bool) -> RunReport:
+def _open(options: ScoreOptions, command: str, *, quiet: bool) -> OpenRun:
     started_at, begun_s = datetime.now(UTC), time.monotonic()
     root = options.output
     require(options.inputs)
     check_root(root)
+    if options.runner.name == "prism":
+        binary_of(options.runner.prism)
     estimator_class(options.poses.estimator).require(options.poses)
     if options.poses.device != "cpu" or options.pool.gpus:
         from repscore.transforms.pose.cluster import check_devices
@@ -110,41 +152,39 @@ def _run(options: ScoreOptions, *, quiet: bool) -> RunReport:
     config = config_key(options, _scorer_version(scorer))
     known = {uri: row for uri, row in read_known(root).items() if uri not in options.again}
     stamp = RunStamp(uuid.uuid4().hex, started_at, config)
-    row = _opening_row(options, stamp)
+    row = _opening_row(options, stamp, command)
     append_run(root, row)
-    counts: Counter[str] = Counter()
-    skipped = 0
     pool = shared_pool(options.poses, root, options.pool)
-    decisions = Changes(known, config)(list_inputs(options.inputs))
-    for number, (videos, unchanged) in enumerate(in_groups(decisions, options.group_size), 1):
-        skipped += unchanged
-        if videos:
-            from repscore.pipelines.group import run_group  # like these: an idle night is short
+    return OpenRun(options, scorer, known, stamp, row, pool, begun_s)
 
+
+def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:
+    """Score what is new or changed among the inputs, group by group; each group is committed.
+
+    Raises UnusableConfiguration, before anything is written, for inputs, weights or references
+    that cannot be used. Whatever is wrong with a single video ends in `failures` instead.
+    """
+    with opened(options, "score", quiet=quiet) as begun, ExitStack() as things:
+        counts: Counter[str] = Counter()
+        skipped, runner = 0, None
+        decisions = Changes(begun.known, begun.stamp.config)(list_inputs(options.inputs))
+        for number, (videos, unchanged) in enumerate(in_groups(decisions, options.group_size), 1):
+            skipped += unchanged
+            if not videos:
+                continue
+            from repscore.pipelines.group import run_group  # like these: an idle night is short
+            from repscore.pipelines.runners import Runner
+            from repscore.transforms.pose.cluster import start_ray
+
+            if runner is None:
+                if options.runner.has_timers:  # its threads are no place to start processes from
+                    start_ray(options.pool.ray_address)
+                runner = things.enter_context(closing(Runner(options.runner)))
             title = f"group {number}, {len(videos)} videos"
             size_bytes = sum(video.size_bytes for video in videos)
-            with following(title, size_bytes, pool.status, quiet=quiet):
-                counts += run_group(videos, options, scorer, stamp)
-    poses = pool.status()
-    busy_s = {stage: counts[f"{stage} milliseconds"] / 1000 for stage in ("plan", *_LIGHT)}
-    busy_s["pose"] = poses.busy_s / max(1, poses.actors)
-    row |= {
-        "finished_at": datetime.now(UTC),
-        "inputs": skipped + counts["discover in"],
-        "skipped": skipped,
-        "videos": counts["write in"],
-        "repetitions": counts["write repetitions"],
-        "failures": counts["write failures"],
-        "frames": poses.frames,
-        "decoded_s": poses.decoded_s,
-        "wall_s": time.monotonic() - begun_s,
-        "start_up_s": poses.first_s - begun_s if poses.first_s is not None else None,
-        "frames_per_s": poses.frames / poses.span_s if poses.span_s else None,
-        "limiting_stage": max(busy_s, key=lambda stage: busy_s[stage]),
-        "stage_s": json.dumps({stage: round(seconds, 3) for stage, seconds in busy_s.items()}),
-    }
-    append_run(root, row)
-    return RunReport(row, counts["write failed"])
+            with following(title, size_bytes, begun.pool.status, quiet=quiet):
+                counts += run_group(runner, videos, options, begun.scorer, begun.stamp)
+        return begun.close(counts, skipped)
 
 
 def _scorer_version(scorer: str | None) -> str:
@@ -176,12 +216,12 @@ def _all(root: str, sql: str) -> list[tuple[Any, ...]]:
     return relation.fetchall() if relation is not None else []
 
 
-def _opening_row(options: ScoreOptions, stamp: RunStamp) -> dict[str, Any]:
+def _opening_row(options: ScoreOptions, stamp: RunStamp, command: str) -> dict[str, Any]:
     versions = {name: version(name) for name in _VERSIONS}
     return {
         "run_id": stamp.run_id,
         "started_at": stamp.processed_at,
-        "command": "score",
+        "command": command,
         "config": stamp.config,
         "configuration": options.to_json(),
         "versions": json.dumps(versions | {"python": platform.python_version()}),

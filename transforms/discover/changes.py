@@ -42,6 +42,11 @@ class Changes:
         for source in sources:
             yield from self._decide(source)
 
+    def content_of(self, uri: str) -> str | None:
+        """The fingerprint of what was last found under a name."""
+        row = self._known.get(uri)
+        return row.fingerprint if row is not None else None
+
     def _decide(self, source: Source) -> Iterator[Video | Unchanged]:
         before = self._known.get(source.uri)
         if before is not None and before.stamp == source.stamp:

@@ -110,7 +110,12 @@ def _list_local(given: str) -> Iterator[Source]:
         found = (match for match in matches if match.is_file())
     else:
         raise InputNotFound(f"input {given!r}: no such file or folder")
-    yield from map(_from_file, found)
+    for file in found:
+        try:
+            yield _from_file(file)
+        except FileNotFoundError:
+            if file.is_symlink():  # leads nowhere, which is not the same as having gone since
+                raise
 
 
 def _is_input(name: str) -> bool:

@@ -1,15 +1,20 @@
-"""Wiring of stage 1: names of inputs in, videos out."""
+"""Wiring of stage 1: names of inputs in, videos out, once or for as long as they come."""
 # Beam's own annotations of PTransform and `|` are wrong:
 # pyright: reportIncompatibleMethodOverride=false, reportReturnType=false
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import apache_beam as beam
+from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
 from apache_beam.pvalue import PBegin
+from apache_beam.transforms.core import RestrictionProvider
+from apache_beam.utils.timestamp import Duration
 
 from repscore.transforms.discover.changes import Changes, Unchanged, in_groups
 from repscore.transforms.discover.sources import list_inputs
+from repscore.transforms.discover.watch import watch_of
 from repscore.transforms.records import Video
 
 
@@ -36,3 +41,54 @@ def _discover(inputs: Sequence[str]) -> Iterator[Video | Unchanged]:
     everything = Changes({}, config="")(list_inputs(inputs))
     for videos, _ in in_groups(everything, most=2**31):
         yield from videos
+
+
+@dataclass
+class WatchVideos(beam.PTransform[None, Video]):
+    """The videos of a `Watch` as they arrive, until it is over; it lives in this process."""
+
+    name: str
+
+    def expand(self, begin: PBegin) -> beam.PCollection[Video]:
+        """Poll, and spread what was found."""
+        return (
+            begin
+            | "Watch" >> beam.Create([self.name])
+            | "Poll" >> beam.ParDo(_Poll()).with_output_types(Video)
+            | "Spread" >> beam.Reshuffle()
+        )
+
+
+_POLLS: Final = OffsetRange(0, 2**62)
+
+
+class _Polls(RestrictionProvider):
+    """Polls by number, without end."""
+
+    def initial_restriction(self, element: str) -> OffsetRange:  # noqa: ARG002 - Beam's signature
+        return _POLLS
+
+    def create_tracker(self, restriction: OffsetRange) -> OffsetRestrictionTracker:
+        return OffsetRestrictionTracker(restriction)
+
+    def restriction_size(self, element: str, restriction: OffsetRange) -> int:  # noqa: ARG002
+        return 1
+
+
+_BY_NUMBER: Final = _Polls()
+
+
+class _Poll(beam.DoFn):
+    """One poll per bundle; the rest is put off until the next is due, or dropped at the end."""
+
+    @beam.DoFn.unbounded_per_element()
+    def process(
+        self, element: str, tracker: Any = beam.DoFn.RestrictionParam(_BY_NUMBER)
+    ) -> Iterator[Video]:
+        watch = watch_of(element)
+        if watch.over():
+            tracker.try_claim(_POLLS.stop - 1)
+            return
+        if tracker.try_claim(tracker.current_restriction().start):
+            yield from watch.poll()
+            tracker.defer_remainder(Duration.of(watch.every_s))

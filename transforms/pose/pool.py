@@ -111,6 +111,7 @@ class PosePool:
         self._thread: threading.Thread | None = None
         self._broken: PoolBroken | None = None
         self._finished = PoolStatus()
+        self._handed_over: dict[str, Future[SegmentPoses]] = {}
 
     def submit(self, segment: Segment) -> "Future[SegmentPoses]":
         """A future of the segment's poses; blocks while too many segments wait.
@@ -130,6 +131,23 @@ class PosePool:
         if self._broken is not None:
             raise self._broken
         return job.future
+
+    def collect(self, name: str, segment: Segment) -> SegmentPoses | None:
+        """The poses of a segment, None while they are not ready; submits it where it was not.
+
+        What is ready is handed out once. Raises PoolBroken.
+        """
+        with self._lock:
+            future = self._handed_over.get(name)
+        if future is None:
+            future = self.submit(segment)
+            with self._lock:
+                self._handed_over[name] = future
+        if not future.done():
+            return None
+        with self._lock:
+            del self._handed_over[name]
+        return future.result()
 
     def _version_of(self, segment: Segment) -> str:
         return self._poses.version_of(segment.video)

@@ -2,13 +2,17 @@
 # Beam's own annotations of PTransform and `|` are wrong:
 # pyright: reportIncompatibleMethodOverride=false, reportReturnType=false
 
+import time
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import apache_beam as beam
+from apache_beam.coders import PickleCoder
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.windowed_value import WindowedValue
 
 from repscore.transforms.metrics import StageMetrics
@@ -17,6 +21,8 @@ from repscore.transforms.pose.crew import PoolConfig
 from repscore.transforms.pose.pool import shared_pool
 from repscore.transforms.records import PoseConfig, Segment, SegmentPoses, Video
 
+_LOOK_S: Final = 0.25
+
 
 @dataclass
 class ExtractPoses(beam.PTransform[Video, SegmentPoses]):
@@ -24,23 +30,27 @@ class ExtractPoses(beam.PTransform[Video, SegmentPoses]):
 
     A segment whose pose file is in the store is not decoded again. Extraction is idempotent: the
     file's name follows from the content and the configuration, and is put in place whole.
+
+    `by_timer` is for runners that fire timers in real time: they hold few bundles at once, so that
+    one which waits for its actor would starve a larger pool. There a segment is handed over, its
+    bundle ends, and timers look for the result. Without it, a bundle hands over all its segments
+    and waits for them.
     """
 
     root: str
     poses: PoseConfig = field(default_factory=PoseConfig)
     pool: PoolConfig = field(default_factory=PoolConfig)
+    by_timer: bool = False
 
     def expand(self, videos: beam.PCollection[Video]) -> beam.PCollection[SegmentPoses]:
         """Plan, spread, extract."""
-        return (
-            videos
-            | "Plan" >> PlanSegments(self.poses)
-            | "Spread" >> beam.Reshuffle()
-            | "Extract"
-            >> beam.ParDo(_Extract(self.root, self.poses, self.pool)).with_output_types(
-                SegmentPoses
-            )
-        )
+        segments = videos | "Plan" >> PlanSegments(self.poses) | "Spread" >> beam.Reshuffle()
+        told = (self.root, self.poses, self.pool)
+        if not self.by_timer:
+            extract = beam.ParDo(_Extract(*told)).with_output_types(SegmentPoses)
+            return segments | "Extract" >> extract
+        extract = beam.ParDo(_HandOver(*told)).with_output_types(SegmentPoses)
+        return segments | "Key by segment" >> beam.WithKeys(name_of) | "Extract" >> extract
 
 
 class _Extract(beam.DoFn):
@@ -84,3 +94,60 @@ class _Extract(beam.DoFn):
         result = future.result()
         self._metrics.went(failed=result.path is None)
         return place.with_value(result)
+
+
+class _HandOver(beam.DoFn):
+    """Hands a segment to the pool and looks for its poses from time to time.
+
+    A segment is its own key. Its state is cleared when its poses leave. `submit` blocks while
+    the pool has enough to do, and holds back the runner with it.
+    """
+
+    ASKED = ReadModifyWriteStateSpec("asked", PickleCoder())
+    LOOK = TimerSpec("look", TimeDomain.REAL_TIME)
+
+    def __init__(self, root: str, poses: PoseConfig, pool: PoolConfig) -> None:
+        self._root, self._poses, self._pool_config = root, poses, pool
+        self._metrics = StageMetrics("pose")
+
+    def setup(self) -> None:
+        self._pool = shared_pool(self._poses, self._root, self._pool_config)
+
+    def process(
+        self,
+        element: tuple[str, Segment | SegmentPoses],
+        asked: Any = beam.DoFn.StateParam(ASKED),
+        look: Any = beam.DoFn.TimerParam(LOOK),
+    ) -> Iterator[SegmentPoses]:
+        key, segment = element
+        self._metrics.came()
+        if isinstance(segment, SegmentPoses):  # the tombstone of a video that cannot be planned
+            self._metrics.went(failed=True)
+            yield segment
+        elif (found := self._pool.collect(key, segment)) is not None:
+            self._metrics.went(failed=found.path is None)
+            yield found
+        else:
+            asked.write(segment)
+            look.set(time.time() + _LOOK_S)
+
+    @on_timer(LOOK)
+    def look(
+        self,
+        key: Any = beam.DoFn.KeyParam,
+        asked: Any = beam.DoFn.StateParam(ASKED),
+        look: Any = beam.DoFn.TimerParam(LOOK),
+    ) -> Iterator[SegmentPoses]:
+        found = self._pool.collect(key, asked.read())
+        if found is None:
+            look.set(time.time() + _LOOK_S)
+            return
+        asked.clear()
+        self._metrics.went(failed=found.path is None)
+        yield found
+
+
+def name_of(element: Segment | SegmentPoses) -> str:
+    """Names a segment among all that are under way."""
+    segment = element.segment if isinstance(element, SegmentPoses) else element
+    return f"{segment.video.video_id}-{segment.index}"

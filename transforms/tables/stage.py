@@ -11,7 +11,7 @@ import apache_beam as beam
 
 from repscore.transforms.metrics import StageMetrics
 from repscore.transforms.records import ScoredRecording
-from repscore.transforms.tables.delta import write_batch
+from repscore.transforms.tables.delta import compact, write_batch
 from repscore.transforms.tables.rows import Rows, RunStamp, rows_of, status_of, together
 
 
@@ -19,7 +19,7 @@ from repscore.transforms.tables.rows import Rows, RunStamp, rows_of, status_of, 
 class Commit:
     """A batch of recordings whose rows are visible."""
 
-    videos: int
+    video_ids: tuple[str, ...]
     rows: int
 
 
@@ -38,12 +38,14 @@ class WriteTables(beam.PTransform[ScoredRecording, Commit]):
 
     A batch is committed when it has `batch_size` recordings, at the end of the input, and, on a
     runner with real-time timers (the in-process one has none), `batch_s` after its first one.
+    After every `compact_every` commits the small files of the tables are merged.
     """
 
     root: str
     run: RunStamp = field(default_factory=_new_run)
     batch_size: int = 200
     batch_s: float | None = None
+    compact_every: int | None = None
 
     def expand(self, scored: beam.PCollection[ScoredRecording]) -> beam.PCollection[Commit]:
         """Rows, gathered by one writer, committed batch by batch."""
@@ -53,7 +55,7 @@ class WriteTables(beam.PTransform[ScoredRecording, Commit]):
             | "Rows" >> beam.ParDo(_Rows(self.run))
             | "One writer" >> beam.WithKeys(0)
             | "Gather" >> batches
-            | "Commit" >> beam.ParDo(_Commit(self.root))
+            | "Commit" >> beam.ParDo(_Commit(self.root, self.compact_every))
         )
 
 
@@ -71,8 +73,9 @@ class _Rows(beam.DoFn):
 
 
 class _Commit(beam.DoFn):
-    def __init__(self, root: str) -> None:
-        self._root = root
+    def __init__(self, root: str, compact_every: int | None) -> None:
+        self._root, self._compact_every = root, compact_every
+        self._commits = 0
         self._metrics = StageMetrics("write")
 
     def process(self, element: tuple[int, Iterable[Rows]]) -> Iterator[Commit]:
@@ -80,4 +83,8 @@ class _Commit(beam.DoFn):
         rows = together(batch)
         with self._metrics.timed():
             write_batch(self._root, rows)
-        yield Commit(len(batch), sum(len(table) for table in rows.values()))
+        self._commits += 1
+        if self._compact_every and self._commits % self._compact_every == 0:
+            compact(self._root)
+        ids = {row["video_id"] for part in batch for row in part["videos"]}
+        yield Commit(tuple(sorted(ids)), sum(len(table) for table in rows.values()))

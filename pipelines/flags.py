@@ -1,0 +1,276 @@
+"""Options that several commands have, and what they say, as a record."""
+
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:  # slow to import
+    from repscore.pipelines.options import ScoreOptions
+
+
+def _read_config(context: click.Context, _: click.Parameter, path: str | None) -> None:
+    """Take the defaults of this command's options from a TOML file."""
+    if path is None:
+        return
+    try:
+        settings = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise click.UsageError(f"--config {path}: {error}", context) from error
+    options = [option for option in context.command.params if isinstance(option, click.Option)]
+    known = {
+        flag.removeprefix("--"): option.name
+        for option in options
+        for flag in option.opts
+        if flag.startswith("--") and option.name and flag != "--config"
+    }
+    given = {key.replace("_", "-"): value for key, value in settings.items()}
+    if unknown := sorted(given.keys() - known.keys()):
+        raise click.UsageError(
+            f"--config {path}: unknown option {unknown[0]!r}; expected some of: "
+            + ", ".join(sorted(known)),
+            context,
+        )
+    named = {known[key]: value for key, value in given.items()}
+    context.default_map = {**(context.default_map or {}), **named}
+
+
+def _sample_fps(context: click.Context, _: click.Parameter, text: str) -> float | None:
+    if text == "native":
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not value > 0:
+        raise click.BadParameter(f"{text!r} is neither a positive number nor 'native'", context)
+    return value
+
+
+def _references(
+    context: click.Context, _: click.Parameter, given: Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    """`squat=CLIP` or `CLIP`, whose file name is the exercise then."""
+    pairs = []
+    for text in given:
+        name, equals, clip = text.partition("=")
+        if not equals or "/" in name or Path(text).exists():
+            name, clip = Path(text).stem, text
+        if not name or not clip:
+            raise click.BadParameter(f"{text!r}: expected CLIP or EXERCISE=CLIP", context)
+        pairs.append((name, clip))
+    return tuple(pairs)
+
+
+_config = click.option(
+    "--config",
+    type=click.Path(dir_okay=False),
+    is_eager=True,
+    expose_value=False,
+    callback=_read_config,
+    help="TOML file with any of these options, e.g. sample-fps = 10.",
+)
+as_json_flag = click.option("--json", "as_json", is_flag=True, help="For machines: JSON on stdout.")
+quiet_flag = click.option("--quiet", is_flag=True, help="No progress.")
+_SCORE = (
+    click.option("--output", "-o", required=True, help="Folder or URL of the dataset."),
+    click.option(
+        "--reference",
+        "references",
+        multiple=True,
+        callback=_references,
+        metavar="[EXERCISE=]CLIP",
+        help="A good execution that defines an exercise; repeatable. Without any, repetitions are "
+        "scored by their consistency within the set.",
+    ),
+    click.option(
+        "--sample-fps",
+        default="15",
+        show_default=True,
+        callback=_sample_fps,
+        metavar="FPS",
+        help="Frames per second to estimate poses on, or 'native' for all.",
+    ),
+    click.option(
+        "--fps",
+        "keypoints_fps",
+        type=click.FloatRange(min=0, min_open=True, max=10_000),
+        default=30.0,
+        show_default=True,
+        help="Frames per second of OpenPose folders and of keypoint files without times; of these "
+        "every frame is taken.",
+    ),
+    click.option(
+        "--model",
+        type=click.Choice(["lite", "full", "heavy"]),
+        default="full",
+        show_default=True,
+        help="Size of the pose model.",
+    ),
+    click.option(
+        "--estimator",
+        default="blazepose",
+        show_default=True,
+        help="Pose estimator: blazepose, mediapipe (the same weights in MediaPipe's graph, "
+        "slower), or module:class of your own.",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(["auto", "f32", "bf16"]),
+        default="auto",
+        show_default=True,
+        help="Arithmetic of the pose model. auto: the half precision that the device is fast in.",
+    ),
+    click.option(
+        "--people",
+        type=click.IntRange(min=1),
+        default=1,
+        show_default=True,
+        help="People in a video whose repetitions are kept, where more are seen.",
+    ),
+    click.option(
+        "--person",
+        type=click.Choice(
+            ["exercising", "largest", "most-moving", "most-confident", "first", "all"]
+        ),
+        default="exercising",
+        show_default=True,
+        help="Who comes first where more people are seen than are kept; 'all' keeps everybody.",
+    ),
+    click.option(
+        "--segment-seconds",
+        type=click.FloatRange(min=1),
+        default=60.0,
+        show_default=True,
+        help="Long videos are cut into segments of this length, at keyframes.",
+    ),
+    click.option(
+        "--actors",
+        type=click.IntRange(min=0),
+        default=0,
+        help="Pose workers.  [default: one per CPU]",
+    ),
+    click.option(
+        "--cpus-per-actor", type=click.FloatRange(min=0), default=1.0, help="May be a fraction."
+    ),
+    click.option(
+        "--device",
+        type=click.Choice(["cpu", "cuda"]),
+        default="cpu",
+        show_default=True,
+        help="Where the pose model runs.",
+    ),
+    click.option(
+        "--inference-actors",
+        type=click.IntRange(min=0),
+        help="Actors that run the pose model for all workers, in batches across videos; 0 lets "
+        "every worker run its own.  [default: one per GPU with --device cuda, else 0]",
+    ),
+    click.option(
+        "--gpus-per-actor",
+        type=click.FloatRange(min=0),
+        help="Of each actor that runs the pose model; may be a fraction.  "
+        "[default: 1 with --device cuda, else 0]",
+    ),
+    click.option("--ray-address", help="A running Ray cluster.  [default: a local one]"),
+    click.option(
+        "--segment-timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        default=1800.0,
+        show_default=True,
+        help="Seconds after which a worker that hangs on a segment is replaced.",
+    ),
+    click.option(
+        "--group-size",
+        type=click.IntRange(min=1),
+        default=200,
+        show_default=True,
+        help="Videos that are worked off and committed together.",
+    ),
+    click.option(
+        "--max-failure-rate",
+        type=click.FloatRange(0, 1),
+        default=1.0,
+        show_default=True,
+        help="Exit with status 3 where a larger share of the inputs failed.",
+    ),
+    click.option(
+        "--prism",
+        type=click.Path(dir_okay=False),
+        help="Prism's binary.  [default: on PATH, in repscore's cache, Beam's own download]",
+    ),
+    click.option(
+        "--job-endpoint",
+        metavar="HOST:PORT",
+        help="Job service of a portable runner that is up already; with --runner portable.",
+    ),
+    click.option(
+        "--environment",
+        default="LOOPBACK",
+        show_default=True,
+        metavar="KIND[:CONFIG]",
+        help="Where a portable runner's workers run: LOOPBACK (threads of this process), "
+        "DOCKER:IMAGE, EXTERNAL:HOST:PORT, PROCESS:JSON.",
+    ),
+    click.option(
+        "--beam-option",
+        "beam_options",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Any other option of Beam or its runner; repeatable.",
+    ),
+)
+
+
+def score_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of `score`, those of the runner aside."""
+    for option in reversed((*_SCORE, _config, as_json_flag, quiet_flag)):
+        command = option(command)
+    return command
+
+
+def options_of(given: dict[str, Any]) -> "ScoreOptions":
+    """What the options of `score_flags` and `--runner` say; raises UsageError."""
+    from repscore.pipelines.options import RunnerConfig, ScoreOptions
+    from repscore.transforms.pose.crew import PoolConfig
+    from repscore.transforms.records import PoseConfig
+
+    try:
+        runner = RunnerConfig(
+            name=given["runner"],
+            prism=given["prism"],
+            job_endpoint=given["job_endpoint"],
+            environment=given["environment"],
+            beam_options=tuple(f"--{option.lstrip('-')}" for option in given["beam_options"]),
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    return ScoreOptions(
+        inputs=given["inputs"],
+        output=given["output"],
+        references=given["references"],
+        person=given["person"],
+        poses=PoseConfig(
+            estimator=given["estimator"],
+            model=given["model"],
+            people=given["people"],
+            precision=given["precision"],
+            device=given["device"],
+            sample_fps=given["sample_fps"],
+            segment_s=given["segment_seconds"],
+            keypoints_fps=given["keypoints_fps"],
+        ),
+        pool=PoolConfig(
+            actors=given["actors"],
+            cpus=given["cpus_per_actor"],
+            inference_actors=given["inference_actors"],
+            gpus=given["gpus_per_actor"],
+            ray_address=given["ray_address"],
+            segment_timeout_s=given["segment_timeout"],
+        ),
+        group_size=given["group_size"],
+        max_failure_rate=given["max_failure_rate"],
+        runner=runner,
+    )

@@ -1,0 +1,149 @@
+"""Prism, Beam's portable streaming runner: found, started, ended with us, its log kept."""
+
+import contextlib
+import ctypes
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from repscore.models.weights import cache_dir
+
+_START_S: Final = 30.0
+_STOP_S: Final = 5.0
+_LOGS_KEPT: Final = 20
+_PR_SET_PDEATHSIG: Final = 1
+
+
+class PrismMissing(ValueError):
+    """There is no Prism, and Beam cannot download one either."""
+
+
+class PrismDied(RuntimeError):
+    """Prism's process ended while it was needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPrism:
+    """A binary and how it was found: `--prism`, `PATH` or `cache`."""
+
+    path: str
+    found_by: str
+
+
+def cached_prism() -> Path:
+    """Where `make prism` puts it: named after the version of Beam."""
+    return cache_dir() / "bin" / f"prism-v{version('apache-beam')}"
+
+
+def log_folder() -> Path:
+    """Where the logs of Prism lie, one file per start."""
+    return cache_dir() / "logs"
+
+
+def find_prism(given: str | None = None) -> FoundPrism | None:
+    """The binary at `given`, else on PATH, else in the cache; None where there is none.
+
+    Raises PrismMissing where `given` is no program.
+    """
+    if given is not None:
+        found = shutil.which(given)
+        if found is None:
+            raise PrismMissing(f"--prism {given}: expected a program, found none there")
+        return FoundPrism(found, "--prism")
+    if (found := shutil.which("prism")) is not None:
+        return FoundPrism(found, "PATH")
+    cached = cached_prism()
+    return FoundPrism(str(cached), "cache") if os.access(cached, os.X_OK) else None
+
+
+def binary_of(given: str | None) -> FoundPrism:
+    """What `find_prism` finds, else Beam's own download; raises PrismMissing with the remedy."""
+    found = find_prism(given)
+    if found is not None:
+        return found
+    from apache_beam.options.pipeline_options import PipelineOptions  # slow to import
+    from apache_beam.runners.portability.prism_runner import PrismJobServer
+
+    try:
+        server = PrismJobServer(PipelineOptions([]))
+        return FoundPrism(PrismJobServer.local_bin(server.path_to_binary()), "Beam's download")
+    except (OSError, RuntimeError, ValueError) as error:
+        raise PrismMissing(
+            "Prism is not on PATH, not in repscore's cache, and Beam cannot download it "
+            f"({type(error).__name__}): run `make prism`, or say --prism PATH"
+        ) from error
+
+
+class PrismProcess:
+    """A running Prism on a port of 127.0.0.1; it ends with `close`, and when this process does."""
+
+    def __init__(self, binary: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.endpoint = f"127.0.0.1:{port}"
+        folder = log_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in sorted(folder.glob("prism-*.log"))[:-_LOGS_KEPT]:
+            old.unlink(missing_ok=True)
+        self.log = folder / f"prism-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}.log"
+        arguments = ["--job_port", str(port), "--serve_http=false", "--log_kind", "text"]
+        libc = ctypes.CDLL(None)  # loaded here: after the fork it may be too late
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603
+                [binary, *arguments, "--log_level", "warn"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # an interrupt from the terminal is ours to handle
+                preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
+            )
+        self._wait(port)
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+        return self._process.pid
+
+    def ended(self) -> str | None:
+        """What became of the process, in words; None while it runs."""
+        status = self._process.poll()
+        if status is None:
+            return None
+        how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        return f"Prism {how}; its log is {self.log}"
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _wait(self, port: int) -> None:
+        limit_s = time.monotonic() + _START_S
+        while True:
+            if (ended := self.ended()) is not None:
+                raise PrismDied(f"{ended}: {_last_line(self.log)}")
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                return
+            if time.monotonic() > limit_s:
+                self.close()
+                raise PrismDied(f"Prism does not answer within {_START_S:g} s; see {self.log}")
+            time.sleep(0.05)
+
+
+def _last_line(log: Path) -> str:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return re.sub(r"\s+", " ", lines[-1]) if lines else "it said nothing"

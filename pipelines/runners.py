@@ -1,0 +1,94 @@
+"""Where the light stages run: in this process, on Prism, or on any portable runner."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import apache_beam as beam
+import grpc  # type: ignore[import-untyped]
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.portability.portable_runner import PortableRunner
+from apache_beam.runners.portability.prism_runner import PrismRunner
+
+from repscore.pipelines.options import RunnerConfig
+from repscore.pipelines.prism import PrismDied, PrismProcess, binary_of
+from repscore.pipelines.workers import serving_workers
+
+
+class Runner:
+    """Makes pipelines for a runner, whose processes start with the first and end with `close`."""
+
+    def __init__(self, config: RunnerConfig) -> None:
+        self._config = config
+        self._things = ExitStack()
+        self._options: list[str] | None = None
+        self.prism: PrismProcess | None = None
+
+    def pipeline(self, *, streaming: bool = False) -> beam.Pipeline:
+        """A pipeline to fill and to `run`."""
+        if self._options is None:
+            self._options = self._start()
+        # The runner is named: the default one looks for another runner's binary on the network.
+        runner: Any = {"in-process": FnApiRunner, "prism": PrismRunner, "portable": PortableRunner}
+        given = [*self._options, *(["--streaming"] * streaming), *self._config.beam_options]
+        return beam.Pipeline(runner=runner[self._config.name](), options=PipelineOptions(given))
+
+    def run(self, pipeline: beam.Pipeline) -> Any:
+        """Run to the end and return the result; raises PrismDied where that is the reason."""
+        try:
+            result = pipeline.run()
+            result.wait_until_finish()
+        except Exception as error:
+            ended = self.prism.ended() if self.prism else None
+            if ended is not None:
+                raise PrismDied(f"{ended}; the same command goes on where it stopped") from error
+            raise
+        return result
+
+    def close(self) -> None:
+        """End what was started."""
+        self._things.close()
+
+    def _start(self) -> list[str]:
+        config = self._config
+        if config.name == "in-process":
+            return []
+        self._things.enter_context(_one_story())
+        endpoint = config.job_endpoint
+        if config.name == "prism":
+            self.prism = PrismProcess(binary_of(config.prism).path)
+            self._things.callback(self.prism.close)
+            endpoint = self.prism.endpoint
+        kind, _, rest = config.environment.partition(":")
+        if kind == "LOOPBACK":
+            kind, rest = "EXTERNAL", self._things.enter_context(serving_workers())
+        options = [f"--job_endpoint={endpoint}", f"--environment_type={kind}"]
+        return options + ([f"--environment_config={rest}"] if rest else [])
+
+
+@contextmanager
+def _one_story() -> Iterator[None]:
+    """Threads of Beam that lose the runner say nothing: whoever waits for the result tells it."""
+    before = threading.excepthook
+
+    def hook(told: threading.ExceptHookArgs) -> None:
+        if not issubclass(told.exc_type, grpc.RpcError):
+            before(told)
+
+    def passes(record: logging.LogRecord) -> bool:
+        kind = record.exc_info[0] if record.exc_info else None
+        return kind is None or not issubclass(kind, grpc.RpcError)
+
+    handlers = tuple(logging.root.handlers)
+    threading.excepthook = hook
+    for handler in handlers:
+        handler.addFilter(passes)
+    try:
+        yield
+    finally:
+        threading.excepthook = before
+        for handler in handlers:
+            handler.removeFilter(passes)

@@ -1,0 +1,149 @@
+"""`repscore watch`: the same graph on inputs that keep arriving, until told to stop."""
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+
+from repscore.pipelines.options import ScoreOptions
+from repscore.pipelines.progress import console
+from repscore.pipelines.score import OpenRun, RunReport, opened
+from repscore.transforms.discover.watch import Watch, WatchConfig, forget, register
+from repscore.transforms.pose.cluster import start_ray
+
+BATCH_S: Final = 5.0
+COMPACT_EVERY: Final = 60
+_TICK_S: Final = 0.2
+_LINE_S: Final = 15.0
+
+
+class NotDrained(RuntimeError):
+    """What was under way did not end within the limit."""
+
+
+def run(
+    options: ScoreOptions, watching: WatchConfig, *, grace_s: float, quiet: bool, as_json: bool
+) -> RunReport:
+    """Score what arrives until told to stop, or until nothing has come for long enough.
+
+    SIGTERM and SIGINT end it: nothing more is taken, what is under way is committed, for
+    `grace_s` at most. A second one raises KeyboardInterrupt. Raises UnusableConfiguration,
+    PrismDied, NotDrained.
+    """
+    from repscore.pipelines.group import counters_of
+    from repscore.pipelines.runners import Runner
+
+    with opened(options, "watch", quiet=quiet) as begun, closing(Runner(options.runner)) as runner:
+        start_ray(options.pool.ray_address)  # now: it sets handlers of signals, as we do below
+        watch = Watch(watching, begun.known, begun.stamp.config)
+        name = begun.stamp.run_id
+        register(name, watch)
+        try:
+            pipeline = _graph(runner, begun, name)
+            result = _follow(runner, pipeline, watch, begun, grace_s, quiet=quiet, as_json=as_json)
+        finally:
+            forget(name)
+        counts = counters_of(result)
+        counts["discover in"] = counts["write in"]
+        return begun.close(counts, skipped=0)
+
+
+def _graph(runner: Any, begun: OpenRun, name: str) -> Any:
+    import apache_beam as beam
+
+    from repscore.pipelines.group import commits_of
+    from repscore.transforms.discover.stage import WatchVideos
+    from repscore.transforms.discover.watch import watch_of
+
+    pipeline = runner.pipeline(streaming=True)
+    videos = pipeline | "Videos" >> WatchVideos(name)
+    commits = commits_of(videos, begun.options, begun.scorer, begun.stamp, BATCH_S, COMPACT_EVERY)
+    _ = commits | "Tell the source" >> beam.Map(
+        lambda commit: watch_of(name).committed(commit.video_ids, commit.rows)
+    )
+    return pipeline
+
+
+def _follow(
+    runner: Any,
+    pipeline: Any,
+    watch: Watch,
+    begun: OpenRun,
+    grace_s: float,
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> Any:
+    """Run the pipeline in a thread, and show how it gets on, until it ends."""
+    outcome: list[Any] = []
+
+    def work() -> None:
+        try:
+            outcome.append(runner.run(pipeline))
+        except BaseException as error:  # raised again by the thread that waits
+            outcome.append(error)
+
+    thread = threading.Thread(target=work, name="pipeline", daemon=True)
+    line_s = 0.0
+    with _stopping(watch) as stopped:
+        thread.start()
+        while thread.is_alive():
+            thread.join(_TICK_S)
+            _show_commits(watch, as_json=as_json)
+            if stopped and time.monotonic() - stopped[0] > grace_s:
+                raise NotDrained(
+                    f"what was under way did not end within {grace_s:g} s; the same command goes "
+                    "on where it stopped"
+                )
+            if not quiet and not as_json and time.monotonic() - line_s > _LINE_S:
+                line_s = time.monotonic()
+                console().print(_line(watch, begun))
+    _show_commits(watch, as_json=as_json)
+    (found,) = outcome
+    if isinstance(found, BaseException):
+        raise found
+    return found
+
+
+@contextmanager
+def _stopping(watch: Watch) -> Iterator[list[float]]:
+    """Handle signals: when the first came is in the list, the second interrupts."""
+    stopped: list[float] = []
+
+    def handle(number: int, frame: object) -> None:  # noqa: ARG001 - the signature of handlers
+        if stopped:
+            raise KeyboardInterrupt
+        stopped.append(time.monotonic())
+        watch.stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _show_commits(watch: Watch, *, as_json: bool) -> None:
+    while not watch.commits.empty():
+        videos, rows = watch.commits.get()
+        if as_json:
+            told = {"committed_at": datetime.now(UTC), "videos": videos, "rows": rows}
+            click.echo(json.dumps(told, default=str))
+
+
+def _line(watch: Watch, begun: OpenRun) -> str:
+    status, poses = watch.status(), begun.pool.status()
+    lag_s = time.monotonic() - status.oldest_s if status.oldest_s is not None else 0.0
+    arrived = status.waiting + status.in_flight + status.done
+    rate = f", {poses.frames / poses.span_s:.0f} frames/s" if poses.span_s else ""
+    return (
+        f"arrived {arrived}, waiting {status.waiting}, under way {status.in_flight}, "
+        f"done {status.done}, segments failed {poses.failed}, lag {lag_s:.0f} s{rate}"
+    )

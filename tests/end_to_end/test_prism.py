@@ -1,0 +1,157 @@
+"""The same graph on Prism: the same rows, whatever the order and the splits."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pytest
+import videos
+from apache_beam.coders import VarIntCoder
+from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
+
+from repscore.pipelines.group import counters_of
+from repscore.pipelines.options import RunnerConfig
+from repscore.pipelines.prism import PrismMissing, PrismProcess, binary_of
+from repscore.pipelines.query import query
+from repscore.pipelines.runners import Runner
+from repscore.transforms.metrics import StageMetrics
+
+TABLES = ("videos", "repetitions", "sets", "feedback", "failures")
+Tables = dict[str, list[tuple[object, ...]]]
+
+
+def repscore(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "repscore.pipelines", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=600, check=False,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def score(archive: Path, root: Path, *options: str) -> Tables:
+    fakes = ("--estimator", "fakes:ArmRaiser", "--actors", "3", "--cpus-per-actor", "0.5")
+    done = repscore("score", str(archive), "-o", str(root), *fakes, "--json", *options)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["videos"] == 5, "the counters of the stages come through"
+    found = {}
+    for name in TABLES:
+        relation = query(
+            str(root), f"SELECT * EXCLUDE (run_id, processed_at) FROM {name} ORDER BY ALL"
+        )
+        assert relation is not None
+        found[name] = relation.fetchall()
+    return found
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("archive")
+    for index in range(4):
+        videos.plain(folder / f"{index}.mp4", frames=150 + 13 * index)
+    (folder / "copy.mp4").write_bytes((folder / "2.mp4").read_bytes())
+    (folder / "broken.mp4").write_bytes(b"\0" * 100)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def in_process(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    return score(archive, tmp_path_factory.mktemp("expected") / "in-process")
+
+
+def test_rows_equal_those_of_the_in_process_runner(
+    archive: Path, in_process: Tables, tmp_path: Path
+) -> None:
+    assert len(in_process["repetitions"]) > 25
+    assert score(archive, tmp_path / "prism", "--runner", "prism") == in_process
+
+
+def test_rows_are_equal_where_videos_are_cut(archive: Path, tmp_path: Path) -> None:
+    cut = ("--segment-seconds", "5")
+    expected = score(archive, tmp_path / "in-process", *cut)
+    assert score(archive, tmp_path / "prism", "--runner", "prism", *cut) == expected
+
+
+def test_any_portable_runner_is_reached_by_its_endpoint(
+    archive: Path, in_process: Tables, tmp_path: Path
+) -> None:
+    prism = PrismProcess(binary_of(None).path)
+    try:
+        where = ("--runner", "portable", "--job-endpoint", prism.endpoint)
+        assert score(archive, tmp_path / "portable", *where) == in_process
+    finally:
+        prism.close()
+
+
+class _Slow(beam.DoFn):
+    """Counts the elements of a key; so slow that a runner would like to split its bundle."""
+
+    COUNT = ReadModifyWriteStateSpec("count", VarIntCoder())
+
+    def process(self, element: Any, count: Any = beam.DoFn.StateParam(COUNT)) -> Any:
+        time.sleep(0.3)
+        now = (count.read() or 0) + 1
+        count.write(now)
+        if now == 12:
+            StageMetrics("test").came()
+        return ()
+
+
+def test_state_survives_slow_bundles() -> None:
+    runner = Runner(RunnerConfig("prism"))
+    pipeline = runner.pipeline()
+    _ = (
+        pipeline
+        | beam.Create([(key, index) for index in range(12) for key in "ab"])
+        | beam.Reshuffle()
+        | beam.ParDo(_Slow())
+    )
+    found = counters_of(runner.run(pipeline))
+    runner.close()
+    assert found["test in"] == 2, "both keys saw all twelve"
+
+
+def listening(pid: int) -> set[str]:
+    """Addresses, as the kernel writes them, on which a process listens."""
+    sockets = set()
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the one that lists this folder
+            sockets.add(str(file.readlink()).removeprefix("socket:[").removesuffix("]"))
+    lines = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
+    rows = [line.split() for line in lines.splitlines() if ":" in line.split()[0]]
+    return {row[1].rpartition(":")[0][-8:] for row in rows if row[3] == "0A" and row[9] in sockets}
+
+
+def test_the_port_is_local_and_the_process_ends_with_us() -> None:
+    with closing(Runner(RunnerConfig("prism"))) as runner:
+        runner.pipeline()
+        prism = runner.prism
+        assert prism is not None
+        assert listening(prism.pid) == {"0100007F"}, "127.0.0.1 alone, if built by `make prism`"
+        assert listening(os.getpid()) <= {"0100007F"}
+        assert prism.log.is_file()
+    assert "signal 15" in str(prism.ended())
+
+
+def test_a_missing_prism_is_one_line_with_the_remedy(archive: Path, tmp_path: Path) -> None:
+    nowhere = str(tmp_path / "prism")
+    done = repscore(
+        "score", str(archive), "-o", str(tmp_path / "out"), "--runner", "prism", "--prism", nowhere
+    )
+    assert done.returncode == 2
+    assert nowhere in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    with pytest.raises(PrismMissing, match="expected a program"):
+        binary_of(nowhere)
+
+
+def test_options_that_do_not_fit_are_refused(archive: Path) -> None:
+    done = repscore("score", str(archive), "-o", "out", "--runner", "portable")
+    assert done.returncode == 2
+    assert "--job-endpoint" in done.stderr

@@ -1,0 +1,120 @@
+"""What is handed out when, listing by listing; seconds are given by hand."""
+
+from repscore.transforms.discover.arrivals import Arrivals
+from repscore.transforms.discover.sources import Source
+from repscore.transforms.records import Known, Video, video_id_of
+
+CONTENT = {"a1": "A", "a2": "A2", "b1": "A", "c1": "C"}
+
+
+def source(uri: str, stamp: str, fingerprint: str | None = None) -> Source:
+    return Source(uri, 1, stamp, fingerprint)
+
+
+class Reader:
+    """Fingerprints by stamp, and how often each was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, found: Source) -> str:
+        self.asked.append(found.stamp)
+        if found.stamp not in CONTENT:
+            raise PermissionError(13, "Permission denied")
+        return CONTENT[found.stamp]
+
+
+def arrivals(reader: Reader | None = None, room: int = 10, **known: Known) -> Arrivals:
+    rows = {row.uri: row for row in known.values()}
+    return Arrivals(
+        rows, "now", rest_s=2.0, room=room, now_s=0.0, fingerprint_of=reader or Reader()
+    )
+
+
+def names(videos: list[Video]) -> list[str]:
+    return [video.uri for video in videos]
+
+
+def test_a_file_is_taken_when_its_stamp_has_rested() -> None:
+    reader = Reader()
+    watched = arrivals(reader)
+    assert watched.poll([source("/a", "growing")], 0.0) == []
+    assert watched.poll([source("/a", "a1")], 1.0) == []
+    assert watched.poll([source("/a", "a1")], 2.0) == []
+    assert reader.asked == [], "nothing is read while it grows"
+    assert names(watched.poll([source("/a", "a1")], 3.0)) == ["/a"]
+    assert watched.poll([source("/a", "a1")], 9.0) == [], "once"
+
+
+def test_an_object_of_a_store_is_whole_at_once() -> None:
+    assert names(arrivals().poll([source("gs://b/a", "a1", "md5:x")], 0.0)) == ["gs://b/a"]
+
+
+def test_what_is_known_costs_nothing_and_another_version_counts() -> None:
+    reader = Reader()
+    watched = arrivals(reader, a=Known("/a", "a1", "A", 1, "now"))
+    for now_s in (0.0, 5.0):
+        assert watched.poll([source("/a", "a1")], now_s) == []
+    assert reader.asked == []
+    watched.poll([source("/a", "a2")], 6.0)
+    assert names(watched.poll([source("/a", "a2")], 9.0)) == ["/a"]
+
+
+def test_rows_of_another_configuration_are_out_of_date() -> None:
+    watched = arrivals(a=Known("/a", "a1", "A", 1, "before"))
+    watched.poll([source("/a", "a1")], 0.0)
+    assert names(watched.poll([source("/a", "a1")], 2.0)) == ["/a"]
+
+
+def test_a_new_version_waits_for_the_commit_of_the_old_one() -> None:
+    watched = arrivals()
+    watched.poll([source("/a", "a1")], 0.0)
+    (old,) = watched.poll([source("/a", "a1")], 2.0)
+    for now_s in (3.0, 6.0):
+        assert watched.poll([source("/a", "a2")], now_s) == []
+    watched.committed([old.video_id], 7.0)
+    (new,) = watched.poll([source("/a", "a2")], 8.0)
+    assert new.video_id == video_id_of("A2")
+
+
+def test_a_duplicate_waits_for_the_first_and_names_both() -> None:
+    reader = Reader()
+    watched = arrivals(reader)
+    both = [source("/a", "a1"), source("/b", "b1")]
+    watched.poll(both, 0.0)
+    (first,) = watched.poll(both, 2.0)
+    assert watched.poll(both, 4.0) == []
+    watched.committed([first.video_id], 5.0)
+    (again,) = watched.poll(both, 6.0)
+    assert (again.uri, again.duplicates) == ("/a", (("/b", "b1"),))
+    assert reader.asked == ["a1", "b1"], "each file is read once"
+
+
+def test_no_more_than_there_is_room_for() -> None:
+    watched = arrivals(room=1)
+    both = [source("/a", "a1"), source("/c", "c1")]
+    watched.poll(both, 0.0)
+    (first,) = watched.poll(both, 2.0)
+    assert watched.poll(both, 4.0) == []
+    status = watched.status()
+    assert (status.waiting, status.in_flight, status.oldest_s) == (1, 1, 0.0)
+    watched.committed([first.video_id], 5.0)
+    assert names(watched.poll(both, 6.0)) == ["/c"]
+
+
+def test_what_cannot_be_read_fails_once_not_on_every_poll() -> None:
+    stamp = "unreadable"
+    watched = arrivals()
+    watched.poll([source("/a", stamp)], 0.0)
+    (failed,) = watched.poll([source("/a", stamp)], 2.0)
+    assert failed.failure is not None
+    watched.committed([failed.video_id], 3.0)
+    assert watched.poll([source("/a", stamp)], 9.0) == []
+
+
+def test_what_goes_before_it_rests_leaves_nothing() -> None:
+    watched = arrivals()
+    watched.poll([source("/a", "a1")], 0.0)
+    watched.poll([], 1.0)
+    status = watched.status()
+    assert (status.waiting, status.in_flight, status.oldest_s) == (0, 0, None)

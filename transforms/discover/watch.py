@@ -1,0 +1,111 @@
+"""A watched set of inputs: polled by the source of the graph, told of the commits at its end."""
+
+import queue
+import threading
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from repscore.transforms.discover.arrivals import Arrivals, ArrivalStatus
+from repscore.transforms.discover.sources import InputNotFound, list_inputs
+from repscore.transforms.records import Known, Video
+
+_LISTINGS: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class WatchConfig:
+    """How inputs are watched.
+
+    Attributes:
+        every_s: between two listings; an input has arrived when two in a row agree on it.
+        until_idle_s: ends by itself when nothing new has come for so long; None never ends.
+        room: contents under way at most.
+    """
+
+    inputs: tuple[str, ...]
+    every_s: float = 10.0
+    until_idle_s: float | None = None
+    room: int = 32
+
+    def __post_init__(self) -> None:
+        if not self.every_s > 0:
+            raise ValueError(f"inputs are listed every so many seconds, found {self.every_s}")
+
+
+class Watch:
+    """The inputs of one run, in the process that runs it; found by name, see `watch_of`."""
+
+    def __init__(self, config: WatchConfig, known: Mapping[str, Known], key: str) -> None:
+        self._config = config
+        self._arrivals = Arrivals(
+            known, key, rest_s=config.every_s, room=config.room, now_s=time.monotonic()
+        )
+        self._stop = threading.Event()
+        self._unlisted = 0
+        self.commits: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
+
+    @property
+    def every_s(self) -> float:
+        """Seconds between two polls."""
+        return self._config.every_s
+
+    def stop(self) -> None:
+        """Take nothing more; what is under way goes on."""
+        self._stop.set()
+
+    def over(self) -> bool:
+        """Whether nothing more will be taken."""
+        idle_s, status = self._config.until_idle_s, self._arrivals.status()
+        if idle_s is not None and not status.waiting and not status.in_flight:
+            return self._stop.is_set() or time.monotonic() - status.active_s >= idle_s
+        return self._stop.is_set()
+
+    def poll(self) -> Sequence[Video]:
+        """What has arrived since.
+
+        Raises the error of the listing when it has failed ten times in a row; a single failure
+        costs one poll.
+        """
+        try:
+            arrived = self._arrivals.poll(list_inputs(self._config.inputs), time.monotonic())
+        except (InputNotFound, OSError):
+            self._unlisted += 1
+            if self._unlisted >= _LISTINGS:
+                raise
+            return ()
+        self._unlisted = 0
+        return arrived
+
+    def committed(self, video_ids: Collection[str], rows: int) -> None:
+        """The rows of these contents are visible."""
+        self._arrivals.committed(video_ids, time.monotonic())
+        self.commits.put((len(video_ids), rows))
+
+    def status(self) -> ArrivalStatus:
+        """A snapshot for display."""
+        return self._arrivals.status()
+
+
+_WATCHES: Final[dict[str, Watch]] = {}
+
+
+def register(name: str, watch: Watch) -> None:
+    """Make a watch known to the stages that run in this process."""
+    _WATCHES[name] = watch
+
+
+def forget(name: str) -> None:
+    """The run is over."""
+    _WATCHES.pop(name, None)
+
+
+def watch_of(name: str) -> Watch:
+    """The watch of a run; raises RuntimeError in another process than the one that runs it."""
+    if name not in _WATCHES:
+        raise RuntimeError(
+            f"no watch {name} in this process: `watch` needs workers in its own process "
+            "(--environment LOOPBACK)"
+        )
+    return _WATCHES[name]
