@@ -4,7 +4,8 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,14 @@ class Failure:
     attempts: int = 1
 
 
+class Name(NamedTuple):
+    """One of the names of a content: where it lies, and what the listing said of it."""
+
+    uri: str
+    stamp: str
+    arrived_at: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Video:
     """An input whose content is known.
@@ -40,9 +49,11 @@ class Video:
         video_id: names the content, not the place (`video_id_of`).
         fingerprint: `<kind>:<value>` of the content, e.g. `blake2b:...` or `md5:...`.
         stamp: what the listing said (size and modification time or etag): equal stamp, same file.
-        duplicates: other (uri, stamp) pairs that hold the same content.
+        duplicates: other names that hold the same content.
         location: the one of its names to read it from.
         failure: why the content could not be read; then the fingerprint names the place.
+        arrived_at: when it came to `uri` by the clock of the source, UTC: its event time. None
+            where the source does not say.
     """
 
     uri: str
@@ -50,13 +61,15 @@ class Video:
     fingerprint: str
     size_bytes: int
     stamp: str
-    duplicates: tuple[tuple[str, str], ...]
+    duplicates: tuple[Name, ...]
     location: str
     failure: Failure | None = None
+    arrived_at: datetime | None = None
 
     def stamp_of_location(self) -> str:
         """What the listing said of the name to read from."""
-        return dict((*self.duplicates, (self.uri, self.stamp)))[self.location]
+        stamps = {name.uri: name.stamp for name in self.duplicates}
+        return (stamps | {self.uri: self.stamp})[self.location]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,7 @@ class Known:
     size_bytes: int
     config: str
     duplicate_of: str | None = None
+    arrived_at: datetime | None = None
 
 
 def video_id_of(fingerprint: str) -> str:
@@ -86,6 +100,7 @@ class Probe:
     Attributes:
         topology: of keypoints, a key of `skeleton.TOPOLOGIES`; None for a video, and where no
             frame shows anybody.
+        recorded_at: when the camera says that it began, UTC; None where it does not say.
     """
 
     width_px: int | None
@@ -96,6 +111,7 @@ class Probe:
     rotation_deg: int | None
     codec: str
     topology: str | None = None
+    recorded_at: datetime | None = None
 
     def __post_init__(self) -> None:
         if any(size is not None and size <= 0 for size in (self.width_px, self.height_px)):

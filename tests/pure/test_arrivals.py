@@ -2,7 +2,7 @@
 
 from repscore.transforms.discover.arrivals import Arrivals
 from repscore.transforms.discover.sources import Source
-from repscore.transforms.records import Known, Video, video_id_of
+from repscore.transforms.records import Known, Name, Video, video_id_of
 
 CONTENT = {"a1": "A", "a2": "A2", "b1": "A", "c1": "C"}
 
@@ -86,7 +86,7 @@ def test_a_duplicate_waits_for_the_first_and_names_both() -> None:
     assert watched.poll(both, 4.0) == []
     watched.committed([first.video_id], 5.0)
     (again,) = watched.poll(both, 6.0)
-    assert (again.uri, again.duplicates) == ("/a", (("/b", "b1"),))
+    assert (again.uri, again.duplicates) == ("/a", (Name("/b", "b1"),))
     assert reader.asked == ["a1", "b1"], "each file is read once"
 
 

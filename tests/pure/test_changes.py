@@ -28,7 +28,7 @@ def decide(
 
 def names(video: Video | Unchanged) -> tuple[str, ...]:
     assert isinstance(video, Video)
-    return (video.uri, *(uri for uri, _ in video.duplicates))
+    return (video.uri, *(name.uri for name in video.duplicates))
 
 
 def test_new_inputs_are_processed() -> None:

@@ -383,3 +383,20 @@ def test_a_table_of_an_older_version_gets_the_new_columns(tmp_path):
     found = read_rows(str(tmp_path), "repetitions", ("video_uri", "view"), None)
     views = Counter((row["video_uri"], row["view"]) for row in found)
     assert views == {("a.mp4", None): 2, ("b.mp4", "front"): 1}
+
+
+def test_inputs_of_an_older_version_are_known_without_the_new_columns(tmp_path):
+    """Made when `videos` did not say when an input arrived."""
+    new = ("arrived_at", "recorded_at")
+    older = pa.schema([field for field in SCHEMAS["videos"] if field.name not in new])
+    DeltaTable.create(str(tmp_path / "tables" / "videos"), older)
+    with pytest.MonkeyPatch.context() as then:
+        then.setitem(delta.SCHEMAS, "videos", older)
+        then.setattr(delta, "named", lambda first, name: {**first, "uri": name.uri})
+        write_batch(str(tmp_path), rows("a.mp4", "A", "first", 1))
+    assert read_known(str(tmp_path))["a.mp4"].arrived_at is None
+    second = rows("b.mp4", "B", "second", 1)
+    second["videos"][0]["arrived_at"] = NOW
+    write_batch(str(tmp_path), second)
+    known = read_known(str(tmp_path))
+    assert (known["a.mp4"].arrived_at, known["b.mp4"].arrived_at) == (None, NOW)

@@ -1,5 +1,6 @@
 import os
 import struct
+from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,7 @@ from repscore.transforms.plan.probe import (
     NotAVideo,
     ProbeError,
     probe,
+    recorded_at,
     truncation,
 )
 
@@ -176,3 +178,24 @@ def test_the_hard_inputs(shared_data: Path) -> None:
         "variable_frame_rate.mp4": (480, 270, 222),
         "vp9_in_webm.webm": (480, 270, 143),
     }
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (struct.pack(">BxxxI", 0, 3_600_000_000), datetime(2018, 1, 28, 16, tzinfo=UTC)),
+        (struct.pack(">BxxxQ", 1, 3_600_000_000), datetime(2018, 1, 28, 16, tzinfo=UTC)),
+        (struct.pack(">BxxxI", 0, 0), None),
+        (struct.pack(">BxxxQ", 1, 2**64 - 1), None),
+    ],
+    ids=["32 bits", "64 bits", "never set", "nonsense"],
+)
+def test_a_camera_says_when_it_began(
+    tmp_path: Path, header: bytes, expected: datetime | None
+) -> None:
+    """1904 and 3.6e9 seconds are the afternoon of 28 January 2018."""
+    path = tmp_path / "a.mp4"
+    movie = box(b"moov", box(b"mvhd", header + bytes(96)))
+    path.write_bytes(FTYP + box(b"mdat", bytes(1000)) + movie)
+    assert recorded_at(str(path)) == expected
+    assert recorded_at(str(plain(tmp_path / "b.mp4"))) is None

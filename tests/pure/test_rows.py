@@ -7,6 +7,7 @@ import pytest
 
 from repscore.transforms.records import (
     Failure,
+    Name,
     Probe,
     Recording,
     Remark,
@@ -18,7 +19,9 @@ from repscore.transforms.records import (
 from repscore.transforms.tables.rows import RunStamp, rows_of, rows_of_failures, together
 from repscore.transforms.tables.schemas import SCHEMAS
 
-RUN = RunStamp("run-1", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), "config-1")
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+LATER = datetime(2026, 1, 2, 4, tzinfo=UTC)
+RUN = RunStamp("run-1", NOW, "config-1")
 REMARK = Remark("left_knee", "angle_deg", "turn", 1.0, 1.5, 15, 23, 120, 70, 95, 2.5, "go deeper")
 FAILURE = Failure("/a.mp4", "id-a", "pose", "DecodeError", "damaged after 3 s: copy it again", 1)
 
@@ -168,7 +171,8 @@ def test_what_is_not_known_is_null():
 
 
 def test_a_content_with_two_names_has_its_repetitions_once_and_is_listed_twice():
-    video = replace(recording().video, duplicates=(("/copy.mp4", "1000-99"),))
+    copy_of_it = Name("/copy.mp4", "1000-99", LATER)
+    video = replace(recording().video, duplicates=(copy_of_it,), arrived_at=NOW)
     found = recording(video=video, repetitions=(repetition(0, 2),))
     rows = rows_of(scored(found, Score(5.0, 5.0, 5.0, "consistency")), RUN)
     assert [row["video_uri"] for row in rows["repetitions"]] == ["/a.mp4"]
@@ -176,6 +180,7 @@ def test_a_content_with_two_names_has_its_repetitions_once_and_is_listed_twice()
     assert (first["uri"], first["duplicate_of"]) == ("/a.mp4", None)
     assert (copy["uri"], copy["stamp"], copy["duplicate_of"]) == ("/copy.mp4", "1000-99", "/a.mp4")
     assert copy["video_id"] == first["video_id"]
+    assert (first["arrived_at"], copy["arrived_at"]) == (NOW, LATER)
 
 
 def test_of_an_input_that_comes_twice_in_a_batch_the_later_counts():

@@ -1,5 +1,7 @@
 """Listing inputs: every video once, nothing invented."""
 
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import fsspec
@@ -138,3 +140,17 @@ def test_a_recording_at_a_url(recordings: Path) -> None:
         assert fingerprint(remote) == fingerprint(local)
     finally:
         store.rm("/archive", recursive=True)
+
+
+def test_an_input_arrived_when_its_source_says_so(folder: Path) -> None:
+    """Locally that is the change of the name's entry: a copy may keep its modification time."""
+    before = datetime.now(UTC)
+    os.utime(folder / "b.mp4", (1e9, 1e9))
+    (source,) = list_inputs([str(folder / "b.mp4")])
+    assert source.arrived_at is not None
+    assert abs(source.arrived_at - before) < timedelta(minutes=1)
+    with fsspec.open("memory://arrivals/a.mp4", "wb") as file:
+        file.write(b"a")
+    (remote,) = list_inputs(["memory://arrivals"])
+    assert remote.arrived_at is not None
+    assert abs(remote.arrived_at - before) < timedelta(minutes=1)

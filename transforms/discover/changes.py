@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from repscore.transforms.discover.sources import Source, fingerprint
-from repscore.transforms.records import Failure, Known, Video, video_id_of
+from repscore.transforms.records import Failure, Known, Name, Video, video_id_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,9 @@ class Changes:
         self._known = dict(known)
         self._config = config
         self._fingerprint_of = fingerprint_of
-        self._names: dict[str, dict[str, str]] = defaultdict(dict)
+        self._names: dict[str, dict[str, Name]] = defaultdict(dict)
         for row in sorted(known.values(), key=lambda row: row.duplicate_of is not None):
-            self._names[row.fingerprint][row.uri] = row.stamp
+            self._names[row.fingerprint][row.uri] = Name(row.uri, row.stamp, row.arrived_at)
 
     def __call__(self, sources: Iterable[Source]) -> Iterator[Video | Unchanged]:
         """Videos to process, and a word on each input that needs nothing."""
@@ -67,16 +67,31 @@ class Changes:
             if was_first and old:
                 heir = next(iter(old))
                 yield self._video(before.fingerprint, before.size_bytes, heir)
-        self._names[content][source.uri] = source.stamp
+        name = Name(source.uri, source.stamp, source.arrived_at)
+        self._names[content][source.uri] = name
         yield self._video(content, source.size_bytes, source.uri)
 
     def _video(self, content: str, size_bytes: int, location: str) -> Video:
-        (uri, stamp), *duplicates = self._names[content].items()
-        for name, name_stamp in self._names[content].items():
-            first = None if name == uri else uri
-            self._known[name] = Known(name, name_stamp, content, size_bytes, self._config, first)
+        first, *duplicates = self._names[content].values()
+        for name in (first, *duplicates):
+            self._known[name.uri] = Known(
+                uri=name.uri,
+                stamp=name.stamp,
+                fingerprint=content,
+                size_bytes=size_bytes,
+                config=self._config,
+                duplicate_of=None if name is first else first.uri,
+                arrived_at=name.arrived_at,
+            )
         return Video(
-            uri, video_id_of(content), content, size_bytes, stamp, tuple(duplicates), location
+            uri=first.uri,
+            video_id=video_id_of(content),
+            fingerprint=content,
+            size_bytes=size_bytes,
+            stamp=first.stamp,
+            duplicates=tuple(duplicates),
+            location=location,
+            arrived_at=first.arrived_at,
         )
 
 
@@ -87,7 +102,15 @@ def _unreadable(source: Source, error: OSError) -> Video:
     video_id = video_id_of(place)
     failure = Failure(source.uri, video_id, "discover", type(error).__name__, message)
     return Video(
-        source.uri, video_id, place, source.size_bytes, source.stamp, (), source.uri, failure
+        uri=source.uri,
+        video_id=video_id,
+        fingerprint=place,
+        size_bytes=source.size_bytes,
+        stamp=source.stamp,
+        duplicates=(),
+        location=source.uri,
+        failure=failure,
+        arrived_at=source.arrived_at,
     )
 
 

@@ -7,6 +7,7 @@ import os
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,12 +44,15 @@ class Source:
         stamp: equal stamp, same file: size and modification time, or generation, or etag; of a
             recording, the number of its files and a hash of their names and stamps.
         fingerprint: of the content, where the listing holds one (object stores), else None.
+        arrived_at: when it came to its name by the clock of the source, UTC; of a recording, when
+            its latest file came. None where the source does not say.
     """
 
     uri: str
     size_bytes: int
     stamp: str
     fingerprint: str | None = None
+    arrived_at: datetime | None = None
 
 
 def list_inputs(inputs: Sequence[str]) -> Iterator[Source]:
@@ -131,7 +135,9 @@ def _is_input(name: str) -> bool:
 def _from_file(file: Path) -> Source:
     status = file.stat()
     stamp = f"{status.st_size}-{status.st_mtime_ns}"
-    return Source(str(file.absolute()), status.st_size, stamp)
+    # Not the modification time, which copying and moving may keep from another machine.
+    arrived_at = datetime.fromtimestamp(status.st_ctime, UTC)
+    return Source(str(file.absolute()), status.st_size, stamp, arrived_at=arrived_at)
 
 
 def _raise(error: OSError) -> None:
@@ -177,7 +183,20 @@ def _from_info(uri: str, info: Mapping[str, Any]) -> Source:
         fingerprint = f"md5:{info['md5Hash']}"
     elif info.get("ETag") or info.get("etag"):
         fingerprint = f"etag:{info.get('ETag') or info.get('etag')}-{size}".replace('"', "")
-    return Source(uri, size, f"{size}-{version}".replace('"', ""), fingerprint)
+    return Source(uri, size, f"{size}-{version}".replace('"', ""), fingerprint, _arrival(info))
+
+
+def _arrival(info: Mapping[str, Any]) -> datetime | None:
+    """When a file system says that an object came to be."""
+    for key in ("timeCreated", "LastModified", "last_modified", "mtime", "created", "updated"):
+        told = info.get(key)
+        if isinstance(told, str):
+            told = datetime.fromisoformat(told)
+        elif isinstance(told, int | float):
+            told = datetime.fromtimestamp(told, UTC)
+        if isinstance(told, datetime):
+            return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+    return None
 
 
 def _frames(recording: str) -> list[tuple[int, Source]]:
@@ -209,6 +228,7 @@ def _together(recording: str, frames: Sequence[tuple[int, Source]]) -> Source:
         size_bytes,
         stamp=f"{len(frames)}-{size_bytes}-{_hash(stamps)}",
         fingerprint=f"frames:{_hash(contents)}" if told else None,
+        arrived_at=max((f.arrived_at for _, f in frames if f.arrived_at), default=None),
     )
 
 

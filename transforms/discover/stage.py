@@ -2,6 +2,7 @@
 # Beam's own annotations of PTransform and `|` are wrong:
 # pyright: reportIncompatibleMethodOverride=false, reportReturnType=false
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,6 +11,7 @@ import apache_beam as beam
 from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
 from apache_beam.pvalue import PBegin
 from apache_beam.transforms.core import RestrictionProvider
+from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Duration
 
 from repscore.transforms.discover.changes import Changes, Unchanged, in_groups
@@ -41,6 +43,12 @@ def _discover(inputs: Sequence[str]) -> Iterator[Video | Unchanged]:
     everything = Changes({}, config="")(list_inputs(inputs))
     for videos, _ in in_groups(everything, most=2**31):
         yield from videos
+
+
+def at_arrival(video: Video) -> TimestampedValue:
+    """A video at its event time: when it arrived at its source, now where that does not say."""
+    arrived_at = video.arrived_at
+    return TimestampedValue(video, arrived_at.timestamp() if arrived_at else time.time())
 
 
 @dataclass

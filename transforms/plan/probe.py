@@ -3,6 +3,7 @@
 import math
 import re
 import struct
+from datetime import UTC, datetime, timedelta
 from typing import IO, Final
 
 import cv2
@@ -12,6 +13,8 @@ from repscore.transforms.records import Probe
 
 _HEAD_BYTES = 4096
 _MOOV_BYTES = 1 << 26
+_EPOCH: Final = datetime(1904, 1, 1, tzinfo=UTC)
+_CAMERAS: Final = datetime(1990, 1, 1, tzinfo=UTC)
 _MP4_TYPES: Final = frozenset(
     (b"ftyp", b"moov", b"mdat", b"moof", b"free", b"skip", b"wide", b"styp", b"sidx", b"uuid")
 )
@@ -79,7 +82,45 @@ def probe(uri: str) -> Probe:
                 "frame of it can be decoded: the file is damaged; obtain it again"
             )
     duration_s = frames / fps if fps > 0 else 0.0
-    return Probe(width_px, height_px, fps, frames, duration_s, rotation_deg, codec)
+    return Probe(
+        width_px=width_px,
+        height_px=height_px,
+        fps=fps,
+        frames=frames,
+        duration_s=duration_s,
+        rotation_deg=rotation_deg,
+        codec=codec,
+        recorded_at=recorded_at(uri),
+    )
+
+
+def recorded_at(uri: str) -> datetime | None:
+    """When an MP4 or MOV file says that it was made, UTC; None where nothing says so.
+
+    Reads the movie header (ISO/IEC 14496-12, 8.2.2), whose clock counts from 1904; cameras that
+    do not know the time write zero, or a date before there were any.
+    """
+    size = size_bytes(uri)
+    with open_binary(uri) as file:
+        position = 0
+        while position < size and (box := _box(file, position)) and box[2] > position:
+            kind, start, position = box
+            if not kind.isascii():
+                return None
+            if kind == b"moov":
+                file.seek(start)
+                return _creation(file.read(_HEAD_BYTES))
+    return None
+
+
+def _creation(moov: bytes) -> datetime | None:
+    at = moov.find(b"mvhd") + 4
+    if at < 4 or len(moov) < at + 12:
+        return None
+    (seconds,) = struct.unpack_from(">Q" if moov[at] == 1 else ">I", moov, at + 4)
+    latest = _CAMERAS.replace(year=2200)
+    made_at = _EPOCH + timedelta(seconds=min(seconds, (latest - _EPOCH).total_seconds()))
+    return made_at if _CAMERAS < made_at < latest else None
 
 
 def truncation(uri: str) -> str | None:

@@ -13,6 +13,7 @@ import apache_beam as beam
 from apache_beam.coders import PickleCoder
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
+from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.windowed_value import WindowedValue
 
 from repscore.transforms.metrics import StageMetrics
@@ -118,6 +119,7 @@ class _HandOver(beam.DoFn):
         element: tuple[str, Segment | SegmentPoses],
         asked: Any = beam.DoFn.StateParam(ASKED),
         look: Any = beam.DoFn.TimerParam(LOOK),
+        timestamp: Any = beam.DoFn.TimestampParam,
     ) -> Iterator[SegmentPoses]:
         key, segment = element
         self._metrics.came()
@@ -128,7 +130,7 @@ class _HandOver(beam.DoFn):
             self._metrics.went(failed=found.path is None)
             yield found
         else:
-            asked.write(segment)
+            asked.write((segment, timestamp))
             look.set(time.time() + _LOOK_S)
 
     @on_timer(LOOK)
@@ -137,14 +139,15 @@ class _HandOver(beam.DoFn):
         key: Any = beam.DoFn.KeyParam,
         asked: Any = beam.DoFn.StateParam(ASKED),
         look: Any = beam.DoFn.TimerParam(LOOK),
-    ) -> Iterator[SegmentPoses]:
-        found = self._pool.collect(key, asked.read())
+    ) -> Iterator[TimestampedValue]:
+        segment, timestamp = asked.read()
+        found = self._pool.collect(key, segment)
         if found is None:
             look.set(time.time() + _LOOK_S)
             return
         asked.clear()
         self._metrics.went(failed=found.path is None)
-        yield found
+        yield TimestampedValue(found, timestamp)
 
 
 def name_of(element: Segment | SegmentPoses) -> str:

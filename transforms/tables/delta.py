@@ -29,7 +29,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from repscore.transforms.files import join, local_path
-from repscore.transforms.records import Known
+from repscore.transforms.records import Known, Name
 from repscore.transforms.tables.rows import Row, Rows, named
 from repscore.transforms.tables.schemas import DESCRIPTIONS, SCHEMAS
 
@@ -153,7 +153,7 @@ def succession(
     """What becomes of the rows of `videos` when `new` ones come.
 
     Args:
-        existing: uri, video_id, stamp and duplicate_of of the rows that are there.
+        existing: uri, video_id, stamp, duplicate_of, arrived_at of the rows that are there.
         new: rows of the batch.
 
     Returns:
@@ -169,7 +169,8 @@ def succession(
         if row["uri"] in uris:
             continue
         if row["video_id"] in first:
-            moved.append(named(first[row["video_id"]], row["uri"], row["stamp"]))
+            name = Name(row["uri"], row["stamp"], row.get("arrived_at"))
+            moved.append(named(first[row["video_id"]], name))
             gone.add(row["uri"])
         elif row["duplicate_of"] in uris:
             gone.add(row["uri"])
@@ -267,7 +268,7 @@ def _touched(table: DeltaTable, new: Sequence[Row]) -> list[dict[str, Any]]:
     uris = _quoted(row["uri"] for row in new)
     ids = _quoted(row["video_id"] for row in new)
     where = f"uri IN ({uris}) OR duplicate_of IN ({uris}) OR video_id IN ({ids})"
-    return _scan(table, ("uri", "video_id", "stamp", "duplicate_of"), where)
+    return _scan(table, ("uri", "video_id", "stamp", "duplicate_of", "arrived_at"), where)
 
 
 def _of_batch(name: str, rows: Rows) -> str:
@@ -288,7 +289,9 @@ def _scan(
 ) -> list[dict[str, Any]]:
     # Not `to_pyarrow_dataset`: with it, one process in twelve aborted on exit (pyarrow 25.0.1,
     # threads of pyarrow that call a Python file system while the interpreter goes down).
-    reader = table.scan(columns=list(columns) if columns else None, predicate=where)
+    # A column that an older version did not write is left out of the rows.
+    there = [field.name for field in table.schema().fields if columns and field.name in columns]
+    reader = table.scan(columns=there or None, predicate=where)
     found: list[dict[str, Any]] = pa.table(reader).to_pylist()
     return found
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from repscore.transforms.records import Failure, Recording, ScoredRecording
+from repscore.transforms.records import Failure, Name, Recording, ScoredRecording
 from repscore.transforms.score.sets import sets_of
 
 Row = Mapping[str, Any]
@@ -118,6 +118,8 @@ def _videos(scored: ScoredRecording, run: RunStamp) -> list[Row]:
         "fingerprint": video.fingerprint,
         "stamp": video.stamp,
         "duplicate_of": None,
+        "arrived_at": video.arrived_at,
+        "recorded_at": probe.recorded_at if probe else None,
         "size_bytes": video.size_bytes,
         "duration_s": probe.duration_s if probe else None,
         "decoded_s": recording.decoded_s,
@@ -138,13 +140,12 @@ def _videos(scored: ScoredRecording, run: RunStamp) -> list[Row]:
         "run_id": run.run_id,
         "processed_at": run.processed_at,
     }
-    others = [named(first, uri, stamp) for uri, stamp in video.duplicates]
-    return [first, *others]
+    return [first, *(named(first, name) for name in video.duplicates)]
 
 
-def named(first: Row, uri: str, stamp: str) -> Row:
+def named(first: Row, name: Name) -> Row:
     """The row of `videos` for another name of the content of `first`."""
-    return {**first, "uri": uri, "stamp": stamp, "duplicate_of": first["uri"]}
+    return {**first, **name._asdict(), "duplicate_of": first["uri"]}
 
 
 def together(batch: Sequence[Rows]) -> Rows:

@@ -69,6 +69,8 @@ VIDEOS: Final = pa.schema(
         _column("fingerprint", _TEXT, "of the content, <kind>:<value>", required=True),
         _column("stamp", _TEXT, "what the listing said: equal stamp, same file", required=True),
         _column("duplicate_of", _TEXT, "the input that has the rows of this content; else null"),
+        _column("arrived_at", _INSTANT, "when it came there by the clock of the source, UTC"),
+        _column("recorded_at", _INSTANT, "when its camera says that it began, UTC"),
         _column("size_bytes", _COUNT, "size of the file", "byte"),
         _column("duration_s", _REAL, "announced by the container", "s"),
         _column("decoded_s", _REAL, "length that could be decoded", "s"),
