@@ -99,6 +99,12 @@ def _run(options: Any, *, as_json: bool, quiet: bool) -> int:
     help="End when nothing new has come for so long.  [default: run until told to stop]",
 )
 @click.option(
+    "--streams",
+    is_flag=True,
+    help="OpenPose folders and chunks (NAME.<number>.keypoints.npz) are streams without end, cut "
+    "into recordings; see docs/guides/streams.md.  [default: whole recordings]",
+)
+@click.option(
     "--grace",
     type=click.FloatRange(min=0),
     default=120.0,
@@ -129,7 +135,9 @@ def watch(**given: Any) -> int:
     from repscore.transforms.discover.watch import WatchConfig
 
     room = 2 * max(2, given["actors"] or len(os.sched_getaffinity(0)))
-    watching = WatchConfig(options.inputs, given["every"], given["until_idle"], room)
+    watching = WatchConfig(
+        options.inputs, given["every"], given["until_idle"], room, given["streams"]
+    )
     as_json, quiet = given["as_json"], given["quiet"]
     try:
         report = run(options, watching, grace_s=given["grace"], quiet=quiet, as_json=as_json)

@@ -62,7 +62,7 @@ def _graph(runner: Any, begun: OpenRun, name: str) -> Any:
     from repscore.transforms.discover.watch import watch_of
 
     pipeline = runner.pipeline(streaming=True)
-    videos = pipeline | "Videos" >> WatchVideos(name)
+    videos = pipeline | "Videos" >> WatchVideos(name, begun.options.poses.keypoints_fps)
     commits = commits_of(videos, begun.options, begun.scorer, begun.stamp, BATCH_S, COMPACT_EVERY)
     _ = commits | "Tell the source" >> beam.Map(
         lambda commit: watch_of(name).committed(commit.video_ids, commit.rows)

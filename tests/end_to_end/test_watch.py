@@ -1,15 +1,19 @@
 """A watched folder on the real Prism: what arrives how it likes ends in the rows of `score`."""
 
+import json
 import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import keypoints
 import pytest
+import streams
 import videos
 
 from repscore.pipelines.query import QueryError, query
@@ -156,3 +160,30 @@ def children(parent: int, name: str) -> list[int]:
         if fields[1] == str(parent) and Path(title).name.startswith(name):
             found.append(int(entry.name))
     return found
+
+
+def test_streams_become_recordings(tmp_path: Path) -> None:
+    """A growing folder of OpenPose, and chunks that come in no order, one of them never."""
+    archive, root = tmp_path / "archive", tmp_path / "watched"
+    archive.mkdir()
+    run = watch(archive, root, "--streams", "--until-idle", "5", "--fps", "10")
+    frames = keypoints.raises(tmp_path / "frames", 30.0, fps=10.0, name="cam_")
+    for number in (0, 2, 1, 4):
+        streams.write_chunk(archive, number)
+    for number, frame in enumerate(sorted(frames.iterdir())):
+        frame.rename(archive / frame.name)
+        if number % 60 == 59:
+            time.sleep(1)
+    (archive / "live.5.keypoints.npz.end").touch()
+    output, errors = finish(run)
+    assert "Traceback" not in errors
+    found = {Path(str(row[1])).name: row for row in rows(root, "videos")}
+    assert sorted(found) == ["cam_%d_keypoints.json#0-299@0-", "live.%d.keypoints.npz#0-4@0-"]
+    (failure,) = rows(root, "failures")
+    assert "chunks 3 to 3 never came" in str(failure)
+    counts = Counter(Path(str(row[1])).name.partition(".")[0] for row in rows(root, "repetitions"))
+    assert counts["cam_%d_keypoints"] == 15, "thirty seconds of raises that last two each"
+    assert counts["live"] >= 8, "twenty seconds with a hole of five"
+    assert json.loads(output.splitlines()[-1])["videos"] == 2
+    output, _ = finish(watch(archive, root, "--streams", "--until-idle", "2", "--fps", "10"))
+    assert json.loads(output.splitlines()[-1])["repetitions"] == 0, "what is held is behind us"

@@ -90,6 +90,11 @@ class Arrivals:
                 self._done += self._in_flight.pop(video_id, None) is not None
             self._active_s = now_s
 
+    def stir(self, now_s: float) -> None:
+        """Something else has come: the watch is not idle."""
+        with self._lock:
+            self._active_s = now_s
+
     def status(self) -> ArrivalStatus:
         """A snapshot for display."""
         with self._lock:

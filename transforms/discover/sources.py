@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from fsspec.core import url_to_fs
 from repscore.transforms.files import open_binary
 from repscore.transforms.keypoints.names import (
     IN_FOLDERS,
+    chunk_of,
     frame_files,
     frames_among,
     is_recording,
@@ -71,13 +72,28 @@ def list_inputs(inputs: Sequence[str]) -> Iterator[Source]:
                 yield _together(uri, _frames(uri)) if recording else source
 
 
-def _listed(given: str) -> Iterator[Source]:
+def list_files(inputs: Sequence[str]) -> Iterator[Source]:
+    """The files behind inputs, each once; the chunks and end marks of streams are among them.
+
+    Nothing is put together. Raises InputNotFound like `list_inputs`.
+    """
+    seen: set[str] = set()
+    for given in inputs:
+        for source in _listed(given, apart=True):
+            if source.uri not in seen:
+                seen.add(source.uri)
+                yield source
+
+
+def _listed(given: str, *, apart: bool = False) -> Iterator[Source]:
+    """The files behind an input, those of a recording by its first one alone unless `apart`."""
+    wanted = _is_input_or_chunk if apart else _is_input
     if is_recording(given):
         frames = _frames(given)
         if not frames:
             raise InputNotFound(f"input {given!r}: no such files")
-        return iter([frame for _, frame in frames[:1]])
-    return _list_url(given) if "://" in given else _list_local(given)
+        return iter([frame for _, frame in (frames if apart else frames[:1])])
+    return _list_url(given, wanted) if "://" in given else _list_local(given, wanted)
 
 
 def is_there(given: str) -> bool:
@@ -98,14 +114,14 @@ def require(inputs: Sequence[str]) -> None:
             raise InputNotFound(f"input {given!r}: no such file, folder or object")
 
 
-def _list_local(given: str) -> Iterator[Source]:
+def _list_local(given: str, wanted: Callable[[str], bool]) -> Iterator[Source]:
     path = Path(given).expanduser()
     if path.is_dir():
         found: Iterable[Path] = (
             Path(folder, name)
             for folder, folders, names in os.walk(path, onerror=_raise, followlinks=True)
             for name in (folders.sort() or sorted(names))
-            if _is_input(name) and not name.startswith(".")
+            if wanted(name) and not name.startswith(".")
         )
     elif path.exists():
         found = (path,)
@@ -132,6 +148,10 @@ def _is_input(name: str) -> bool:
     )
 
 
+def _is_input_or_chunk(name: str) -> bool:
+    return _is_input(name) or chunk_of(name) is not None
+
+
 def _from_file(file: Path) -> Source:
     status = file.stat()
     stamp = f"{status.st_size}-{status.st_mtime_ns}"
@@ -144,7 +164,7 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _list_url(given: str) -> Iterator[Source]:
+def _list_url(given: str, wanted: Callable[[str], bool]) -> Iterator[Source]:
     files, path = _file_system(given)
     if glob.has_magic(path) and not files.exists(path):
         infos = files.glob(path, detail=True).values()
@@ -152,7 +172,7 @@ def _list_url(given: str) -> Iterator[Source]:
         infos = (
             info
             for info in files.find(path, detail=True).values()
-            if _is_input(posixpath.basename(info["name"]))
+            if wanted(posixpath.basename(info["name"]))
         )
     elif files.exists(path):
         infos = (files.info(path),)

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from repscore.transforms.discover.arrivals import Arrivals, ArrivalStatus
-from repscore.transforms.discover.sources import InputNotFound, list_inputs
+from repscore.transforms.discover.sources import InputNotFound, list_files, list_inputs
+from repscore.transforms.keypoints.names import chunk_of
 from repscore.transforms.records import Known, Video
+from repscore.transforms.streams.feeds import Feeds
+from repscore.transforms.streams.gather import Chunk
 
 _LISTINGS: Final = 10
 
@@ -22,12 +25,14 @@ class WatchConfig:
         every_s: between two listings; an input has arrived when two in a row agree on it.
         until_idle_s: ends by itself when nothing new has come for so long; None never ends.
         room: contents under way at most.
+        streams: OpenPose folders and numbered chunks of keypoints are streams without end.
     """
 
     inputs: tuple[str, ...]
     every_s: float = 10.0
     until_idle_s: float | None = None
     room: int = 32
+    streams: bool = False
 
     def __post_init__(self) -> None:
         if not self.every_s > 0:
@@ -42,6 +47,7 @@ class Watch:
         self._arrivals = Arrivals(
             known, key, rest_s=config.every_s, room=config.room, now_s=time.monotonic()
         )
+        self._feeds = Feeds(known, key, rest_s=config.every_s)
         self._stop = threading.Event()
         self._unlisted = 0
         self.commits: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
@@ -62,21 +68,31 @@ class Watch:
             return self._stop.is_set() or time.monotonic() - status.active_s >= idle_s
         return self._stop.is_set()
 
-    def poll(self) -> Sequence[Video]:
-        """What has arrived since.
+    def poll(self) -> tuple[Sequence[Video], Sequence[Chunk], float | None]:
+        """What has arrived since, and the instant before which no chunk is expected any more.
 
         Raises the error of the listing when it has failed ten times in a row; a single failure
         costs one poll.
         """
+        now_s, instant_s = time.monotonic(), time.time()
+        inputs, chunks = self._config.inputs, list[Chunk]()
         try:
-            arrived = self._arrivals.poll(list_inputs(self._config.inputs), time.monotonic())
+            if self._config.streams:
+                listing = list(list_files(inputs))
+                whole = [source for source in listing if chunk_of(source.uri) is None]
+                arrived = self._arrivals.poll(whole, now_s)
+                chunks, instant_s = self._feeds.poll(listing, now_s, instant_s)
+            else:
+                arrived = self._arrivals.poll(list_inputs(inputs), now_s)
         except (InputNotFound, OSError):
             self._unlisted += 1
             if self._unlisted >= _LISTINGS:
                 raise
-            return ()
+            return (), (), None
         self._unlisted = 0
-        return arrived
+        if chunks:
+            self._arrivals.stir(now_s)
+        return arrived, chunks, instant_s
 
     def committed(self, video_ids: Collection[str], rows: int) -> None:
         """The rows of these contents are visible."""

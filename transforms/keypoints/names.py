@@ -1,12 +1,13 @@
 """What an input is by its name, and which files make up a recording of OpenPose."""
 
+import math
 import re
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from repscore.transforms.files import names_in
 
-Kind = Literal["video", "openpose", "npz", "parquet"]
+Kind = Literal["video", "openpose", "npz", "parquet", "stream"]
 
 REVISION: Final = 1
 """Rises with every change that gives other poses for the same files of keypoints."""
@@ -16,11 +17,79 @@ IN_FOLDERS: Final = (".keypoints.npz", ".keypoints.parquet")
 
 _JSON: Final = "_keypoints.json"
 _FRAME: Final = re.compile(rf"(?P<before>.*?)(?P<number>[0-9]{{1,18}}){re.escape(_JSON)}")
+_CHUNK: Final = re.compile(r"(.+\.)([0-9]{1,18})(\.keypoints\.(?:npz|parquet))")
+_PART: Final = re.compile(r"(.+%d.+)#([0-9]+)-([0-9]+)@(?:([0-9.]+)-([0-9.]*)|late)")
+
+END_MARK: Final = ".end"
+"""What is appended to the name that the next chunk of a stream would have, in place of it."""
+
+
+class Part(NamedTuple):
+    """A finite recording cut out of a stream: `STREAM#FIRST-LAST@START-END`.
+
+    `stream` is the name of all its chunks, `%d` standing for their number; first and last are the
+    numbers of those in the part. [start_s, end_s) is on the stream's own clock; nothing follows END
+    where the part goes on to the end of its last chunk. `late` marks chunks that came too late for
+    their recording.
+    """
+
+    stream: str
+    first: int
+    last: int
+    start_s: float = 0.0
+    end_s: float = math.inf
+    late: bool = False
+
+    @property
+    def uri(self) -> str:
+        """The name of the part as an input."""
+        end = "" if math.isinf(self.end_s) else f"{self.end_s:.6f}".rstrip("0").rstrip(".")
+        start = f"{self.start_s:.6f}".rstrip("0").rstrip(".")
+        span = "late" if self.late else f"{start}-{end}"
+        return f"{self.stream}#{self.first}-{self.last}@{span}"
+
+
+def part_of(uri: str) -> Part | None:
+    """The part of a stream that a URI names; None for anything else."""
+    found = _PART.fullmatch(uri)
+    if found is None:
+        return None
+    stream, first, last, start, end = found.groups()
+    end_s = float(end) if end else math.inf
+    return Part(stream, int(first), int(last), float(start or 0), end_s, late=start is None)
+
+
+def chunk_of(place: str) -> tuple[str, int] | None:
+    """The stream and the number of a chunk (or end mark) by its name; None for any other file.
+
+    `FOLDER/<name>.<number>.keypoints.npz` (or `.parquet`) belongs to the stream
+    `FOLDER/<name>.%d.keypoints.npz`; a frame of OpenPose is a chunk of its recording.
+    """
+    folder, slash, name = place.removesuffix(END_MARK).rpartition("/")
+    if (frame := _FRAME.fullmatch(name)) is not None:
+        return f"{folder}{slash}{frame['before']}%d{_JSON}", int(frame["number"])
+    if (chunk := _CHUNK.fullmatch(name)) is not None:
+        return f"{folder}{slash}{chunk[1]}%d{chunk[3]}", int(chunk[2])
+    return None
+
+
+def chunk_files(part: Part) -> list[tuple[int, str]]:
+    """The chunks of a part that are there: (number, place) in order. Raises OSError."""
+    folder, slash, _ = part.stream.rpartition("/")
+    places = (f"{folder}{slash}{name}" for name in names_in(folder + slash))
+    found = ((chunk_of(place), place) for place in places if not place.endswith(END_MARK))
+    return sorted(
+        (chunk[1], place)
+        for chunk, place in found
+        if chunk and chunk[0] == part.stream and part.first <= chunk[1] <= part.last
+    )
 
 
 def kind_of(uri: str) -> Kind:
     """What lies at a place: everything that is not known by its name is taken for a video."""
     name = uri.lower()
+    if part_of(uri) is not None:
+        return "stream"
     if name.endswith(_JSON):
         return "openpose"
     if name.endswith(".npz"):

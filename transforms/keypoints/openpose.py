@@ -39,7 +39,7 @@ def probe(recording: str, fps: float) -> tuple[Probe, npt.NDArray[np.float64]]:
                 f"{recording}: expected one file per frame, found two of frame {number}: "
                 f"{_name(place)} and {_name(next_place)}; keep one of them"
             )
-    topology = _topology(recording, files)
+    topology = topology_of(recording, files)
     time_s = np.array([number for number, _ in files], np.float64) / fps
     codec = f"openpose {topology}" if topology else "openpose"
     length_s = length_of(time_s, fps)
@@ -79,7 +79,7 @@ def read(recording: str, start_s: float, end_s: float, *, fps: float, topology: 
     return Span(topology, poses, named=False, shortfall=shortfall)
 
 
-def _topology(recording: str, files: list[tuple[int, str]]) -> str | None:
+def topology_of(recording: str, files: list[tuple[int, str]]) -> str | None:
     """That of the first document with people, None where there are none."""
     fault, good = "", 0
     for _, place in files:

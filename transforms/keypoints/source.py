@@ -9,7 +9,7 @@ import numpy.typing as npt
 from repscore.models.estimator import People
 from repscore.models.people import Following, follow
 from repscore.models.skeleton import to_canonical
-from repscore.transforms.keypoints import npz, openpose, parquet
+from repscore.transforms.keypoints import npz, openpose, parquet, parts
 from repscore.transforms.keypoints.names import REVISION, kind_of
 from repscore.transforms.keypoints.span import Span
 from repscore.transforms.records import Probe, Segment
@@ -40,6 +40,8 @@ def probe_keypoints(uri: str, fps: float) -> tuple[Probe, npt.NDArray[np.float64
     says why it is none, and OSError.
     """
     kind = kind_of(uri)
+    if kind == "stream":
+        return parts.probe(uri, fps)
     if kind == "openpose":
         return openpose.probe(uri, fps)
     return npz.probe(uri, fps) if kind == "npz" else parquet.probe(uri)
@@ -52,7 +54,10 @@ def read_keypoints(segment: Segment, fps: float) -> Imported:
     """
     uri = segment.video.location
     kind = kind_of(uri)
-    if kind == "openpose":
+    if kind == "stream":
+        topology = (segment.probe and segment.probe.topology) or _NOBODYS
+        span = parts.read(uri, segment.start_s, segment.end_s, fps=fps, topology=topology)
+    elif kind == "openpose":
         topology = (segment.probe and segment.probe.topology) or _NOBODYS
         span = openpose.read(uri, segment.start_s, segment.end_s, fps=fps, topology=topology)
     elif kind == "npz":

@@ -67,9 +67,12 @@ def segments_of(video: Video, poses: PoseConfig) -> tuple[Segment, ...]:
 
     Raises ProbeError, InputNotFound or another OSError.
     """
-    (now,) = list_inputs([video.location])
-    if now.stamp != video.stamp_of_location():
-        raise InputChanged(f"{video.location}: changed while the run was on; run again to take it")
+    if kind_of(video.location) != "stream":  # its chunks are settled before it has a name
+        (now,) = list_inputs([video.location])
+        if now.stamp != video.stamp_of_location():
+            raise InputChanged(
+                f"{video.location}: changed while the run was on; run again to take it"
+            )
     if kind_of(video.location) != "video":
         probed, time_s = probe_keypoints(video.location, poses.keypoints_fps)
         return plan_frames(video, probed, poses.segment_s, time_s)

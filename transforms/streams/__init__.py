@@ -1,0 +1,1 @@
+"""Keypoints without end: chunks in any order in, finite recordings out."""
