@@ -5,8 +5,8 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict
 from typing import Any, Final
 
 import click
@@ -90,8 +90,12 @@ def _follow(
             outcome.append(error)
 
     thread = threading.Thread(target=work, name="pipeline", daemon=True)
-    line_s = 0.0
-    with _stopping(watch) as stopped:
+    line_s, out, silent = 0.0, console(), quiet or as_json
+    with ExitStack() as things:
+        stopped = things.enter_context(_stopping(watch))
+        live = None
+        if out.is_terminal and not silent:
+            live = things.enter_context(out.status("starting"))
         thread.start()
         while thread.is_alive():
             thread.join(_TICK_S)
@@ -101,9 +105,11 @@ def _follow(
                     f"what was under way did not end within {grace_s:g} s; the same command goes "
                     "on where it stopped"
                 )
-            if not quiet and not as_json and time.monotonic() - line_s > _LINE_S:
+            if live is not None:
+                live.update(_line(watch, begun))
+            elif not silent and time.monotonic() - line_s > _LINE_S:
                 line_s = time.monotonic()
-                console().print(_line(watch, begun))
+                out.print(_line(watch, begun))
     _show_commits(watch, as_json=as_json)
     (found,) = outcome
     if isinstance(found, BaseException):
@@ -132,10 +138,9 @@ def _stopping(watch: Watch) -> Iterator[list[float]]:
 
 def _show_commits(watch: Watch, *, as_json: bool) -> None:
     while not watch.commits.empty():
-        videos, rows = watch.commits.get()
+        told = watch.commits.get()
         if as_json:
-            told = {"committed_at": datetime.now(UTC), "videos": videos, "rows": rows}
-            click.echo(json.dumps(told, default=str))
+            click.echo(json.dumps(asdict(told), default=str))
 
 
 def _line(watch: Watch, begun: OpenRun) -> str:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from repscore.transforms.discover.changes import Changes
 from repscore.transforms.discover.sources import Source, fingerprint
@@ -26,6 +27,15 @@ class ArrivalStatus:
     done: int
     oldest_s: float | None
     active_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A content under way: its name, when it arrived at its source, when it was handed out."""
+
+    uri: str
+    arrived_at: datetime | None
+    taken_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,7 @@ class Arrivals:
         self._rest_s, self._room, self._fingerprint_of = rest_s, room, fingerprint_of
         self._sightings: dict[str, _Sighting] = {}
         self._contents: dict[tuple[str, str], str] = {}
-        self._in_flight: dict[str, float] = {}
+        self._in_flight: dict[str, tuple[float, Taken]] = {}
         self._done = 0
         self._active_s = now_s
         self._lock = threading.Lock()
@@ -83,12 +93,13 @@ class Arrivals:
                     self._active_s = now_s
             return arrived
 
-    def committed(self, video_ids: Collection[str], now_s: float) -> None:
-        """The rows of these contents are visible."""
+    def committed(self, video_ids: Collection[str], now_s: float) -> list[Taken]:
+        """The rows of these contents are visible; returns those that came from here."""
         with self._lock:
-            for video_id in video_ids:
-                self._done += self._in_flight.pop(video_id, None) is not None
+            done = [self._in_flight.pop(id_) for id_ in video_ids if id_ in self._in_flight]
+            self._done += len(done)
             self._active_s = now_s
+            return [taken for _, taken in done]
 
     def stir(self, now_s: float) -> None:
         """Something else has come: the watch is not idle."""
@@ -99,7 +110,8 @@ class Arrivals:
         """A snapshot for display."""
         with self._lock:
             seen = [sighting.since_s for sighting in self._sightings.values()]
-            oldest_s = min([*seen, *self._in_flight.values()], default=None)
+            under_way = [since_s for since_s, _ in self._in_flight.values()]
+            oldest_s = min([*seen, *under_way], default=None)
             return ArrivalStatus(
                 len(seen), len(self._in_flight), self._done, oldest_s, self._active_s
             )
@@ -128,7 +140,10 @@ class Arrivals:
 
     def _hand_out(self, source: Source, since_s: float) -> list[Video]:
         decided = [found for found in self._changes([source]) if isinstance(found, Video)]
-        self._in_flight |= {video.video_id: since_s for video in decided}
+        now = datetime.now(UTC)
+        self._in_flight |= {
+            video.video_id: (since_s, Taken(video.uri, video.arrived_at, now)) for video in decided
+        }
         self._settled[source.uri] = source.stamp
         del self._sightings[source.uri]
         self._contents.pop((source.uri, source.stamp), None)

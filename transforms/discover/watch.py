@@ -5,9 +5,10 @@ import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
-from repscore.transforms.discover.arrivals import Arrivals, ArrivalStatus
+from repscore.transforms.discover.arrivals import Arrivals, ArrivalStatus, Taken
 from repscore.transforms.discover.sources import InputNotFound, list_files, list_inputs
 from repscore.transforms.keypoints.names import chunk_of
 from repscore.transforms.records import Known, Video
@@ -39,6 +40,16 @@ class WatchConfig:
             raise ValueError(f"inputs are listed every so many seconds, found {self.every_s}")
 
 
+@dataclass(frozen=True, slots=True)
+class CommitTold:
+    """A commit, for whoever follows a watch: `inputs` are those of its videos that were files."""
+
+    committed_at: datetime
+    videos: int
+    rows: int
+    inputs: tuple[Taken, ...]
+
+
 class Watch:
     """The inputs of one run, in the process that runs it; found by name, see `watch_of`."""
 
@@ -50,7 +61,7 @@ class Watch:
         self._feeds = Feeds(known, key, rest_s=config.every_s)
         self._stop = threading.Event()
         self._unlisted = 0
-        self.commits: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
+        self.commits: queue.SimpleQueue[CommitTold] = queue.SimpleQueue()
 
     @property
     def every_s(self) -> float:
@@ -96,8 +107,8 @@ class Watch:
 
     def committed(self, video_ids: Collection[str], rows: int) -> None:
         """The rows of these contents are visible."""
-        self._arrivals.committed(video_ids, time.monotonic())
-        self.commits.put((len(video_ids), rows))
+        taken = self._arrivals.committed(video_ids, time.monotonic())
+        self.commits.put(CommitTold(datetime.now(UTC), len(video_ids), rows, tuple(taken)))
 
     def status(self) -> ArrivalStatus:
         """A snapshot for display."""

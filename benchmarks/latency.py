@@ -1,0 +1,126 @@
+"""From a clip's arrival in a watched folder to its rows being visible, and where the time goes.
+
+`latency.py CLIP`: the clip is put into the folder whole, `--times` times one after the other
+(idle), then all at once (under load), each with bytes of its own behind its end. Detection: from
+the arrival until the clip is taken. Poses: what the bare worker takes for it, alone. Queue and
+hand-over: the rest until its pose file is there. Scoring and commit: until its rows are visible.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from machine import describe
+
+from repscore.pipelines.query import query
+from repscore.transforms.discover.changes import Changes, in_groups
+from repscore.transforms.discover.sources import list_inputs
+from repscore.transforms.plan.stage import segments_of
+from repscore.transforms.pose.worker import Worker
+from repscore.transforms.records import PoseConfig
+
+PARTS = ("detection", "queue and hand-over", "poses", "scoring and commit")
+
+
+def bare_s(clip: Path, root: str) -> float:
+    """Seconds that a worker takes for the clip, in this process, once it is warm."""
+    poses = PoseConfig()
+    ((videos, _),) = in_groups(Changes({}, "")(list_inputs([str(clip)])), 1)
+    (segment,) = segments_of(videos[0], poses)
+    worker = Worker(poses, root, poses.version())
+    return [worker.extract(segment).busy_s for _ in range(2)][1]
+
+
+def drop(clip: Path, folder: Path, number: int) -> None:
+    """A copy with another content, whole at once."""
+    hidden = folder / f".{number}"
+    shutil.copy(clip, hidden)
+    with hidden.open("ab") as file:
+        file.write(f"{number:08d}free".encode())
+    hidden.rename(folder / f"{number}.mp4")
+
+
+def instants(line: str) -> list[dict[str, Any]]:
+    """The inputs of a commit's line."""
+    told = json.loads(line)
+    return [one | {"committed_at": told["committed_at"]} for one in told.get("inputs", ())]
+
+
+def split(inputs: list[dict[str, Any]], root: str, poses_s: float) -> list[tuple[float, ...]]:
+    """For each input its latency and the parts of it."""
+    found = query(root, "SELECT uri, video_id FROM videos")
+    ids = dict(found.fetchall()) if found is not None else {}
+    rows = []
+    for one in inputs:
+        arrived, taken, visible = (
+            datetime.fromisoformat(one[name]).timestamp()
+            for name in ("arrived_at", "taken_at", "committed_at")
+        )
+        (file,) = Path(root).glob(f"poses/*/*/{ids[one['uri']]}/*.parquet")
+        ready = file.stat().st_mtime
+        parts = (taken - arrived, ready - taken - poses_s, poses_s, visible - ready)
+        rows.append((visible - arrived, *parts))
+    return rows
+
+
+def show(name: str, rows: list[tuple[float, ...]]) -> None:
+    """Median and 95th percentile, and the median of each part."""
+    whole = sorted(row[0] for row in rows)
+    p95 = whole[min(len(whole) - 1, round(0.95 * len(whole)))]
+    parts = ", ".join(
+        f"{part} {statistics.median(row[index] for row in rows):.1f}"
+        for index, part in enumerate(PARTS, 1)
+    )
+    print(f"{name}: median {statistics.median(whole):.1f} s, 95th percentile {p95:.1f} s ({parts})")
+
+
+def main() -> None:
+    """Print the latencies, and their ratio to the bare worker."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("clip", type=Path)
+    parser.add_argument("--times", type=int, default=5)
+    parser.add_argument("--every", type=float, default=1.0)
+    arguments = parser.parse_args()
+    print(describe())
+    with tempfile.TemporaryDirectory() as place:
+        folder, root = Path(place, "clips"), str(Path(place, "dataset"))
+        folder.mkdir()
+        poses_s = bare_s(arguments.clip, str(Path(place, "bare")))
+        print(f"bare worker: {poses_s:.1f} s for the poses of the clip")
+        command = [sys.executable, "-m", "repscore.pipelines", "watch", str(folder), "-o", root]
+        watch = subprocess.Popen(  # noqa: S603
+            [*command, "--every", str(arguments.every), "--json"], stdout=subprocess.PIPE, text=True
+        )
+        assert watch.stdout is not None
+        drop(arguments.clip, folder, 0)
+        instants(watch.stdout.readline())  # start-up is left out
+        idle: list[dict[str, Any]] = []
+        for number in range(1, arguments.times + 1):
+            drop(arguments.clip, folder, number)
+            while len(idle) < number:
+                idle += instants(watch.stdout.readline())
+            time.sleep(1)
+        loaded: list[dict[str, Any]] = []
+        for number in range(arguments.times):
+            drop(arguments.clip, folder, 1000 + number)
+        while len(loaded) < arguments.times:
+            loaded += instants(watch.stdout.readline())
+        watch.terminate()
+        watch.wait()
+        for name, inputs in (("idle", idle), ("under load", loaded)):
+            rows = split(inputs, root, poses_s)
+            show(name, rows)
+            ratio = statistics.median(row[0] for row in rows) / poses_s
+            print(f"  {ratio:.2f} times the bare worker")
+
+
+if __name__ == "__main__":
+    main()
