@@ -2,9 +2,10 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, Final
 
 import apache_beam as beam
 import grpc  # type: ignore[import-untyped]
@@ -16,6 +17,8 @@ from apache_beam.runners.portability.prism_runner import PrismRunner
 from repscore.pipelines.options import RunnerConfig
 from repscore.pipelines.prism import PrismDied, PrismProcess, binary_of
 from repscore.pipelines.workers import serving_workers
+
+_ENDING_S: Final = 1.0
 
 
 class Runner:
@@ -72,7 +75,7 @@ class Runner:
 @contextmanager
 def _one_story() -> Iterator[None]:
     """Threads of Beam that lose the runner say nothing: whoever waits for the result tells it."""
-    before = threading.excepthook
+    before, others = threading.excepthook, set(threading.enumerate())
 
     def hook(told: threading.ExceptHookArgs) -> None:
         if not issubclass(told.exc_type, grpc.RpcError):
@@ -89,6 +92,9 @@ def _one_story() -> Iterator[None]:
     try:
         yield
     finally:
+        limit_s = time.monotonic() + _ENDING_S
+        for thread in set(threading.enumerate()) - others:  # they end a moment after their runner
+            thread.join(max(0.0, limit_s - time.monotonic()))
         threading.excepthook = before
         for handler in handlers:
             handler.removeFilter(passes)

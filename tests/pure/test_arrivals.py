@@ -8,7 +8,7 @@ CONTENT = {"a1": "A", "a2": "A2", "b1": "A", "c1": "C"}
 
 
 def source(uri: str, stamp: str, fingerprint: str | None = None) -> Source:
-    return Source(uri, 1, stamp, fingerprint)
+    return Source(uri, 1 << 24, stamp, fingerprint)
 
 
 class Reader:
@@ -118,3 +118,13 @@ def test_what_goes_before_it_rests_leaves_nothing() -> None:
     watched.poll([], 1.0)
     status = watched.status()
     assert (status.waiting, status.in_flight, status.oldest_s) == (0, 0, None)
+
+
+def test_small_contents_do_not_wait_for_a_few_others() -> None:
+    """A byte each: far more than there is room for; of large ones no more than that."""
+    for size_bytes, taken in ((1, 64), (1 << 24, 2)):
+        watched = Arrivals(
+            {}, "now", rest_s=2.0, room=2, now_s=0.0, fingerprint_of=lambda one: one.uri
+        )
+        listing = [Source(f"/{n}", size_bytes, "1", f"{n}") for n in range(100)]
+        assert len(watched.poll(listing, 0.0)) == taken

@@ -4,10 +4,14 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from repscore.transforms.discover.changes import Changes
 from repscore.transforms.discover.sources import Source, fingerprint
 from repscore.transforms.records import Known, Video, video_id_of
+
+_SMALL: Final = 32
+_SMALL_BYTES: Final = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Taken:
     """A content under way: its name, when it arrived at its source, when it was handed out."""
 
     uri: str
+    size_bytes: int
     arrived_at: datetime | None
     taken_at: datetime
 
@@ -48,8 +53,9 @@ class Arrivals:
     """Decides, listing by listing, which inputs have arrived.
 
     An input has arrived when its stamp has rested for `rest_s`; what a listing holds a fingerprint
-    of is an object of a store, which is whole by nature. At most `room` contents are under way: the
-    others wait in their folder, not in memory. A name or a content that is under way is not
+    of is an object of a store, which is whole by nature. At most `room` contents are under way, of
+    small ones (16 MiB together) up to 32 times as many: the others wait in their folder, not in
+    memory. A name or a content that is under way is not
     handed out again before it is committed, so that two versions never overtake each other. What
     was handed out is left alone until its stamp changes, whatever became of it.
 
@@ -88,7 +94,7 @@ class Arrivals:
                     seen = self._sightings[source.uri] = _Sighting(source.stamp, now_s)
                     self._active_s = now_s
                 rested = source.fingerprint is not None or now_s - seen.since_s >= self._rest_s
-                if rested and len(self._in_flight) < self._room and self._is_free(source):
+                if rested and self._has_room(source) and self._is_free(source):
                     arrived += self._hand_out(source, seen.since_s)
                     self._active_s = now_s
             return arrived
@@ -116,6 +122,13 @@ class Arrivals:
                 len(seen), len(self._in_flight), self._done, oldest_s, self._active_s
             )
 
+    def _has_room(self, source: Source) -> bool:
+        """Small contents do not wait for the commit of a few others."""
+        count = len(self._in_flight)
+        size_bytes = sum(taken.size_bytes for _, taken in self._in_flight.values())
+        small = size_bytes + source.size_bytes <= _SMALL_BYTES and count < _SMALL * self._room
+        return count < self._room or small
+
     def _forget_the_gone(self, listed: set[str]) -> None:
         for uri in self._sightings.keys() - listed:
             seen = self._sightings.pop(uri)
@@ -142,7 +155,8 @@ class Arrivals:
         decided = [found for found in self._changes([source]) if isinstance(found, Video)]
         now = datetime.now(UTC)
         self._in_flight |= {
-            video.video_id: (since_s, Taken(video.uri, video.arrived_at, now)) for video in decided
+            video.video_id: (since_s, Taken(video.uri, video.size_bytes, video.arrived_at, now))
+            for video in decided
         }
         self._settled[source.uri] = source.stamp
         del self._sightings[source.uri]

@@ -39,6 +39,11 @@ class WriteTables(beam.PTransform[ScoredRecording, Commit]):
     A batch is committed when it has `batch_size` recordings, at the end of the input, and, on a
     runner with real-time timers (the in-process one has none), `batch_s` after its first one.
     After every `compact_every` commits the small files of the tables are merged.
+
+    Delivery, bounded and unbounded alike: every recording that enters is visible in the end, each
+    of its rows exactly once per (content, configuration), replaced as a whole. On
+    an unbounded source rows follow their recording by `batch_s` and the time of a commit. What was
+    not committed when a run died is not in `videos`, and is done again.
     """
 
     root: str
