@@ -20,8 +20,8 @@ def kinematics(executions: Sequence[Execution]) -> Floats:
     phases = sequences_of(executions, "phases", None)
     courses = phases.joints[:, ::4, :, :3].reshape(len(executions), -1)
     summary = np.stack([_summary(each) for each in executions])
-    table = [np.nan_to_num(summary), courses, phases.extras]
-    return np.concatenate(table, axis=1, dtype=np.float64)
+    table = (np.nan_to_num(summary), courses.astype(np.float64), phases.extras.astype(np.float64))
+    return np.concatenate(table, axis=1)
 
 
 def _summary(execution: Execution) -> Floats:
