@@ -287,3 +287,34 @@ def counting(path: Path, **given: Any) -> None:
         run_evaluation(path, **given)
     except UnusableConfiguration as error:
         raise click.ClickException(str(error)) from error
+
+
+@evaluate.command()
+@click.argument(
+    "path", metavar="PATH", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@click.option(
+    "--method",
+    "methods",
+    type=click.Choice(
+        ["dtw", "forest", "linear", "network-phases", "network-padding", "network-warping"]
+    ),
+    multiple=True,
+    help="Repeatable.  [default: all of them]",
+)
+@click.option("--leaky", is_flag=True, help="Beside it the random split that leaks subjects.")
+@_as_json
+@_quiet
+def scoring(path: Path, **given: Any) -> None:
+    """Recognition and correctness on people that nothing was learned from.
+
+    PATH holds skeletons.npz and index.csv (IntelliRehabDS).
+    """
+    from repscore.pipelines.evaluate.scoring import METHODS
+    from repscore.pipelines.evaluate.scoring import evaluate as run_evaluation
+
+    given["methods"] = given["methods"] or tuple(METHODS)
+    try:
+        run_evaluation(path, **given)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error

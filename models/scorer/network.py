@@ -1,0 +1,220 @@
+"""A compact network that names an exercise and judges its execution, and how it is trained.
+
+Temporal convolutions over the joints of a repetition of fixed length, pooled over what is seen.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+from torch.nn import functional
+
+from repscore.models.scorer.lengths import Sequences
+from repscore.models.skeleton import JOINT, JOINTS, MIRROR
+
+Floats = npt.NDArray[np.float64]
+
+# Bones (parent, child) of a tree that grows from the mid-hip, parents first.
+_TREE: Final = (
+    ("mid_hip", "neck"), ("neck", "nose"),
+    ("neck", "right_shoulder"), ("right_shoulder", "right_elbow"), ("right_elbow", "right_wrist"),
+    ("neck", "left_shoulder"), ("left_shoulder", "left_elbow"), ("left_elbow", "left_wrist"),
+    ("mid_hip", "right_hip"), ("right_hip", "right_knee"), ("right_knee", "right_ankle"),
+    ("mid_hip", "left_hip"), ("left_hip", "left_knee"), ("left_knee", "left_ankle"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is built and trained; chosen beforehand, never on reported subjects."""
+
+    width: int = 64
+    embedding: int = 64
+    epochs: int = 24
+    batch: int = 64
+    rate: float = 3e-3
+    decay: float = 0.02
+    dropout: float = 0.3
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """Truth of R repetitions: class (R,) int64, and 1 correct, 0 incorrect, NaN unlabelled (R,)."""
+
+    exercise: npt.NDArray[np.int64]
+    correct: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """What is said of R repetitions: probabilities (R, E) and the logit of being correct (R,)."""
+
+    exercise: Floats
+    correct: Floats
+
+
+class ScorerNetwork(nn.Module):
+    """Joints (R, T, 15, 4: x, y, z, seen), log durations (R, D) -> class logits, correctness logit.
+
+    Correctness is asked of the embedding together with the class that was recognised.
+    """
+
+    def __init__(self, classes: int, extras: int, recipe: Recipe) -> None:
+        super().__init__()
+        w = recipe.width
+        self.stem = nn.Conv1d(len(JOINTS) * 7, w, 5, stride=2, padding=2)
+        self.blocks = nn.ModuleList(
+            nn.Conv1d(w, w, 5, stride=stride, padding=2) for stride in (1, 2, 1)
+        )
+        self.norms = nn.ModuleList(nn.GroupNorm(8, w) for _ in range(4))
+        self.embed = nn.Linear(2 * w + extras, recipe.embedding)
+        self.drop = nn.Dropout(recipe.dropout)
+        self.exercise = nn.Linear(recipe.embedding, classes)
+        self.correct = nn.Linear(recipe.embedding + classes, 1)
+
+    def forward(
+        self, joints: torch.Tensor, extras: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(R, E) logits of the classes and (R,) logit of being correct."""
+        seen = joints[..., 3:]
+        places = joints[..., :3]
+        speed = functional.pad(places[:, 1:] - places[:, :-1], (0, 0, 0, 0, 1, 0)) * 8.0
+        x = torch.cat([places, speed, seen], dim=-1).flatten(2).transpose(1, 2)  # (R, 105, T)
+        x = functional.silu(self.norms[0](self.stem(x)))
+        for block, norm in zip(self.blocks, list(self.norms)[1:], strict=True):
+            y = functional.silu(norm(block(self.drop(x))))
+            x = x + y if y.shape == x.shape else y
+        there = functional.adaptive_max_pool1d(seen.amax(dim=2).transpose(1, 2), x.shape[-1])
+        mean = (x * there).sum(dim=-1) / there.sum(dim=-1).clamp(min=1e-6)
+        top = (x * there).amax(dim=-1)
+        z = functional.silu(self.embed(torch.cat([mean, top, extras], dim=1)))
+        logits = self.exercise(self.drop(z))
+        known = torch.cat([self.drop(z), logits.softmax(dim=1).detach()], dim=1)
+        return logits, self.correct(known)[:, 0]
+
+
+def parameters(model: nn.Module) -> int:
+    """Number of weights."""
+    return sum(each.numel() for each in model.parameters())
+
+
+def train(
+    sequences: Sequences, targets: Targets, mirrored: Sequence[int], recipe: Recipe, seed: int
+) -> ScorerNetwork:
+    """A network after a fixed number of epochs; the same seed gives the same weights.
+
+    Args:
+        mirrored: class e of the mirrored person is mirrored[e].
+    """
+    torch.manual_seed(seed)
+    draw = torch.Generator().manual_seed(seed)
+    joints, extras = _tensors(sequences)
+    exercise, correct = torch.from_numpy(targets.exercise), torch.from_numpy(targets.correct)
+    swap = torch.tensor(mirrored)
+    model = ScorerNetwork(len(mirrored), extras.shape[1], recipe)
+    steps_each = -(-len(joints) // recipe.batch)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, recipe.rate, total_steps=recipe.epochs * steps_each
+    )
+    share = correct.nanmean().clamp(0.05, 0.95)
+    model.train()
+    for _ in range(recipe.epochs):
+        for rows in _batches(len(joints), recipe.batch, draw):
+            turned = torch.rand(len(rows), generator=draw) < 0.5
+            batch = augment(torch.where(turned[:, None, None, None], mirror(joints[rows]),
+                                        joints[rows]), draw)  # fmt: skip
+            label = torch.where(turned, swap[exercise[rows]], exercise[rows])
+            logits, judged = model(batch, extras[rows])
+            loss = functional.cross_entropy(logits, label, label_smoothing=0.05)
+            known = ~correct[rows].isnan()
+            if known.any():
+                wanted = correct[rows][known]
+                weight = torch.where(wanted > 0.5, 0.5 / share, 0.5 / (1 - share))
+                loss = loss + functional.binary_cross_entropy_with_logits(
+                    judged[known], 0.05 + 0.9 * wanted, weight
+                )
+            optimiser.zero_grad()
+            torch.autograd.backward(loss)
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+    return model.eval()
+
+
+def _batches(count: int, size: int, draw: torch.Generator) -> list[torch.Tensor]:
+    order = torch.randperm(count, generator=draw)
+    return [order[start : start + size] for start in range(0, count, size)]
+
+
+def judge(model: ScorerNetwork, sequences: Sequences, mirrored: Sequence[int]) -> Judgement:
+    """The mean over a repetition and its mirror image, so that the side does not matter."""
+    joints, extras = _tensors(sequences)
+    with torch.no_grad():
+        plain, correct = model(joints, extras)
+        other, turned = model(mirror(joints), extras)
+    named = (plain.softmax(dim=1) + other.softmax(dim=1)[:, list(mirrored)]) / 2
+    return Judgement(named.double().numpy(), ((correct + turned) / 2).double().numpy())
+
+
+def mirror(joints: torch.Tensor) -> torch.Tensor:
+    """Joints (R, T, 15, 4) with left and right exchanged."""
+    return joints[:, :, list(MIRROR)] * torch.tensor([-1.0, 1.0, 1.0, 1.0])
+
+
+def augment(joints: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+    """Other people before other cameras: turned, of other proportions, at another pace, noisy.
+
+    Joints (R, T, 15, 4); what is not seen stays unseen, and one joint in twenty is lost.
+    """
+    rows, length = joints.shape[:2]
+    places = _stretched(joints, draw)
+    places, seen = places[..., :3], places[..., 3:]
+    scale = 1 + 0.08 * torch.randn(rows, 1, len(_TREE), 1, generator=draw)
+    places = _grow(_bones(places) * scale.clamp(0.75, 1.25))
+    angle = torch.deg2rad(12 * torch.randn(rows, 1, 1, generator=draw))
+    x, y, z = places.unbind(dim=-1)
+    places = torch.stack(
+        [x * angle.cos() + z * angle.sin(), y, z * angle.cos() - x * angle.sin()], dim=-1
+    )
+    places = places + 0.02 * torch.randn(places.shape, generator=draw)
+    kept = torch.rand(rows, 1, len(JOINTS), 1, generator=draw) > 0.05
+    seen = seen * kept
+    return torch.cat([places * (seen > 0), seen.expand(rows, length, -1, 1)], dim=-1)
+
+
+def _stretched(joints: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+    """A repetition that dwells elsewhere and whose ends are cut a little differently."""
+    rows, length = joints.shape[:2]
+    phase = torch.linspace(0, 1, length)
+    power = torch.exp(0.15 * torch.randn(rows, 1, generator=draw))
+    start, end = 0.06 * torch.rand(2, rows, 1, generator=draw)
+    place = ((start + (1 - start - end) * phase**power) * (length - 1)).clamp(0, length - 1)
+    low = place.long().clamp(max=length - 2)
+    share = (place - low)[..., None, None]
+    each = torch.arange(rows)[:, None]
+    between: torch.Tensor = joints[each, low] * (1 - share) + joints[each, low + 1] * share
+    return between
+
+
+def _bones(places: torch.Tensor) -> torch.Tensor:
+    parents = [JOINT[parent] for parent, _ in _TREE]
+    children = [JOINT[child] for _, child in _TREE]
+    return places[:, :, children] - places[:, :, parents]
+
+
+def _grow(bones: torch.Tensor) -> torch.Tensor:
+    """(R, T, 14, 3) along the tree -> joints (R, T, 15, 3), the mid-hip in the origin."""
+    paths = torch.zeros(len(JOINTS), len(_TREE))
+    for bone, (parent, child) in enumerate(_TREE):
+        paths[JOINT[child]] = paths[JOINT[parent]]
+        paths[JOINT[child], bone] = 1.0
+    return torch.einsum("jb,rtbc->rtjc", paths, bones)
+
+
+def _tensors(sequences: Sequences) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.from_numpy(sequences.joints), torch.from_numpy(sequences.extras)

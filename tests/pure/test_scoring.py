@@ -1,0 +1,169 @@
+"""Evaluation of scores: subjects stay apart, lengths, symmetry of the network, files of others."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from executions import curl, from_the_other_side, perform, squat, without_depth
+
+from repscore.models.scorer.kinematics import kinematics
+from repscore.models.scorer.lengths import (
+    LENGTHS,
+    Lengths,
+    prototypes_of,
+    sequences_of,
+    warp,
+    warp_distance,
+)
+from repscore.models.scorer.network import (
+    Recipe,
+    ScorerNetwork,
+    Targets,
+    augment,
+    judge,
+    mirror,
+    parameters,
+    train,
+)
+from repscore.pipelines.evaluate.irds import Labelled, execution_of, mirrored, read_irds
+from repscore.pipelines.evaluate.scoring import Material, cross_validate, few_shot, folds_of, linear
+
+
+@pytest.mark.parametrize("lengths", LENGTHS)
+def test_the_frame_rate_hardly_changes_a_sequence(lengths: Lengths) -> None:
+    fast, slow = (perform(squat(), fps=fps) for fps in (60.0, 20.0))
+    prototypes = prototypes_of([fast], np.zeros(1, np.int64))
+    both = sequences_of([fast, slow], lengths, prototypes)
+    assert np.abs(both.joints[0] - both.joints[1]).max() < 0.06
+    assert (both.joints[..., 3].sum(axis=1) > 0).all()
+
+
+def test_padding_marks_what_lies_after_the_end_as_unseen() -> None:
+    padded = sequences_of([perform(squat(), duration_s=2.0)], "padding", None)
+    assert padded.joints[0, :30, :, 3].all()
+    assert not padded.joints[0, 30:].any()
+
+
+def test_warping_undoes_another_pace() -> None:
+    even, late = (perform(squat(), turn=turn) for turn in (0.5, 0.6))
+    joints = sequences_of([even, late], "phases", None).joints
+    before = np.abs(joints[1] - joints[0]).max()
+    assert np.abs(warp(joints[1:], joints[0])[0] - joints[0]).max() < before / 2
+    assert warp_distance(joints, joints[0])[0] < 1e-3
+    assert warp_distance(joints[1:], joints[0])[0] < np.sqrt(((joints[1] - joints[0]) ** 2).mean())
+
+
+def test_warping_without_prototypes_says_what_is_missing() -> None:
+    with pytest.raises(ValueError, match="needs prototypes"):
+        sequences_of([perform(squat())], "warping", None)
+
+
+def test_a_picture_has_no_depth() -> None:
+    joints = sequences_of([without_depth(perform(squat()))], "phases", None).joints
+    assert not joints[..., 2].any()
+    assert joints[..., 3].all()
+
+
+def test_the_network_is_small_and_does_not_know_the_side() -> None:
+    torch.manual_seed(0)
+    model = ScorerNetwork(2, 1, Recipe()).eval()
+    assert parameters(model) < 200_000
+    one = perform(curl(right_deg=130, left_deg=20))
+    both = sequences_of([one, from_the_other_side(one)], "phases", None)
+    found = judge(model, both, mirrored=[1, 0])
+    assert found.correct[0] == pytest.approx(found.correct[1], abs=1e-5)
+    np.testing.assert_allclose(found.exercise[0], found.exercise[1][::-1], atol=1e-5)
+
+
+def test_augmentation_keeps_the_hips_and_what_is_not_seen() -> None:
+    joints = torch.from_numpy(sequences_of([perform(squat())], "padding", None).joints)
+    other = augment(joints, torch.Generator().manual_seed(0))
+    assert not other[0, 40:].any()
+    assert other[0, :25, 8, :3].abs().max() < 0.1
+    assert torch.equal(mirror(mirror(joints)), joints)
+
+
+def test_training_learns_and_its_seed_decides() -> None:
+    people = [_person(number) for number in range(4)]
+    material = Material([item for person in people for item in person])
+    targets = Targets(material.exercise, material.correct)
+    recipe = Recipe(width=16, embedding=16, epochs=30, batch=8, dropout=0.0)
+    first, again = (
+        train(material.phases, targets, material.mirrored, recipe, seed=1) for _ in range(2)
+    )
+    found = judge(first, material.phases, material.mirrored)
+    assert (found.exercise.argmax(axis=1) == material.exercise).all()
+    good = material.correct == 1
+    assert found.correct[good].mean() > found.correct[material.correct == 0].mean()
+    for one, other in zip(first.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_nobody_is_on_both_sides_of_a_fold() -> None:
+    subjects = np.repeat([f"{kind}{i:02d}" for kind in "12" for i in range(9)], 3)
+    patients = np.array([name.startswith("2") for name in subjects])
+    folds = folds_of(subjects, patients)
+    assert set(folds) == set(range(8))
+    for name in set(subjects):
+        assert len(set(folds[subjects == name])) == 1
+
+
+def test_linear_tells_half_a_squat_of_unseen_people_from_a_whole_one() -> None:
+    people = [_person(number) for number in range(9)]
+    material = Material([item for person in people for item in person])
+    found = cross_validate(material, folds_of(material.subject, material.patient), linear)
+    truth = material.correct
+    assert found.correct[truth == 1].min() > found.correct[truth == 0].max()
+    assert np.isfinite(material.features).all()
+    assert few_shot(material)["squat"] == (1.0, 0.0)
+
+
+def test_kinematics_do_not_depend_on_the_frame_rate() -> None:
+    fast, slow = kinematics([perform(squat(), fps=fps) for fps in (60.0, 30.0)])
+    ranges = slice(0, 8)
+    np.testing.assert_allclose(fast[ranges], slow[ranges], atol=1.0)
+
+
+def test_the_sensor_may_stand_anywhere() -> None:
+    body = perform(squat()).body.astype(float)
+    kinect = body * np.array([-1.0, 1.0, -1.0]) * 0.5 + np.array([0.3, 0.1, 2.5])
+    cosine, sine = np.cos(0.4), np.sin(0.4)
+    turn = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
+    np.testing.assert_allclose(execution_of(kinect).body, body, atol=0.02)
+    np.testing.assert_allclose(execution_of(kinect @ turn).body, body, atol=0.02)
+
+
+def test_left_and_right_change_places_in_names() -> None:
+    assert mirrored("elbow_flexion_left") == "elbow_flexion_right"
+    assert mirrored("squat") == "squat"
+
+
+def test_a_foreign_folder_is_told_what_is_missing(tmp_path: Path) -> None:
+    np.savez(tmp_path / "skeletons.npz", xyz=np.zeros((3, 1, 3)), joints=np.array(["Head"]))
+    (tmp_path / "index.csv").write_text("file\n")
+    with pytest.raises(ValueError, match="SpineBase"):
+        read_irds(tmp_path)
+
+
+def test_the_layout_of_irds_is_read(shared_data: Path) -> None:
+    items = read_irds(shared_data / "irds")
+    assert len(items) == 2130
+    assert len({item.subject for item in items}) == 23
+    assert sum(item.correct is False for item in items) == 387
+    assert sum(item.correct is None for item in items) == 8
+
+
+def _person(number: int) -> list[Labelled]:
+    """Two whole squats, two half ones and two curls of a person of their own proportions."""
+    size = 0.7 + 0.03 * number
+
+    def item(exercise: str, correct: bool, pose: object, seed: int) -> Labelled:
+        execution = perform(pose, noise=0.01, seed=10 * number + seed)  # type: ignore[arg-type]
+        return Labelled(f"1{number:02d}", False, exercise, correct, execution)
+
+    return [
+        *(item("squat", True, squat(100, leg=size), seed) for seed in (0, 1)),
+        *(item("squat", False, squat(40, leg=size), seed) for seed in (2, 3)),
+        *(item("curl", True, curl(), seed) for seed in (4, 5)),
+    ]
