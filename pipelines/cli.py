@@ -303,8 +303,8 @@ def counting(path: Path, **given: Any) -> None:
     help="Repeatable.  [default: all of them]",
 )
 @click.option("--leaky", is_flag=True, help="Beside it the random split that leaks subjects.")
-@_as_json
-@_quiet
+@as_json_flag
+@quiet_flag
 def scoring(path: Path, **given: Any) -> None:
     """Recognition and correctness on people that nothing was learned from.
 
