@@ -97,11 +97,6 @@ class ScorerNetwork(nn.Module):
         return logits, self.correct(known)[:, 0]
 
 
-def parameters(model: nn.Module) -> int:
-    """Number of weights."""
-    return sum(each.numel() for each in model.parameters())
-
-
 def train(
     sequences: Sequences, targets: Targets, mirrored: Sequence[int], recipe: Recipe, seed: int
 ) -> ScorerNetwork:

@@ -189,7 +189,7 @@ def cross_validate(material: Material, folds: Rows, method: Method) -> Judgement
 
 @dataclass(frozen=True)
 class Figures:
-    """(figure, low, high), bounds of 95 % by a bootstrap over subjects; None without subjects."""
+    """(figure, low, high), bounds of 95 % by a bootstrap over subjects; NaN without subjects."""
 
     auc: tuple[float, float, float]
     auc_patients: tuple[float, float, float]
@@ -302,10 +302,18 @@ def evaluate(
         table |= {(protocol, name): figures(material, one) for name, one in judged.items()}
     shots = few_shot(material)
     if as_json:
-        rows = [{"protocol": p, "method": m, **vars(f)} for (p, m), f in table.items()]
+        rows = [{"protocol": p, "method": m, **_known(f)} for (p, m), f in table.items()]
         click.echo(json.dumps({"methods": rows, "references": shots}))
     else:
         show(table, shots)
+
+
+def _known(found: Figures) -> dict[str, list[float | None]]:
+    """The figures as JSON can say them: null for NaN."""
+    return {
+        name: [None if np.isnan(value) else value for value in values]
+        for name, values in vars(found).items()
+    }
 
 
 def _mean(one: Judgement, other: Judgement) -> Judgement:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import torch
@@ -23,11 +24,20 @@ from repscore.models.scorer.network import (
     augment,
     judge,
     mirror,
-    parameters,
     train,
 )
+from repscore.pipelines.cli import scoring
 from repscore.pipelines.evaluate.irds import Labelled, execution_of, mirrored, read_irds
-from repscore.pipelines.evaluate.scoring import Material, cross_validate, few_shot, folds_of, linear
+from repscore.pipelines.evaluate.scoring import (
+    METHODS,
+    Figures,
+    Material,
+    _known,
+    cross_validate,
+    few_shot,
+    folds_of,
+    linear,
+)
 
 
 @pytest.mark.parametrize("lengths", LENGTHS)
@@ -68,7 +78,7 @@ def test_a_picture_has_no_depth() -> None:
 def test_the_network_is_small_and_does_not_know_the_side() -> None:
     torch.manual_seed(0)
     model = ScorerNetwork(2, 1, Recipe()).eval()
-    assert parameters(model) < 200_000
+    assert sum(each.numel() for each in model.parameters()) < 200_000
     one = perform(curl(right_deg=130, left_deg=20))
     both = sequences_of([one, from_the_other_side(one)], "phases", None)
     found = judge(model, both, mirrored=[1, 0])
@@ -144,6 +154,20 @@ def test_a_foreign_folder_is_told_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "index.csv").write_text("file\n")
     with pytest.raises(ValueError, match="SpineBase"):
         read_irds(tmp_path)
+
+
+def test_the_command_offers_the_methods_that_there_are() -> None:
+    (offered,) = (option for option in scoring.params if option.name == "methods")
+    assert isinstance(offered.type, click.Choice)
+    assert list(offered.type.choices) == list(METHODS)
+
+
+def test_what_is_not_known_is_null() -> None:
+    unknown = (np.nan, np.nan, np.nan)
+    known = (0.5, 0.4, 0.6)
+    told = _known(Figures(known, unknown, known, known, known))
+    assert told["auc"] == [0.5, 0.4, 0.6]
+    assert told["auc_patients"] == [None, None, None]
 
 
 def test_the_layout_of_irds_is_read(shared_data: Path) -> None:
