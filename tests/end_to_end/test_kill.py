@@ -10,11 +10,7 @@ from pathlib import Path
 
 import pytest
 import videos
-
-from repscore.pipelines.query import query
-
-VOLATILE = "run_id, processed_at"
-TABLES = ("videos", "repetitions", "sets", "feedback", "failures")
+from rows import tables
 
 
 def score(archive: Path, root: Path) -> "subprocess.Popen[str]":
@@ -28,15 +24,6 @@ def score(archive: Path, root: Path) -> "subprocess.Popen[str]":
 def finish(run: "subprocess.Popen[str]") -> None:
     _, errors = run.communicate(timeout=600)
     assert run.returncode == 0, errors
-
-
-def tables(root: Path) -> dict[str, list[tuple[object, ...]]]:
-    found = {}
-    for name in TABLES:
-        relation = query(str(root), f"SELECT * EXCLUDE ({VOLATILE}) FROM {name} ORDER BY ALL")
-        assert relation is not None
-        found[name] = relation.fetchall()
-    return found
 
 
 @pytest.fixture(scope="module")

@@ -15,16 +15,15 @@ import pytest
 import videos
 from apache_beam.coders import VarIntCoder
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
+from rows import Rows, tables
 
 from repscore.pipelines.group import counters_of
 from repscore.pipelines.options import RunnerConfig
 from repscore.pipelines.prism import PrismMissing, PrismProcess, binary_of
-from repscore.pipelines.query import query
 from repscore.pipelines.runners import Runner
 from repscore.transforms.metrics import StageMetrics
 
-TABLES = ("videos", "repetitions", "sets", "feedback", "failures")
-Tables = dict[str, list[tuple[object, ...]]]
+Tables = dict[str, Rows]
 
 
 def repscore(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -40,14 +39,7 @@ def score(archive: Path, root: Path, *options: str) -> Tables:
     done = repscore("score", str(archive), "-o", str(root), *fakes, "--json", *options)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["videos"] == 5, "the counters of the stages come through"
-    found = {}
-    for name in TABLES:
-        relation = query(
-            str(root), f"SELECT * EXCLUDE (run_id, processed_at) FROM {name} ORDER BY ALL"
-        )
-        assert relation is not None
-        found[name] = relation.fetchall()
-    return found
+    return tables(root)
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,10 @@ import keypoints
 import pytest
 import streams
 import videos
+from rows import TABLES, rows
 
-from repscore.pipelines.query import QueryError, query
+from repscore.pipelines.query import QueryError
 
-TABLES = ("videos", "repetitions", "sets", "feedback", "failures")
 FAKES = ("--estimator", "fakes:ArmRaiser", "--actors", "2", "--cpus-per-actor", "0.5")
 CUT = ("--segment-seconds", "5")
 
@@ -39,15 +39,6 @@ def finish(run: "subprocess.Popen[str]", status: int = 0) -> tuple[str, str]:
     output, errors = run.communicate(timeout=400)
     assert run.returncode == status, errors
     return output, errors
-
-
-def rows(root: Path, table: str, but: str = "") -> list[tuple[object, ...]]:
-    uri = "uri" if table in ("videos", "failures") else "video_uri"
-    where = f"WHERE {uri} NOT LIKE '%{but}'" if but else ""
-    sql = f"SELECT * EXCLUDE (run_id, processed_at) FROM {table} {where} ORDER BY ALL"
-    relation = query(str(root), sql)
-    assert relation is not None
-    return relation.fetchall()
 
 
 def until(holds: Callable[[], bool], run: "subprocess.Popen[str]") -> None:

@@ -1,0 +1,23 @@
+"""What two runs must agree on: the rows of the tables, but for which run wrote them and when."""
+
+from pathlib import Path
+
+from repscore.pipelines.query import query
+
+TABLES = ("videos", "repetitions", "sets", "feedback", "failures")
+Rows = list[tuple[object, ...]]
+
+
+def rows(root: Path, table: str, but: str = "") -> Rows:
+    """The rows of a table in an order of their own; without inputs whose name ends with `but`."""
+    uri = "uri" if table in ("videos", "failures") else "video_uri"
+    where = f"WHERE {uri} NOT LIKE '%{but}'" if but else ""
+    sql = f"SELECT * EXCLUDE (run_id, processed_at) FROM {table} {where} ORDER BY ALL"
+    relation = query(str(root), sql)
+    assert relation is not None
+    return relation.fetchall()
+
+
+def tables(root: Path) -> dict[str, Rows]:
+    """The rows of all tables that are compared."""
+    return {table: rows(root, table) for table in TABLES}
