@@ -4,7 +4,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import apache_beam as beam
 
@@ -52,17 +51,6 @@ def run_group(
     """
     pipeline = runner.pipeline()
     commits_of(pipeline | "Videos" >> beam.Create(videos), options, scorer, stamp)
-    found = counters_of(runner.run(pipeline))
+    found = runner.run(pipeline)
     found["discover in"] = sum(1 + len(video.duplicates) for video in videos)
-    return found
-
-
-def counters_of(result: Any) -> Counter[str]:
-    """The counters of all stages of a pipeline that ended, as `<stage> <counter>`."""
-    found: Counter[str] = Counter()
-    for counter in result.metrics().query()["counters"]:
-        metric = counter.key.metric
-        if metric.namespace.startswith("repscore."):
-            value = counter.committed if counter.committed is not None else counter.attempted
-            found[f"{metric.namespace.removeprefix('repscore.')} {metric.name}"] += value or 0
     return found

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final
@@ -28,6 +29,7 @@ class Runner:
         self._config = config
         self._things = ExitStack()
         self._options: list[str] | None = None
+        self._result: Any = None
         self.prism: PrismProcess | None = None
 
     def pipeline(self, *, streaming: bool = False) -> beam.Pipeline:
@@ -39,17 +41,30 @@ class Runner:
         given = [*self._options, *(["--streaming"] * streaming), *self._config.beam_options]
         return beam.Pipeline(runner=runner[self._config.name](), options=PipelineOptions(given))
 
-    def run(self, pipeline: beam.Pipeline) -> Any:
-        """Run to the end and return the result; raises PrismDied where that is the reason."""
+    def run(self, pipeline: beam.Pipeline) -> Counter[str]:
+        """Run to the end and return its counters; raises PrismDied where that is the reason."""
         try:
-            result = pipeline.run()
+            self._result = result = pipeline.run()
             result.wait_until_finish()
         except Exception as error:
             ended = self.prism.ended() if self.prism else None
             if ended is not None:
                 raise PrismDied(f"{ended}; the same command goes on where it stopped") from error
             raise
-        return result
+        return self.counters()
+
+    def counters(self) -> Counter[str]:
+        """Those of all stages of the pipeline that runs or ended last, as `<stage> <counter>`."""
+        found: Counter[str] = Counter()
+        if self._result is None:
+            return found
+        self._result._metrics = None  # a portable result answers for ever what it answered once
+        for counter in self._result.metrics().query()["counters"]:
+            metric = counter.key.metric
+            if metric.namespace.startswith("repscore."):
+                value = counter.committed if counter.committed is not None else counter.attempted
+                found[f"{metric.namespace.removeprefix('repscore.')} {metric.name}"] += value or 0
+        return found
 
     def close(self) -> None:
         """End what was started."""

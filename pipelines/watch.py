@@ -1,9 +1,11 @@
 """`repscore watch`: the same graph on inputs that keep arriving, until told to stop."""
 
+import ctypes
 import json
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
@@ -14,11 +16,21 @@ import click
 from repscore.pipelines.options import ScoreOptions
 from repscore.pipelines.progress import console
 from repscore.pipelines.score import OpenRun, RunReport, opened
+from repscore.transforms.discover.arrivals import ArrivalStatus
 from repscore.transforms.discover.watch import Watch, WatchConfig, forget, register
 from repscore.transforms.pose.cluster import start_ray
+from repscore.transforms.pose.pool import PoolStatus
 
 BATCH_S: Final = 5.0
 COMPACT_EVERY: Final = 60
+_STATE: Final = (
+    *("pose held", "repetitions held", "repetitions recordings"),
+    *("streams held", "streams streams"),
+)
+"""Counters of what the stages keep in state."""
+
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # malloc.h
+
 _TICK_S: Final = 0.2
 _LINE_S: Final = 15.0
 
@@ -36,9 +48,9 @@ def run(
     `grace_s` at most. A second one raises KeyboardInterrupt. Raises UnusableConfiguration,
     PrismDied, NotDrained.
     """
-    from repscore.pipelines.group import counters_of
     from repscore.pipelines.runners import Runner
 
+    _give_memory_back()
     with opened(options, "watch", quiet=quiet) as begun, closing(Runner(options.runner)) as runner:
         start_ray(options.pool.ray_address)  # now: it sets handlers of signals, as we do below
         watch = Watch(watching, begun.known, begun.stamp.config)
@@ -46,12 +58,22 @@ def run(
         register(name, watch)
         try:
             pipeline = _graph(runner, begun, name)
-            result = _follow(runner, pipeline, watch, begun, grace_s, quiet=quiet, as_json=as_json)
+            counts = _follow(runner, pipeline, watch, begun, grace_s, quiet=quiet, as_json=as_json)
         finally:
             forget(name)
-        counts = counters_of(result)
         counts["discover in"] = counts["write in"]
         return begun.close(counts, skipped=0)
+
+
+def _give_memory_back() -> None:
+    """What is freed goes back to the system.
+
+    Else glibc keeps a heap per thread, and in each what the largest commit and listing took.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):  # glibc
+        libc.mallopt(_M_ARENA_MAX, 2)
+        libc.mallopt(_M_MMAP_THRESHOLD, 1 << 17)
 
 
 def _graph(runner: Any, begun: OpenRun, name: str) -> Any:
@@ -65,7 +87,7 @@ def _graph(runner: Any, begun: OpenRun, name: str) -> Any:
     videos = pipeline | "Videos" >> WatchVideos(name, begun.options.poses.keypoints_fps)
     commits = commits_of(videos, begun.options, begun.scorer, begun.stamp, BATCH_S, COMPACT_EVERY)
     _ = commits | "Tell the source" >> beam.Map(
-        lambda commit: watch_of(name).committed(commit.video_ids, commit.rows)
+        lambda commit: watch_of(name).committed(commit.video_ids, commit.failed, commit.rows)
     )
     return pipeline
 
@@ -79,9 +101,9 @@ def _follow(
     *,
     quiet: bool,
     as_json: bool,
-) -> Any:
-    """Run the pipeline in a thread, and show how it gets on, until it ends."""
-    outcome: list[Any] = []
+) -> Counter[str]:
+    """Run the pipeline in a thread, and show how it gets on, until it ends; its counters."""
+    outcome: list[Counter[str] | BaseException] = []
 
     def work() -> None:
         try:
@@ -90,6 +112,10 @@ def _follow(
             outcome.append(error)
 
     thread = threading.Thread(target=work, name="pipeline", daemon=True)
+
+    def line() -> str:
+        return line_of(watch.status(), begun.pool.status(), time.monotonic())
+
     line_s, out, silent = 0.0, console(), quiet or as_json
     with ExitStack() as things:
         stopped = things.enter_context(_stopping(watch))
@@ -99,18 +125,18 @@ def _follow(
         thread.start()
         while thread.is_alive():
             thread.join(_TICK_S)
-            _show_commits(watch, as_json=as_json)
+            _show_commits(watch, runner, as_json=as_json)
             if stopped and time.monotonic() - stopped[0] > grace_s:
                 raise NotDrained(
                     f"what was under way did not end within {grace_s:g} s; the same command goes "
                     "on where it stopped"
                 )
             if live is not None:
-                live.update(_line(watch, begun))
+                live.update(line())
             elif not silent and time.monotonic() - line_s > _LINE_S:
                 line_s = time.monotonic()
-                out.print(_line(watch, begun))
-    _show_commits(watch, as_json=as_json)
+                out.print(line())
+    _show_commits(watch, runner, as_json=as_json)
     (found,) = outcome
     if isinstance(found, BaseException):
         raise found
@@ -136,19 +162,30 @@ def _stopping(watch: Watch) -> Iterator[list[float]]:
             signal.signal(number, handler)
 
 
-def _show_commits(watch: Watch, *, as_json: bool) -> None:
+def _show_commits(watch: Watch, runner: Any, *, as_json: bool) -> None:
     while not watch.commits.empty():
         told = watch.commits.get()
         if as_json:
-            click.echo(json.dumps(asdict(told), default=str))
+            click.echo(json.dumps(asdict(told) | {"state": _state(runner)}, default=str))
 
 
-def _line(watch: Watch, begun: OpenRun) -> str:
-    status, poses = watch.status(), begun.pool.status()
-    lag_s = time.monotonic() - status.oldest_s if status.oldest_s is not None else 0.0
-    arrived = status.waiting + status.in_flight + status.done
+def _state(runner: Any) -> dict[str, int] | None:
+    """What the stages keep in state now; None where the runner has ended, as its own error says."""
+    import grpc  # type: ignore[import-untyped]
+
+    try:
+        counts = runner.counters()
+    except grpc.RpcError:
+        return None
+    return {name: counts[name] for name in _STATE}
+
+
+def line_of(inputs: ArrivalStatus, poses: PoolStatus, now_s: float) -> str:
+    """What is shown while it runs; `now_s` is a monotonic clock."""
+    lag_s = now_s - inputs.oldest_s if inputs.oldest_s is not None else 0.0
+    arrived = inputs.waiting + inputs.in_flight + inputs.done
     rate = f", {poses.frames / poses.span_s:.0f} frames/s" if poses.span_s else ""
     return (
-        f"arrived {arrived}, waiting {status.waiting}, under way {status.in_flight}, "
-        f"done {status.done}, segments failed {poses.failed}, lag {lag_s:.0f} s{rate}"
+        f"arrived {arrived}, waiting {inputs.waiting}, under way {inputs.in_flight}, "
+        f"done {inputs.done}, failed {inputs.failed}, lag {lag_s:.0f} s{rate}"
     )

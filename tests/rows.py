@@ -1,4 +1,4 @@
-"""What two runs must agree on: the rows of the tables, but for which run wrote them and when."""
+"""What two runs must agree on: the rows of the tables, but for which run wrote them, and times."""
 
 from pathlib import Path
 
@@ -12,7 +12,8 @@ def rows(root: Path, table: str, but: str = "") -> Rows:
     """The rows of a table in an order of their own; without inputs whose name ends with `but`."""
     uri = "uri" if table in ("videos", "failures") else "video_uri"
     where = f"WHERE {uri} NOT LIKE '%{but}'" if but else ""
-    sql = f"SELECT * EXCLUDE (run_id, processed_at) FROM {table} {where} ORDER BY ALL"
+    run = "run_id, processed_at" + ", pose_s" * (table == "videos")
+    sql = f"SELECT * EXCLUDE ({run}) FROM {table} {where} ORDER BY ALL"
     relation = query(str(root), sql)
     assert relation is not None
     return relation.fetchall()

@@ -246,7 +246,8 @@ class Repetition:
 class Recording:
     """A video after its last segment: all its repetitions in time order, all its failures.
 
-    `frames` were sampled and decoded, in `frames_with_person` somebody was found.
+    `frames` were sampled and decoded, in `frames_with_person` somebody was found. `pose_s` is what
+    the poses cost in this run.
     """
 
     video: Video
@@ -257,6 +258,7 @@ class Recording:
     frames_with_person: int
     people: int
     decoded_s: float
+    pose_s: float
     repetitions: tuple[Repetition, ...]
     failures: tuple[Failure, ...]
 

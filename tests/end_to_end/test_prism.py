@@ -17,7 +17,6 @@ from apache_beam.coders import VarIntCoder
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 from rows import Rows, tables
 
-from repscore.pipelines.group import counters_of
 from repscore.pipelines.options import RunnerConfig
 from repscore.pipelines.prism import PrismMissing, PrismProcess, binary_of
 from repscore.pipelines.runners import Runner
@@ -104,7 +103,7 @@ def test_state_survives_slow_bundles() -> None:
         | beam.Reshuffle()
         | beam.ParDo(_Slow())
     )
-    found = counters_of(runner.run(pipeline))
+    found = runner.run(pipeline)
     runner.close()
     assert found["test in"] == 2, "both keys saw all twelve"
 

@@ -72,7 +72,7 @@ def test_a_new_version_waits_for_the_commit_of_the_old_one() -> None:
     (old,) = watched.poll([source("/a", "a1")], 2.0)
     for now_s in (3.0, 6.0):
         assert watched.poll([source("/a", "a2")], now_s) == []
-    watched.committed([old.video_id], 7.0)
+    watched.committed([old.video_id], 0, 7.0)
     (new,) = watched.poll([source("/a", "a2")], 8.0)
     assert new.video_id == video_id_of("A2")
 
@@ -84,7 +84,7 @@ def test_a_duplicate_waits_for_the_first_and_names_both() -> None:
     watched.poll(both, 0.0)
     (first,) = watched.poll(both, 2.0)
     assert watched.poll(both, 4.0) == []
-    watched.committed([first.video_id], 5.0)
+    watched.committed([first.video_id], 0, 5.0)
     (again,) = watched.poll(both, 6.0)
     assert (again.uri, again.duplicates) == ("/a", (Name("/b", "b1"),))
     assert reader.asked == ["a1", "b1"], "each file is read once"
@@ -98,7 +98,7 @@ def test_no_more_than_there_is_room_for() -> None:
     assert watched.poll(both, 4.0) == []
     status = watched.status()
     assert (status.waiting, status.in_flight, status.oldest_s) == (1, 1, 0.0)
-    watched.committed([first.video_id], 5.0)
+    watched.committed([first.video_id], 0, 5.0)
     assert names(watched.poll(both, 6.0)) == ["/c"]
 
 
@@ -108,7 +108,9 @@ def test_what_cannot_be_read_fails_once_not_on_every_poll() -> None:
     watched.poll([source("/a", stamp)], 0.0)
     (failed,) = watched.poll([source("/a", stamp)], 2.0)
     assert failed.failure is not None
-    watched.committed([failed.video_id], 3.0)
+    watched.committed([failed.video_id], 1, 3.0)
+    status = watched.status()
+    assert (status.done, status.failed) == (1, 1)
     assert watched.poll([source("/a", stamp)], 9.0) == []
 
 

@@ -348,14 +348,20 @@ def test_other_readers_open_the_tables_as_they_are(tmp_path):
     assert frame["processed_at"].to_list() == [NOW]
 
 
-def test_compaction_keeps_the_rows(tmp_path):
+@pytest.mark.parametrize(("days", "left"), [(1, 5), (0, 1)])
+def test_compaction_keeps_the_rows_and_a_day_of_older_snapshots(tmp_path, monkeypatch, days, left):
+    """Four small files become one; they are removed where they are kept for no time at all."""
+    monkeypatch.setattr(delta, "_KEPT", dict.fromkeys(delta._KEPT, f"interval {days} days"))
     root = str(tmp_path)
     for i in range(4):
         write_batch(root, rows(f"/{i}", f"c{i}", "1", 2))
-    before = repetitions(root)
+    before, opened = repetitions(root), open_table(root, "repetitions")
     compact(root)
     assert len(open_table(root, "repetitions").file_uris()) == 1
+    assert len(list((tmp_path / "tables" / "repetitions").glob("*.parquet"))) == left
     assert repetitions(root) == before
+    if days:
+        assert pa.table(opened.scan()).num_rows == 8, "who reads goes on reading"
 
 
 if __name__ == "__main__":

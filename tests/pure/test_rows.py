@@ -56,6 +56,7 @@ def recording(**changes) -> Recording:
         frames_with_person=120,
         people=1,
         decoded_s=10.0,
+        pose_s=4.0,
         repetitions=(),
         failures=(),
     )

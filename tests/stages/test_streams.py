@@ -11,7 +11,6 @@ from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.window import TimestampedValue
 from streams import chunk
 
-from repscore.pipelines.group import counters_of
 from repscore.pipelines.options import RunnerConfig
 from repscore.pipelines.runners import Runner
 from repscore.transforms.keypoints.names import Part, part_of
@@ -63,7 +62,7 @@ def gather(
         | beam.Map(_told)
     )
     assert_that(recordings, equal_to(expected))
-    counters = counters_of(runner.run(pipeline))
+    counters = runner.run(pipeline)
     assert counters["streams in"] == sum(isinstance(event, Chunk) for event in events)
     assert counters["streams held"] == counters["streams streams"] == 0, "nothing is left"
 

@@ -1,16 +1,17 @@
 """Ordered release: any arrival order gives the recording that the right order gives."""
 
 import random
+from collections import Counter
 from pathlib import Path
 
 import apache_beam as beam
 import fakes
 import numpy as np
 import pytest
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that
 
+from repscore.pipelines.options import RunnerConfig
+from repscore.pipelines.runners import Runner
 from repscore.transforms.pose.store import SegmentFile, segment_path, write_segment
 from repscore.transforms.pose.worker import finished, tombstone
 from repscore.transforms.records import Probe, Recording, Segment, SegmentPoses, Video
@@ -57,15 +58,17 @@ def told(recording: Recording) -> tuple[object, ...]:
     )
 
 
-def window(segments: list[SegmentPoses]) -> list[tuple[object, ...]]:
+def window(segments: list[SegmentPoses]) -> tuple[list[tuple[object, ...]], Counter[str]]:
+    """The recordings, and the counters of the stage."""
     collected: list[tuple[object, ...]] = []
 
     def keep(found: list[Recording]) -> None:
         collected.extend(sorted(map(told, found)))
 
-    with beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([])) as pipeline:
-        assert_that(pipeline | beam.Create(segments) | WindowRepetitions(), _Collect(keep))
-    return collected
+    runner = Runner(RunnerConfig())
+    pipeline = runner.pipeline()
+    assert_that(pipeline | beam.Create(segments) | WindowRepetitions(), _Collect(keep))
+    return collected, runner.run(pipeline)
 
 
 class _Collect:
@@ -81,17 +84,19 @@ class _Collect:
 @pytest.mark.parametrize("seed", range(3))
 def test_any_order_gives_the_same_recordings(tmp_path: Path, seed: int) -> None:
     segments = [*archive(tmp_path, "a"), *archive(tmp_path, "b", missing=3)]
-    expected = window(segments)
+    expected, _ = window(segments)
     shuffled = segments.copy()
     random.Random(seed).shuffle(shuffled)
-    assert window(shuffled) == expected
+    found, counters = window(shuffled)
+    assert found == expected
+    assert counters["repetitions held"] == counters["repetitions recordings"] == 0
     assert [row[0] for row in expected] == ["/a", "/b"]
     assert [row[3] for row in expected] == [0, 1]
 
 
 def test_a_tombstone_costs_its_span_alone(tmp_path: Path) -> None:
-    ((*_, whole),) = window(archive(tmp_path, "a"))
-    ((*_, holed),) = window(archive(tmp_path, "b", missing=3))
+    (((*_, whole),), _) = window(archive(tmp_path, "a"))
+    (((*_, holed),), _) = window(archive(tmp_path, "b", missing=3))
     assert isinstance(whole, tuple)
     assert isinstance(holed, tuple)
     assert len(whole) == 20, "40 s of raises that last 2 s each"
@@ -99,3 +104,14 @@ def test_a_tombstone_costs_its_span_alone(tmp_path: Path) -> None:
     apart = [found for found in holed if found[2] <= hole[0] - 2 or found[0] >= hole[1] + 2]
     assert len(apart) >= 14
     assert not [found for found in holed if found[0] > hole[0] and found[2] < hole[1]]
+
+
+@pytest.mark.parametrize(("absent", "held"), [(0, COUNT - 1), (3, COUNT - 4), (COUNT - 1, 0)])
+def test_what_is_kept_is_counted(tmp_path: Path, absent: int, held: int) -> None:
+    """A segment that never comes: the ones behind it wait, the ones before it are released."""
+    segments = archive(tmp_path, "a")
+    del segments[absent]
+    random.Random(absent).shuffle(segments)
+    found, counters = window(segments)
+    assert found == []
+    assert (counters["repetitions recordings"], counters["repetitions held"]) == (1, held)

@@ -21,7 +21,8 @@ class ArrivalStatus:
     Attributes:
         waiting: names that were seen and are not under way: not at rest, or no room.
         in_flight: contents under way, not yet committed.
-        done: contents committed.
+        done: contents and recordings of streams committed, `failed` of them without any rows
+            but failures.
         oldest_s: when the oldest of those that are not committed was seen first, None without any.
         active_s: when something was last seen, handed out or committed.
     """
@@ -29,6 +30,7 @@ class ArrivalStatus:
     waiting: int
     in_flight: int
     done: int
+    failed: int
     oldest_s: float | None
     active_s: float
 
@@ -78,7 +80,7 @@ class Arrivals:
         self._sightings: dict[str, _Sighting] = {}
         self._contents: dict[tuple[str, str], str] = {}
         self._in_flight: dict[str, tuple[float, Taken]] = {}
-        self._done = 0
+        self._done = self._failed = 0
         self._active_s = now_s
         self._lock = threading.Lock()
 
@@ -99,11 +101,12 @@ class Arrivals:
                     self._active_s = now_s
             return arrived
 
-    def committed(self, video_ids: Collection[str], now_s: float) -> list[Taken]:
+    def committed(self, video_ids: Collection[str], failed: int, now_s: float) -> list[Taken]:
         """The rows of these contents are visible; returns those that came from here."""
         with self._lock:
             done = [self._in_flight.pop(id_) for id_ in video_ids if id_ in self._in_flight]
-            self._done += len(done)
+            self._done += len(video_ids)
+            self._failed += failed
             self._active_s = now_s
             return [taken for _, taken in done]
 
@@ -119,7 +122,12 @@ class Arrivals:
             under_way = [since_s for since_s, _ in self._in_flight.values()]
             oldest_s = min([*seen, *under_way], default=None)
             return ArrivalStatus(
-                len(seen), len(self._in_flight), self._done, oldest_s, self._active_s
+                waiting=len(seen),
+                in_flight=len(under_way),
+                done=self._done,
+                failed=self._failed,
+                oldest_s=oldest_s,
+                active_s=self._active_s,
             )
 
     def _has_room(self, source: Source) -> bool:

@@ -42,10 +42,16 @@ class WatchConfig:
 
 @dataclass(frozen=True, slots=True)
 class CommitTold:
-    """A commit, for whoever follows a watch: `inputs` are those of its videos that were files."""
+    """A commit, for whoever follows a watch.
+
+    Attributes:
+        videos: contents and recordings of streams; nothing could be used of `failed` of them.
+        inputs: those of them that were files.
+    """
 
     committed_at: datetime
     videos: int
+    failed: int
     rows: int
     inputs: tuple[Taken, ...]
 
@@ -105,10 +111,10 @@ class Watch:
             self._arrivals.stir(now_s)
         return arrived, chunks, instant_s
 
-    def committed(self, video_ids: Collection[str], rows: int) -> None:
+    def committed(self, video_ids: Collection[str], failed: int, rows: int) -> None:
         """The rows of these contents are visible."""
-        taken = self._arrivals.committed(video_ids, time.monotonic())
-        self.commits.put(CommitTold(datetime.now(UTC), len(video_ids), rows, tuple(taken)))
+        taken = self._arrivals.committed(video_ids, failed, time.monotonic())
+        self.commits.put(CommitTold(datetime.now(UTC), len(video_ids), failed, rows, tuple(taken)))
 
     def status(self) -> ArrivalStatus:
         """A snapshot for display."""

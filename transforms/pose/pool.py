@@ -26,6 +26,8 @@ class PoolStatus:
     """What a progress display shows.
 
     Attributes:
+        working: actors that hold a segment.
+        waiting: segments that were submitted and that no actor holds yet.
         segments: finished ones, `failed` of them without poses, `reused` ones from the store.
         frames: estimated so far, those of unfinished segments included.
         size_bytes: share of the videos' bytes that the finished segments make up.
@@ -35,6 +37,7 @@ class PoolStatus:
     """
 
     actors: int = 0
+    working: int = 0
     waiting: int = 0
     segments: int = 0
     failed: int = 0
@@ -92,8 +95,9 @@ class PosePool:
 
     At most as many segments wait as there are actors: `submit` blocks beyond that. An actor holds
     one segment at a time, so that a death is the fault of one segment. A segment that ends its
-    actor (death or time limit) is tried once more on a fresh one, then quarantined: its future
-    holds a tombstone. Only `PoolBroken` is raised, where no actor can start.
+    actor (death or time limit) waits beside the others for one more try on a fresh one, then is
+    quarantined: its future holds a tombstone. Only `PoolBroken` is raised, where no actor can
+    start.
 
     Thread-safe. Ray starts with the first segment, so that a run without work stays cheap.
     """
@@ -129,6 +133,7 @@ class PosePool:
         self._room.acquire()
         self._events.put(job)
         if self._broken is not None:
+            self._room.release()  # for the next one who waits
             raise self._broken
         return job.future
 
@@ -158,6 +163,7 @@ class PosePool:
         return replace(
             self._finished,
             actors=len(actors),
+            working=sum(actor.job is not None for actor in actors),
             waiting=len(self._waiting),
             frames=self._finished.frames + sum(actor.frames for actor in actors),
         )
@@ -171,7 +177,7 @@ class PosePool:
     def _start(self) -> None:
         start_ray(self._config.ray_address)
         crew = plan_crew(self._poses.device, self._config, ray.cluster_resources())
-        self._room.release(2 * crew.actors)
+        self._room.release(crew.actors)
         self._gpus = 0.0 if crew.inference_actors else crew.gpus
         self._inference = [
             hire(self._poses.estimator, self._poses, crew.actors, crew.gpus)
@@ -249,6 +255,8 @@ class PosePool:
             actor.frames = frames if actor.job is not None else 0
 
     def _dispatch(self, actor: _Actor, job: _Job) -> None:
+        if not job.attempts:
+            self._room.release()
         actor.job, actor.frames = job, 0
         actor.deadline_s = time.monotonic() + self._config.segment_timeout_s
         self._call(actor, actor.handle.extract.remote(job.segment), job)
@@ -285,7 +293,6 @@ class PosePool:
     def _resolve(self, job: _Job, result: SegmentPoses) -> None:
         self._count(result)
         job.future.set_result(result)
-        self._room.release()
 
     def _count(self, result: SegmentPoses) -> None:
         with self._lock:
@@ -326,7 +333,7 @@ class PosePool:
                 unfinished.append(event)
         for job in unfinished:
             job.future.set_exception(error)
-            self._room.release()
+        self._room.release()
 
 
 _POOLS: dict[tuple[PoseConfig, str, PoolConfig], PosePool] = {}

@@ -100,8 +100,9 @@ class _Extract(beam.DoFn):
 class _HandOver(beam.DoFn):
     """Hands a segment to the pool and looks for its poses from time to time.
 
-    A segment is its own key. Its state is cleared when its poses leave. `submit` blocks while
-    the pool has enough to do, and holds back the runner with it.
+    A segment is its own key. Its state is cleared when its poses leave; how many have state is
+    the counter `held`. `submit` blocks while the pool has enough to do, and holds back the runner
+    with it.
     """
 
     ASKED = ReadModifyWriteStateSpec("asked", PickleCoder())
@@ -131,6 +132,7 @@ class _HandOver(beam.DoFn):
             yield found
         else:
             asked.write((segment, timestamp))
+            self._metrics.add("held", 1)
             look.set(time.time() + _LOOK_S)
 
     @on_timer(LOOK)
@@ -146,6 +148,7 @@ class _HandOver(beam.DoFn):
             look.set(time.time() + _LOOK_S)
             return
         asked.clear()
+        self._metrics.add("held", -1)
         self._metrics.went(failed=found.path is None)
         yield TimestampedValue(found, timestamp)
 

@@ -52,6 +52,7 @@ class OpenRecording:
     frames: int = 0
     frames_with_person: int = 0
     decoded_s: float = 0.0
+    pose_s: float = 0.0
     people: Mapping[int, Person] = field(default_factory=dict)
     repetitions: tuple[Repetition, ...] = ()
     failures: tuple[Failure, ...] = ()
@@ -94,6 +95,7 @@ def release(
         frames=recording.frames + segment.frames,
         frames_with_person=recording.frames_with_person + segment.frames_with_person,
         decoded_s=recording.decoded_s + segment.decoded_s,
+        pose_s=recording.pose_s + segment.busy_s,
         people=advanced,
         repetitions=(*recording.repetitions, *repetitions),
         failures=(*recording.failures, *segment.failures),
@@ -115,6 +117,7 @@ def close(recording: OpenRecording, last: SegmentPoses, subjects: Subjects) -> R
         frames_with_person=recording.frames_with_person,
         people=len(recording.people),
         decoded_s=recording.decoded_s,
+        pose_s=recording.pose_s,
         repetitions=tuple(of_the_kept(repetitions, kept)),
         failures=recording.failures,
     )

@@ -23,8 +23,9 @@ class WindowRepetitions(beam.PTransform[SegmentPoses, Recording]):
 
     Segments are released in order, whatever order they arrive in; a failed one arrives as a
     tombstone. One element leaves per recording, when its last segment was released, with the
-    timestamp of the segment that completed it; then nothing of it is kept. Of the people who were
-    followed it has those whom `subjects` says.
+    timestamp of the segment that completed it; then nothing of it is kept. What is kept until then
+    are the counters `recordings` and, of segments that came before their turn, `held`. Of the
+    people who were followed it has those whom `subjects` says.
     """
 
     subjects: Subjects = field(default_factory=Subjects)
@@ -58,9 +59,14 @@ class _Window(beam.DoFn):
     ) -> Iterator[Recording]:
         _, arrived = element
         self._metrics.came()
-        recording: OpenRecording = open_.read() or OpenRecording()
+        kept: OpenRecording | None = open_.read()
+        recording = kept or OpenRecording()
         if arrived.segment.index != recording.next_index:
             waiting.add(arrived)
+            self._metrics.add("held", 1)
+            if kept is None:
+                open_.write(recording)
+                self._metrics.add("recordings", 1)
             return
         early: Iterable[SegmentPoses] = waiting.read()
         line = {segment.segment.index: segment for segment in (*early, arrived)}
@@ -71,6 +77,8 @@ class _Window(beam.DoFn):
                 recording = release(recording, segment, held)
             released += 1
             if recording.next_index == segment.segment.count:
+                self._metrics.add("held", 1 - released)
+                self._metrics.add("recordings", -(kept is not None))
                 waiting.clear()
                 open_.clear()
                 with self._metrics.timed():
@@ -79,7 +87,9 @@ class _Window(beam.DoFn):
                 yield closed
                 return
         open_.write(recording)
+        self._metrics.add("recordings", int(kept is None))
         if released > 1:
+            self._metrics.add("held", 1 - released)
             waiting.clear()
             for segment in line.values():
                 waiting.add(segment)

@@ -35,6 +35,12 @@ from repscore.transforms.tables.schemas import DESCRIPTIONS, SCHEMAS
 
 _CHILDREN: Final = ("repetitions", "sets", "feedback", "failures")
 _ATTEMPTS: Final = 25
+_KEPT: Final[Mapping[str, str | None]] = {
+    "delta.deletedFileRetentionDuration": "interval 1 days",
+    "delta.logRetentionDuration": "interval 1 days",
+}
+"""How long a reader may go on with the snapshot that it has opened."""
+
 _ON_THIS_SNAPSHOT: Final = CommitProperties(max_commit_retries=0)
 _T = TypeVar("_T")
 
@@ -80,7 +86,11 @@ def open_table(root: str, name: str) -> DeltaTable:
         except TableNotFoundError:
             try:
                 return DeltaTable.create(
-                    uri, SCHEMAS[name], name=name, description=DESCRIPTIONS[name]
+                    uri,
+                    SCHEMAS[name],
+                    name=name,
+                    description=DESCRIPTIONS[name],
+                    configuration=_KEPT,
                 )
             except DeltaError as lost_race:
                 error = lost_race
@@ -140,11 +150,18 @@ def write_batch(root: str, rows: Rows) -> None:
 
 
 def compact(root: str) -> None:
-    """Merges the small files of each table; readers of older snapshots are not disturbed."""
+    """Merges the small files of each table, and removes those that nobody reads any more.
+
+    A reader may go on for a day with the snapshot that it has opened; what a killed writer left
+    behind goes after a day too. Tables that an older version made keep both for a week.
+    """
+
+    def act(table: DeltaTable) -> None:
+        table.optimize.compact(commit_properties=_ON_THIS_SNAPSHOT)
+        table.vacuum(dry_run=False, full=True, commit_properties=_ON_THIS_SNAPSHOT)
+
     for name in SCHEMAS:
-        _on_newest(
-            root, name, lambda table: table.optimize.compact(commit_properties=_ON_THIS_SNAPSHOT)
-        )
+        _on_newest(root, name, act)
 
 
 def succession(

@@ -20,7 +20,7 @@ class RunStamp:
     """What every row says of the run that wrote it.
 
     Attributes:
-        processed_at: with a time zone.
+        processed_at: when the rows are made, with a time zone.
         config: hash of the configuration of all stages; a row with another one is out of date.
     """
 
@@ -123,6 +123,7 @@ def _videos(scored: ScoredRecording, run: RunStamp) -> list[Row]:
         "size_bytes": video.size_bytes,
         "duration_s": probe.duration_s if probe else None,
         "decoded_s": recording.decoded_s,
+        "pose_s": recording.pose_s,
         "fps": probe.fps if probe else None,
         "width_px": probe.width_px if probe else None,
         "height_px": probe.height_px if probe else None,

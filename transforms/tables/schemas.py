@@ -74,6 +74,7 @@ VIDEOS: Final = pa.schema(
         _column("size_bytes", _COUNT, "size of the file", "byte"),
         _column("duration_s", _REAL, "announced by the container", "s"),
         _column("decoded_s", _REAL, "length that could be decoded", "s"),
+        _column("pose_s", _REAL, "time its poses took in that run, 0 from the store", "s"),
         _column("fps", _REAL, "frame rate announced by the container", "1/s"),
         _column("width_px", _COUNT, "width of the upright image", "px"),
         _column("height_px", _COUNT, "height of the upright image", "px"),

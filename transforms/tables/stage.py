@@ -4,7 +4,7 @@
 
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import apache_beam as beam
@@ -17,10 +17,11 @@ from repscore.transforms.tables.rows import Rows, RunStamp, rows_of, status_of, 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A batch of recordings whose rows are visible."""
+    """A batch of recordings whose rows are visible; nothing could be used of `failed` ones."""
 
     video_ids: tuple[str, ...]
     rows: int
+    failed: int
 
 
 def _new_run() -> RunStamp:
@@ -38,7 +39,8 @@ class WriteTables(beam.PTransform[ScoredRecording, Commit]):
 
     A batch is committed when it has `batch_size` recordings, at the end of the input, and, on a
     runner with real-time timers (the in-process one has none), `batch_s` after its first one.
-    After every `compact_every` commits the small files of the tables are merged.
+    After every `compact_every` commits the small files of the tables are merged, and those that no
+    snapshot of the last day holds are removed.
 
     Delivery, bounded and unbounded alike: every recording that enters is visible in the end, each
     of its rows exactly once per (content, configuration), replaced as a whole. On
@@ -74,7 +76,7 @@ class _Rows(beam.DoFn):
         self._metrics.went(failed=status_of(element.recording) == "failed")
         self._metrics.add("repetitions", len(element.recording.repetitions))
         self._metrics.add("failures", len(element.recording.failures))
-        yield rows_of(element, self._run)
+        yield rows_of(element, replace(self._run, processed_at=datetime.now(UTC)))
 
 
 class _Commit(beam.DoFn):
@@ -91,5 +93,6 @@ class _Commit(beam.DoFn):
         self._commits += 1
         if self._compact_every and self._commits % self._compact_every == 0:
             compact(self._root)
-        ids = {row["video_id"] for part in batch for row in part["videos"]}
-        yield Commit(tuple(sorted(ids)), sum(len(table) for table in rows.values()))
+        status = {row["video_id"]: row["status"] for part in batch for row in part["videos"]}
+        failed = sum(found == "failed" for found in status.values())
+        yield Commit(tuple(sorted(status)), sum(len(table) for table in rows.values()), failed)
