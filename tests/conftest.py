@@ -1,5 +1,8 @@
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,9 @@ import pytest
 HERE = str(Path(__file__).parent)
 sys.path.insert(0, HERE)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (HERE, os.environ.get("PYTHONPATH"))))
+# Where fakes in different processes meet.
+os.environ["FAKES_FOLDER"] = tempfile.mkdtemp(prefix="fakes-")
+atexit.register(shutil.rmtree, os.environ["FAKES_FOLDER"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -74,6 +75,22 @@ class SlowArmRaiser(ArmRaiser):
 
     def track(self, frame_bgr: npt.NDArray[np.uint8], time_s: float) -> People:
         time.sleep(0.03)
+        return super().track(frame_bgr, time_s)
+
+
+class Together(Brightness):
+    """Sleeps; at first until a dozen of its kind are at work at once. Gives up after 100 s."""
+
+    NUMBER = 12
+
+    def track(self, frame_bgr: npt.NDArray[np.uint8], time_s: float) -> People:
+        place, limit_s = Path(os.environ["FAKES_FOLDER"]), time.monotonic() + 100
+        (place / f"together-{os.getpid()}").touch()
+        while len(list(place.glob("together-*"))) < self.NUMBER:
+            if time.monotonic() > limit_s:
+                raise TimeoutError("fewer were ever at work at once")
+            time.sleep(0.05)
+        time.sleep(0.3)
         return super().track(frame_bgr, time_s)
 
 

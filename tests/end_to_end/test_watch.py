@@ -1,38 +1,59 @@
 """A watched folder on the real Prism: what arrives how it likes ends in the rows of `score`."""
 
 import json
+import os
+import pty
 import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import keypoints
 import pytest
+import ray
 import streams
 import videos
-from rows import TABLES, rows
+from rows import TABLES, Rows, rows, tables
 
+from repscore.pipelines import score
+from repscore.pipelines.demo.cast import CAST
+from repscore.pipelines.demo.render import render_clip
+from repscore.pipelines.options import ScoreOptions
 from repscore.pipelines.query import QueryError
+from repscore.transforms.pose.cluster import start_ray
+from repscore.transforms.pose.crew import PoolConfig
+from repscore.transforms.records import PoseConfig
 
-FAKES = ("--estimator", "fakes:ArmRaiser", "--actors", "2", "--cpus-per-actor", "0.5")
-CUT = ("--segment-seconds", "5")
+FAKE = "fakes:ArmRaiser"
 
 
-def start(command: str, archive: Path, root: Path, *options: str) -> "subprocess.Popen[str]":
-    told = [sys.executable, "-m", "repscore.pipelines", command, str(archive), "-o", str(root)]
+def watch(
+    archive: Path, root: Path, *options: str, errors: int = subprocess.PIPE
+) -> "subprocess.Popen[str]":
+    """`repscore watch`, with lines for machines unless `errors` is a terminal's file."""
+    command = [sys.executable, "-m", "repscore.pipelines", "watch", str(archive), "-o", str(root)]
+    command += ["--every", "1", "--segment-seconds", "5", "--actors", "2", "--cpus-per-actor", ".5"]
+    command += ["--json"] * (errors == subprocess.PIPE)
     return subprocess.Popen(
-        [*told, *FAKES, *CUT, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, start_new_session=True,
+        [*command, *options], stdout=subprocess.PIPE, stderr=errors, text=True,
+        start_new_session=True,
     )  # fmt: skip
 
 
-def watch(archive: Path, root: Path, *options: str) -> "subprocess.Popen[str]":
-    return start("watch", archive, root, "--every", "1", "--json", *options)
+def scored(archive: Path, root: Path, estimator: str) -> dict[str, Rows]:
+    """The tables that `score` makes of the folder as it is."""
+    poses = PoseConfig(estimator=estimator, segment_s=5.0)
+    pool = PoolConfig(actors=2, cpus=0.5)
+    score.run(ScoreOptions((str(archive),), str(root), poses=poses, pool=pool), quiet=True)
+    return tables(root)
 
 
 def finish(run: "subprocess.Popen[str]", status: int = 0) -> tuple[str, str]:
@@ -56,78 +77,102 @@ def listed(root: Path, name: str) -> bool:
         return False
 
 
+def pose_files(root: Path) -> int:
+    return len(list(root.glob("poses/**/*.parquet")))
+
+
+@pytest.fixture(scope="module")
+def ray_address() -> str:
+    """The Ray of this process, for those runs that need not start their own."""
+    start_ray()
+    return str(ray.get_runtime_context().gcs_address)
+
+
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("clips")
     return [videos.plain(folder / f"{i}.mp4", frames=100 + 13 * i) for i in range(5)]
 
 
-def test_what_arrives_anyhow_ends_as_score_would_have_it(clips: list[Path], tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Six athletes of the demo, small, with three repetitions each."""
+    folder = tmp_path_factory.mktemp("drawn")
+    performances = [one for one in CAST if not one.reference and one.exercise != "push_up"][:6]
+    paths = []
+    for number, one in enumerate(performances):
+        camera = replace(one.camera, width_px=240, height_px=320)
+        paths.append(folder / f"{number}.mp4")
+        render_clip(paths[-1], replace(one.motion, repetitions=3), one.look, camera, fps=15.0)
+    return paths
+
+
+def test_what_arrives_anyhow_ends_as_score_would_have_it(drawn: list[Path], tmp_path: Path) -> None:
+    """Over a minute: see the names of the files."""
     archive, root = tmp_path / "archive", tmp_path / "watched"
     archive.mkdir()
-    run = watch(archive, root, "--until-idle", "8")
-    for name in ("a.mp4", "deleted.mp4"):  # at once
-        shutil.copy(clips[len(name) % 2], archive / name)
-    shutil.copy(clips[2], archive / "replaced.mp4")
+    run, begun_s = watch(archive, root, "--every", "2", "--until-idle", "10"), time.monotonic()
+    for number, name in enumerate(("a.mp4", "deleted.mp4", "replaced.mp4")):  # at once
+        shutil.copy(drawn[number], archive / name)
     (archive / "broken.mp4").write_bytes(b"\0" * 100)
-    whole = clips[3].read_bytes()
+    whole = drawn[3].read_bytes()
     with (archive / "slow.mp4").open("wb") as file:
-        for piece in range(8):
-            file.write(whole[piece * len(whole) // 8 : (piece + 1) * len(whole) // 8])
+        for piece in range(30):
+            file.write(whole[piece * len(whole) // 30 : (piece + 1) * len(whole) // 30])
             file.flush()
-            time.sleep(0.4)
+            time.sleep(0.5)
     until(lambda: listed(root, "replaced.mp4") and listed(root, "deleted.mp4"), run)
-    shutil.copy(clips[4], archive / "replaced.mp4")
+    shutil.copy(drawn[4], archive / "replaced.mp4")
     shutil.copy(archive / "a.mp4", archive / "b-copy.mp4")
     (archive / "deleted.mp4").unlink()
+    while time.monotonic() < begun_s + 60:
+        assert run.poll() is None, run.communicate()
+        time.sleep(1)
+        if listed(root, "slow.mp4") and listed(root, "b-copy.mp4"):
+            break
+    shutil.copy(drawn[5], archive / "last.mp4")
     output, errors = finish(run)
-    assert len(output.splitlines()) >= 3, "a line per commit, and one for the run"
+    *commits, summary = map(json.loads, output.splitlines())
+    assert len(commits) >= 3
+    assert sum(commit["failed"] for commit in commits) == 1
+    assert set(commits[-1]["state"].values()) == {0}, "nothing is kept when all is done"
+    assert summary["videos"] == sum(commit["videos"] for commit in commits)
     assert "Traceback" not in errors
 
-    expected = tmp_path / "scored"
-    finish(start("score", archive, expected, "--quiet"))
+    expected = scored(archive, tmp_path / "scored", "blazepose")
     for table in TABLES:
-        assert rows(root, table, but="deleted.mp4") == rows(expected, table), table
+        assert rows(root, table, but="deleted.mp4") == expected[table], table
     assert listed(root, "deleted.mp4"), "its rows are kept"
+    assert len(expected["repetitions"]) >= 12, "three each of five athletes, mostly found"
     assert len(rows(root, "failures")) == 1, "a piece was never taken for the whole"
 
 
-def test_killed_at_any_moment_it_goes_on(clips: list[Path], tmp_path: Path) -> None:
-    archive, root, expected = tmp_path / "archive", tmp_path / "watched", tmp_path / "scored"
+def test_killed_at_any_moment_it_goes_on(
+    clips: list[Path], ray_address: str, tmp_path: Path
+) -> None:
+    archive, root = tmp_path / "archive", tmp_path / "watched"
     archive.mkdir()
+    told = ("--estimator", FAKE, "--ray-address", ray_address)
     seed = random.randrange(10**6)
     print(f"seed {seed}")  # noqa: T201 - to repeat a failure
     rng = random.Random(seed)
     for index, clip in enumerate(clips):
         shutil.copy(clip, archive / f"{index}.mp4")
-        run = watch(archive, root)
-        time.sleep(rng.uniform(3, 14))
+        run = watch(archive, root, *told)
+        time.sleep(rng.uniform(2, 12))
         run.kill()
         run.communicate()
-    finish(watch(archive, root, "--until-idle", "3"))
-    finish(start("score", archive, expected, "--quiet"))
-    for table in TABLES:
-        assert rows(root, table) == rows(expected, table), table
+    finish(watch(archive, root, *told, "--until-idle", "3"))
+    assert tables(root) == scored(archive, tmp_path / "scored", FAKE)
 
 
-def test_sigterm_finishes_what_is_under_way(clips: list[Path], tmp_path: Path) -> None:
-    archive, root = tmp_path / "archive", tmp_path / "watched"
-    archive.mkdir()
-    shutil.copy(clips[0], archive / "a.mp4")
-    run = watch(archive, root)
-    until(lambda: bool(list(root.glob("poses/**/*.parquet"))), run)
-    run.send_signal(signal.SIGTERM)
-    finish(run)
-    assert listed(root, "a.mp4")
-
-
-def test_prism_killed_is_one_line_and_the_next_start_goes_on(
+def test_prism_killed_is_one_line_and_sigterm_finishes_what_is_under_way(
     clips: list[Path], tmp_path: Path
 ) -> None:
     archive, root = tmp_path / "archive", tmp_path / "watched"
     archive.mkdir()
     shutil.copy(clips[0], archive / "a.mp4")
-    run = watch(archive, root)
+    run = watch(archive, root, "--estimator", FAKE)
     until(lambda: listed(root, "a.mp4"), run)
     shutil.copy(clips[1], archive / "b.mp4")
     (prism,) = children(run.pid, "prism")
@@ -136,8 +181,40 @@ def test_prism_killed_is_one_line_and_the_next_start_goes_on(
     assert "Prism was killed by signal 9" in errors
     assert "the same command goes on" in errors
     assert "Traceback" not in errors
-    finish(watch(archive, root, "--until-idle", "3"))
+
+    shutil.copy(clips[2], archive / "c.mp4")
+    before = pose_files(root)
+    with terminal() as (screen, shown):
+        run = watch(archive, root, "--estimator", FAKE, errors=screen)
+        until(lambda: pose_files(root) > before, run)
+        run.send_signal(signal.SIGTERM)
+        finish(run)
+        told = re.findall(r"arrived (\d), waiting \d, under way \d, done \d, failed 0", shown())
     assert listed(root, "b.mp4")
+    assert told[0] == "0"
+    assert told[-1] in "12", "it was told to stop before or after it had seen both"
+
+
+@contextmanager
+def terminal() -> Iterator[tuple[int, Callable[[], str]]]:
+    """A file that writes to a terminal, and what was written to it so far."""
+    ours, theirs = pty.openpty()
+    os.set_blocking(ours, False)
+    found = b""
+
+    def shown() -> str:
+        nonlocal found
+        while True:
+            try:
+                found += os.read(ours, 1 << 16)
+            except BlockingIOError:
+                return found.decode()
+
+    try:
+        yield theirs, shown
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 def children(parent: int, name: str) -> list[int]:
@@ -153,28 +230,48 @@ def children(parent: int, name: str) -> list[int]:
     return found
 
 
-def test_streams_become_recordings(tmp_path: Path) -> None:
-    """A growing folder of OpenPose, and chunks that come in no order, one of them never."""
+def test_streams_become_recordings_and_a_kill_changes_nothing(
+    ray_address: str, tmp_path: Path
+) -> None:
+    """A growing folder of OpenPose, and chunks that come in no order, one of them never.
+
+    Killed when one recording is committed and two are open; more comes before the next start.
+    """
     archive, root = tmp_path / "archive", tmp_path / "watched"
     archive.mkdir()
-    run = watch(archive, root, "--streams", "--until-idle", "5", "--fps", "10")
+    told = ("--streams", "--fps", "10", "--ray-address", ray_address)
     frames = keypoints.raises(tmp_path / "frames", 30.0, fps=10.0, name="cam_")
-    for number in (0, 2, 1, 4):
+    coming = sorted(frames.iterdir())
+    run = watch(archive, root, *told)
+    for number in (0, 2, 1):
         streams.write_chunk(archive, number)
-    for number, frame in enumerate(sorted(frames.iterdir())):
+    (archive / "live.3.keypoints.npz.end").touch()
+    until(lambda: listed(root, "#0-2@0-"), run)
+    for number in (5, 4):
+        streams.write_chunk(archive, number)
+    for frame in coming[:150]:
         frame.rename(archive / frame.name)
-        if number % 60 == 59:
-            time.sleep(1)
-    (archive / "live.5.keypoints.npz.end").touch()
-    output, errors = finish(run)
+    time.sleep(random.uniform(0, 4))
+    run.kill()
+    run.communicate()
+    for frame in coming[150:]:
+        frame.rename(archive / frame.name)
+    streams.write_chunk(archive, 7)
+    (archive / "live.8.keypoints.npz.end").touch()
+    output, errors = finish(watch(archive, root, *told, "--until-idle", "5"))
+    assert json.loads(output.splitlines()[-1])["videos"] == 2, "what is held is behind us"
     assert "Traceback" not in errors
-    found = {Path(str(row[1])).name: row for row in rows(root, "videos")}
-    assert sorted(found) == ["cam_%d_keypoints.json#0-299@0-", "live.%d.keypoints.npz#0-4@0-"]
+    assert sorted(Path(str(row[1])).name for row in rows(root, "videos")) == [
+        "cam_%d_keypoints.json#0-299@0-",
+        "live.%d.keypoints.npz#0-2@0-",
+        "live.%d.keypoints.npz#4-7@20-",
+    ]
     (failure,) = rows(root, "failures")
-    assert "chunks 3 to 3 never came" in str(failure)
+    assert "chunks 6 to 6 never came" in str(failure)
     counts = Counter(Path(str(row[1])).name.partition(".")[0] for row in rows(root, "repetitions"))
     assert counts["cam_%d_keypoints"] == 15, "thirty seconds of raises that last two each"
-    assert counts["live"] >= 8, "twenty seconds with a hole of five"
-    assert json.loads(output.splitlines()[-1])["videos"] == 2
-    output, _ = finish(watch(archive, root, "--streams", "--until-idle", "2", "--fps", "10"))
-    assert json.loads(output.splitlines()[-1])["repetitions"] == 0, "what is held is behind us"
+    assert counts["live"] >= 13, "fifteen seconds, and fifteen with a hole of five"
+
+    undisturbed = tmp_path / "undisturbed"
+    finish(watch(archive, undisturbed, *told, "--until-idle", "1"))
+    assert tables(root) == tables(undisturbed)

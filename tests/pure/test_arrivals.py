@@ -1,7 +1,10 @@
 """What is handed out when, listing by listing; seconds are given by hand."""
 
+from pathlib import Path
+
 from repscore.transforms.discover.arrivals import Arrivals
 from repscore.transforms.discover.sources import Source
+from repscore.transforms.discover.watch import Watch, WatchConfig
 from repscore.transforms.records import Known, Name, Video, video_id_of
 
 CONTENT = {"a1": "A", "a2": "A2", "b1": "A", "c1": "C"}
@@ -130,3 +133,22 @@ def test_small_contents_do_not_wait_for_a_few_others() -> None:
         )
         listing = [Source(f"/{n}", size_bytes, "1", f"{n}") for n in range(100)]
         assert len(watched.poll(listing, 0.0)) == taken
+
+
+def test_idle_is_a_watch_that_has_listed_and_waits_for_nothing(tmp_path: Path) -> None:
+    """It ends as soon as it is idle; an input and a chunk of a stream have to rest for a minute."""
+    config = WatchConfig((str(tmp_path),), every_s=60.0, until_idle_s=0.0, streams=True)
+    watched = Watch(config, {}, "now")
+    assert not watched.over(), "it has seen nothing yet"
+    watched.poll()
+    assert watched.over()
+    for name in ("a.mp4", "live.0.keypoints.npz"):
+        place = tmp_path / name
+        place.touch()
+        watched.poll()
+        assert not watched.over()
+        place.unlink()
+        watched.poll()
+        assert watched.over()
+    watched.stop()
+    assert watched.over()

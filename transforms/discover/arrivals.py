@@ -111,7 +111,7 @@ class Arrivals:
             return [taken for _, taken in done]
 
     def stir(self, now_s: float) -> None:
-        """Something else has come: the watch is not idle."""
+        """Something else has happened: the watch is not idle."""
         with self._lock:
             self._active_s = now_s
 

@@ -24,7 +24,8 @@ class WatchConfig:
 
     Attributes:
         every_s: between two listings; an input has arrived when two in a row agree on it.
-        until_idle_s: ends by itself when nothing new has come for so long; None never ends.
+        until_idle_s: ends by itself when nothing new has come for so long, counted from the first
+            listing on; None never ends.
         room: contents under way at most.
         streams: OpenPose folders and numbered chunks of keypoints are streams without end.
     """
@@ -66,6 +67,7 @@ class Watch:
         )
         self._feeds = Feeds(known, key, rest_s=config.every_s)
         self._stop = threading.Event()
+        self._listed = False
         self._unlisted = 0
         self.commits: queue.SimpleQueue[CommitTold] = queue.SimpleQueue()
 
@@ -80,10 +82,11 @@ class Watch:
 
     def over(self) -> bool:
         """Whether nothing more will be taken."""
+        if self._stop.is_set():
+            return True
         idle_s, status = self._config.until_idle_s, self._arrivals.status()
-        if idle_s is not None and not status.waiting and not status.in_flight:
-            return self._stop.is_set() or time.monotonic() - status.active_s >= idle_s
-        return self._stop.is_set()
+        busy = status.waiting or status.in_flight or self._feeds.resting or not self._listed
+        return not busy and idle_s is not None and time.monotonic() - status.active_s >= idle_s
 
     def poll(self) -> tuple[Sequence[Video], Sequence[Chunk], float | None]:
         """What has arrived since, and the instant before which no chunk is expected any more.
@@ -107,7 +110,8 @@ class Watch:
                 raise
             return (), (), None
         self._unlisted = 0
-        if chunks:
+        if chunks or not self._listed:
+            self._listed = True
             self._arrivals.stir(now_s)
         return arrived, chunks, instant_s
 

@@ -29,6 +29,11 @@ class Feeds:
                 self._given[part.stream] |= set(range(part.first, part.last + 1))
         self._sightings: dict[str, tuple[str, float]] = {}
 
+    @property
+    def resting(self) -> bool:
+        """Whether chunks were seen that have not come yet."""
+        return bool(self._sightings)
+
     def poll(
         self, listing: Iterable[Source], now_s: float, instant_s: float
     ) -> tuple[list[Chunk], float]:

@@ -1,0 +1,49 @@
+"""A pool that is larger than what a streaming runner holds at once is kept busy, and no more."""
+
+import threading
+from pathlib import Path
+
+import fakes
+import videos
+
+from repscore.pipelines.options import RunnerConfig, ScoreOptions
+from repscore.pipelines.watch import run
+from repscore.transforms.discover.watch import WatchConfig
+from repscore.transforms.pose.crew import PoolConfig
+from repscore.transforms.pose.pool import PoolStatus, shared_pool
+from repscore.transforms.records import PoseConfig
+
+ACTORS = fakes.Together.NUMBER
+CLIPS = 3 * ACTORS
+
+
+def test_every_actor_has_a_segment_and_as_many_wait_at_most(tmp_path: Path) -> None:
+    """Waiting are segments that were handed over to the pool and that no actor holds."""
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    for number in range(CLIPS):
+        videos.plain(folder / f"{number}.mp4", (7 * number, 255 - 7 * number, 128), frames=1)
+    options = ScoreOptions(
+        inputs=(str(folder),),
+        output=str(tmp_path / "dataset"),
+        poses=PoseConfig(estimator="fakes:Together"),
+        pool=PoolConfig(actors=ACTORS, cpus=0.1),
+        runner=RunnerConfig("prism"),
+    )
+    pool = shared_pool(options.poses, options.output, options.pool)
+    seen: list[PoolStatus] = []
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.02):
+            seen.append(pool.status())
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    watching = WatchConfig(options.inputs, every_s=0.5, until_idle_s=1.0)
+    report = run(options, watching, grace_s=60.0, quiet=True, as_json=False)
+    over.set()
+    looking.join()
+    assert (report.row["videos"], report.failed_videos) == (CLIPS, 0)
+    assert max(status.working for status in seen) == ACTORS
+    assert max(status.waiting for status in seen) <= ACTORS
