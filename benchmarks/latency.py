@@ -1,9 +1,11 @@
 """From a clip's arrival in a watched folder to its rows being visible, and where the time goes.
 
-`latency.py CLIP`: the clip is put into the folder whole, `--times` times one after the other
-(idle), then all at once (under load), each with bytes of its own behind its end. Detection: from
-the arrival until the clip is taken. Poses: what the bare worker takes for it, alone. Queue and
-hand-over: the rest until its pose file is there. Scoring and commit: until its rows are visible.
+`latency.py CLIP`: the clip, of one segment, is put into the folder whole, `--times` times one
+after the other (idle), then all at once (under load), each with bytes of its own behind its end.
+Detection: from the arrival until the clip is taken. Queue: until an actor begins with it. Poses:
+until its pose file is there. Scoring: until its rows are made, the way back from the pool included.
+Commit: until they are visible, the wait for others included. The bare worker does the same poses
+alone, in this process.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import sys
 import tempfile
 import time
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,7 @@ from repscore.transforms.plan.stage import segments_of
 from repscore.transforms.pose.worker import Worker
 from repscore.transforms.records import PoseConfig
 
-PARTS = ("detection", "queue and hand-over", "poses", "scoring and commit")
+PARTS = ("detection", "queue", "poses", "scoring", "commit")
 
 
 def bare_s(clip: Path, root: str) -> float:
@@ -54,19 +57,23 @@ def instants(line: str) -> list[dict[str, Any]]:
     return [one | {"committed_at": told["committed_at"]} for one in told.get("inputs", ())]
 
 
-def split(inputs: list[dict[str, Any]], root: str, poses_s: float) -> list[tuple[float, ...]]:
-    """For each input its latency and the parts of it."""
-    found = query(root, "SELECT uri, video_id FROM videos")
-    ids = dict(found.fetchall()) if found is not None else {}
+def split(inputs: list[dict[str, Any]], root: str) -> list[tuple[float, ...]]:
+    """For each input its latency and the parts of it, which add up to it."""
+    found = query(root, "SELECT uri, video_id, pose_s, epoch(processed_at) FROM videos")
+    assert found is not None
+    about = {uri: rest for uri, *rest in found.fetchall()}
     rows = []
     for one in inputs:
+        video_id, pose_s, scored = about[one["uri"]]
         arrived, taken, visible = (
             datetime.fromisoformat(one[name]).timestamp()
             for name in ("arrived_at", "taken_at", "committed_at")
         )
-        (file,) = Path(root).glob(f"poses/*/*/{ids[one['uri']]}/*.parquet")
+        (file,) = Path(root).glob(f"poses/*/*/{video_id}/*.parquet")
         ready = file.stat().st_mtime
-        parts = (taken - arrived, ready - taken - poses_s, poses_s, visible - ready)
+        instants = (arrived, taken, ready - pose_s, ready, scored, visible)
+        parts = tuple(after - before for before, after in pairwise(instants))
+        assert min(parts) >= 0, f"{one['uri']}: its instants are out of order: {parts}"
         rows.append((visible - arrived, *parts))
     return rows
 
@@ -76,7 +83,7 @@ def show(name: str, rows: list[tuple[float, ...]]) -> None:
     whole = sorted(row[0] for row in rows)
     p95 = whole[min(len(whole) - 1, round(0.95 * len(whole)))]
     parts = ", ".join(
-        f"{part} {statistics.median(row[index] for row in rows):.1f}"
+        f"{part} {statistics.median(row[index] for row in rows):.2f}"
         for index, part in enumerate(PARTS, 1)
     )
     print(f"{name}: median {statistics.median(whole):.1f} s, 95th percentile {p95:.1f} s ({parts})")
@@ -116,7 +123,7 @@ def main() -> None:
         watch.terminate()
         watch.wait()
         for name, inputs in (("idle", idle), ("under load", loaded)):
-            rows = split(inputs, root, poses_s)
+            rows = split(inputs, root)
             show(name, rows)
             ratio = statistics.median(row[0] for row in rows) / poses_s
             print(f"  {ratio:.2f} times the bare worker")

@@ -1,13 +1,13 @@
 """Whether `watch` keeps a pool busy that is larger than what its runner holds at once.
 
 `watch_busy.py`: twelve actors of a tenth of a CPU, whose estimator sleeps a second per clip. Each
-writes down when it works; the peak and the mean of how many do at once are printed.
+writes down when it works; the peak and the mean of how many do at once are printed. Beside it, how
+many segments waited at most: handed over to the pool, and held by no actor.
 """
 
 import os
-import subprocess
-import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,12 @@ import numpy as np
 from machine import describe
 
 from repscore.models.estimator import EstimatorConfig, People
+from repscore.pipelines.options import RunnerConfig, ScoreOptions
+from repscore.pipelines.watch import run
+from repscore.transforms.discover.watch import WatchConfig
+from repscore.transforms.pose.crew import PoolConfig
+from repscore.transforms.pose.pool import shared_pool
+from repscore.transforms.records import PoseConfig
 
 ACTORS, CLIPS = 12, 144
 _DEFAULT = EstimatorConfig()
@@ -56,7 +62,7 @@ class Sleeper:
 
 
 def main() -> None:
-    """Print the peak in flight."""
+    """Print the peaks in flight and waiting."""
     print(describe())
     with tempfile.TemporaryDirectory() as place:
         folder, log = Path(place, "clips"), Path(place, "log")
@@ -67,21 +73,37 @@ def main() -> None:
             writer = cv2.VideoWriter(str(folder / f"{number}.mp4"), form, 10, (64, 48))
             writer.write(noise.integers(0, 256, (48, 64, 3), np.uint8))
             writer.release()
-        path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-        command = [sys.executable, "-m", "repscore.pipelines", "watch", str(folder)]
-        command += ["-o", str(Path(place, "out")), "--every", "1", "--until-idle", "2", "--quiet"]
-        command += ["--estimator", "watch_busy:Sleeper", "--actors", str(ACTORS)]
-        subprocess.run(  # noqa: S603
-            [*command, "--cpus-per-actor", "0.1"],
-            check=True,
-            env={**os.environ, "PYTHONPATH": path, "SLEEPER_LOG": str(log)},
+        # Ray's workers inherit both.
+        path = (str(Path(__file__).parent), os.environ.get("PYTHONPATH"))
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, path))
+        os.environ["SLEEPER_LOG"] = str(log)
+        options = ScoreOptions(
+            inputs=(str(folder),),
+            output=str(Path(place, "out")),
+            poses=PoseConfig(estimator="watch_busy:Sleeper"),
+            pool=PoolConfig(actors=ACTORS, cpus=0.1),
+            runner=RunnerConfig("prism"),
         )
+        pool = shared_pool(options.poses, options.output, options.pool)
+        waiting, over = [0], threading.Event()
+
+        def look() -> None:
+            while not over.wait(0.01):
+                waiting.append(pool.status().waiting)
+
+        looking = threading.Thread(target=look)
+        looking.start()
+        watching = WatchConfig(options.inputs, every_s=1.0, until_idle_s=2.0)
+        run(options, watching, grace_s=60.0, quiet=True, as_json=False)
+        over.set()
+        looking.join()
         spans = [tuple(map(float, line.split())) for line in log.read_text().splitlines()]
     at_once = [sum(a <= begun < b for a, b in spans) for begun, _ in sorted(spans)]
     steady = at_once[at_once.index(max(at_once)) :]
     print(
         f"{len(spans)} segments, {ACTORS} actors: peak {max(at_once)} in flight; from then on, "
-        f"whenever one began, {sum(steady) / len(steady):.1f} in the mean"
+        f"whenever one began, {sum(steady) / len(steady):.1f} in the mean; "
+        f"{max(waiting)} waiting at most"
     )
 
 
