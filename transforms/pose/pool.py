@@ -26,7 +26,6 @@ class PoolStatus:
     """What a progress display shows.
 
     Attributes:
-        working: actors that hold a segment.
         waiting: segments that were submitted and that no actor holds yet.
         segments: finished ones, `failed` of them without poses, `reused` ones from the store.
         frames: estimated so far, those of unfinished segments included.
@@ -37,7 +36,6 @@ class PoolStatus:
     """
 
     actors: int = 0
-    working: int = 0
     waiting: int = 0
     segments: int = 0
     failed: int = 0
@@ -163,7 +161,6 @@ class PosePool:
         return replace(
             self._finished,
             actors=len(actors),
-            working=sum(actor.job is not None for actor in actors),
             waiting=len(self._waiting),
             frames=self._finished.frames + sum(actor.frames for actor in actors),
         )
