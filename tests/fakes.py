@@ -79,12 +79,12 @@ class SlowArmRaiser(ArmRaiser):
 
 
 class Together(Brightness):
-    """Sleeps; at first until a dozen of its kind are at work at once. Gives up after 100 s."""
+    """Sleeps; at first until a dozen of its kind are at work at once. Gives up after five minutes."""
 
     NUMBER = 12
 
     def track(self, frame_bgr: npt.NDArray[np.uint8], time_s: float) -> People:
-        place, limit_s = Path(os.environ["FAKES_FOLDER"]), time.monotonic() + 100
+        place, limit_s = Path(os.environ["FAKES_FOLDER"]), time.monotonic() + 300
         (place / f"together-{os.getpid()}").touch()
         while len(list(place.glob("together-*"))) < self.NUMBER:
             if time.monotonic() > limit_s:

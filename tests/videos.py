@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-BLACK, WHITE, RED, BLUE, GREY = (0, 0, 0), (255, 255, 255), (255, 0, 0), (0, 0, 255), (90, 90, 90)
+WHITE, RED, BLUE, GREY = (255, 255, 255), (255, 0, 0), (0, 0, 255), (90, 90, 90)
 
 
 def plain(path: Path, rgb: tuple[int, int, int] = GREY, frames: int = 20, fps: float = 10) -> Path:
