@@ -79,7 +79,7 @@ class SlowArmRaiser(ArmRaiser):
 
 
 class Together(Brightness):
-    """Sleeps; at first until a dozen of its kind are at work at once. Gives up after five minutes."""
+    """Sleeps; at first until a dozen of its kind are at work at once, five minutes at most."""
 
     NUMBER = 12
 
