@@ -15,10 +15,13 @@ Spans = tuple[tuple[float, float], ...]
 TAIL: Final = 60
 """Instants after the end of a crop in which the body is held."""
 _SLOWEST, _FASTEST = 0.33, 1.8
+_AMPLITUDES: Final = np.log([0.15, 1.3])
 _HIDDEN: Final = (  # columns of vectors that are lost together: arms, legs, their ends, the head
     slice(0, 8), slice(0, 2), slice(2, 4), slice(4, 6), slice(6, 8), slice(8, 16),
     slice(10, 12), slice(14, 16), slice(18, 20),
 )  # fmt: skip
+_SIDES: Final = (np.r_[0:4, 8:12], np.r_[4:8, 12:16])
+"""Columns of the far side, which the body hides."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,9 +186,9 @@ def disguise(example: Example, rng: np.random.Generator, length: int) -> Example
             seen[gap : gap + rng.integers(1, rng.choice([5, 30]))] = False
         flat, bridged = hold(flat, seen, 7)
         present = present * bridged
-    if rng.random() < 0.3:
+    if rng.random() < 0.4:
         middle = flat.mean(axis=0)
-        flat = middle + rng.uniform(0.4, 1.3) * (flat - middle)
+        flat = middle + np.exp(rng.uniform(*_AMPLITUDES)) * (flat - middle)
     rests = np.flatnonzero((phase == 0) | (np.diff(phase, prepend=phase[:1]) < 0))
     if rng.random() < 0.35 and len(rests):
         at, rest = int(rng.choice(rests)), int(rng.integers(15, 150))
@@ -200,6 +203,8 @@ def disguise(example: Example, rng: np.random.Generator, length: int) -> Example
     if rng.random() < 0.25:
         for _ in range(rng.integers(1, 3)):
             flat[:, _HIDDEN[rng.integers(len(_HIDDEN))]] = 0
+    if rng.random() < 0.12:
+        flat[:, _SIDES[rng.integers(2)]] = 0
     flat, present, phase, weight = flat[:length], present[:length], phase[:length], weight[:length]
     rest = length + TAIL - len(flat)
     return Example(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repscore.models.phases.network import INPUTS, LAGS, PARTS, PHASES, TAPS
+from repscore.models.phases.network import FLOOR, INPUTS, LAGS, MIRROR, PARTS, PHASES, TAPS
 
 _DROPOUT: Final = 0.1
 
@@ -27,14 +27,19 @@ class PhaseModule(nn.Module):
     def forward(self, vectors: Tensor, present: Tensor, shape: Tensor) -> Tensor:
         """`present` (B, T, 1) 0 or 1; where `shape` (B, 1, 1) is 0, motion alone is seen."""
         length = vectors.shape[1]
-        hidden = functional.relu(
-            self.inp(torch.cat([_distances(vectors), vectors * shape, present], -1))
+        distances, own = _distances(vectors), vectors * shape
+        one, other = (
+            functional.relu(self.inp(torch.cat([distances, body, present], -1)))
+            for body in (own, _mirrored(own))
         )
+        hidden = (one + other) / 2
         for taps, mix, out in zip(TAPS, self.mix, self.out, strict=True):
             padded = functional.pad(hidden, (0, 0, -taps[0], taps[-1]))
             rows = [padded[:, tap - taps[0] : tap - taps[0] + length] for tap in taps]
             mixed = functional.relu(mix(torch.cat(rows, -1)))
-            hidden = hidden + out(functional.dropout(mixed, _DROPOUT, self.training))
+            if self.training:  # as functional.dropout, in a third of its time on a CPU
+                mixed = mixed * (torch.rand_like(mixed) > _DROPOUT) / (1 - _DROPOUT)
+            hidden = hidden + out(mixed)
         logits: Tensor = self.head(functional.relu(hidden))
         return logits
 
@@ -50,6 +55,11 @@ class PhaseModule(nn.Module):
         self.load_state_dict({name: torch.tensor(value.T) for name, value in weights.items()})
 
 
+def _mirrored(vectors: Tensor) -> Tensor:
+    pairs = vectors.reshape(*vectors.shape[:-1], len(MIRROR), 2)[..., list(MIRROR), :]
+    return (pairs * torch.tensor([-1.0, 1.0])).reshape(vectors.shape)
+
+
 def _distances(vectors: Tensor) -> Tensor:
     """Log distances (B, T, 4 * LAGS) of whole, arms, legs and trunk from what they were."""
     behind, before, length = -min(LAGS), max(LAGS), vectors.shape[1]
@@ -61,4 +71,4 @@ def _distances(vectors: Tensor) -> Tensor:
         squares = (course[:, behind + lag : behind + lag + length] - vectors) ** 2
         arms, legs, trunk = (squares[..., part].sum(-1) for part in PARTS)
         columns += [arms + legs + trunk, arms, legs, trunk]
-    return torch.log(torch.sqrt(torch.stack(columns, -1)) + 0.1) + 0.5
+    return torch.log(torch.sqrt(torch.stack(columns, -1)) + FLOOR) + 0.5

@@ -7,7 +7,7 @@ of a repetition. Dilated convolutions look LOOKAHEAD instants ahead; so much lat
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import as_file, files
 from typing import Final
 
@@ -54,7 +54,10 @@ _SUMS: Final = np.ones((FEATURES, 1 + len(PARTS)), np.float32)  # whole, then ea
 for _part, _columns in enumerate(PARTS, 1):
     _SUMS[:, _part] = 0
     _SUMS[_columns, _part] = 1
+FLOOR: Final = 0.03
+"""Torsos below which distances are hardly told apart: about what keypoints tremble by."""
 INPUTS: Final = 4 * len(LAGS) + FEATURES + 1
+_SHAPE: Final = slice(4 * len(LAGS), -1)  # of the inputs
 
 _PACKAGE: Final = "repscore.models.phases"
 _FROM: Final = [JOINT[start] for start, _ in VECTORS]
@@ -109,8 +112,7 @@ class PhaseNetwork:
         """
         course = np.concatenate([memory.vectors, vectors])
         seen = np.concatenate([memory.present, present])
-        hidden = self._layer("inp", _inputs(course, seen[:HOP]))
-        np.maximum(hidden, 0, out=hidden)
+        hidden = self._body(_inputs(course, seen[:HOP]))
         late = _BEFORE
         layers = []
         for number, (taps, before) in enumerate(zip(TAPS, memory.layers, strict=True)):
@@ -126,6 +128,24 @@ class PhaseNetwork:
         logits = _log_softmax(logits)
         after = Memory(memory.age + HOP, course[HOP:], seen[HOP:], tuple(layers))
         return after, logits
+
+    def _body(self, inputs: Array32) -> Array32:
+        """The first layer's outputs (HOP, width), the same for a body and its mirror image."""
+        own = self._layer("inp", inputs)
+        mirror = own + inputs[:, _SHAPE] @ self._to_mirror
+        np.maximum(own, 0, out=own)
+        np.maximum(mirror, 0, out=mirror)
+        own += mirror
+        own *= np.float32(0.5)
+        return own
+
+    @cached_property
+    def _to_mirror(self) -> Array32:
+        """What the mirrored shape adds: (FEATURES, width)."""
+        own = self.weights["inp.weight"][_SHAPE].reshape(len(MIRROR), 2, -1)
+        signs = np.array([-1, 1], np.float32)[:, None]
+        change: Array32 = (own[list(MIRROR)] * signs - own).reshape(FEATURES, -1)
+        return change
 
     def _layer(self, name: str, values: Array32) -> Array32:
         result: Array32 = values @ self.weights[f"{name}.weight"]
@@ -147,7 +167,7 @@ def _inputs(course: Array32, present: Array32) -> Array32:
     moved *= moved
     squares = moved.reshape(-1, FEATURES) @ _SUMS
     distances = np.sqrt(squares, out=squares)
-    distances += np.float32(0.1)
+    distances += np.float32(FLOOR)
     np.log(distances, out=distances)
     distances += np.float32(0.5)
     return np.concatenate([distances.reshape(HOP, -1), now, present[:, None]], axis=1)

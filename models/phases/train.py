@@ -17,7 +17,6 @@ from repscore.models.phases.network import PHASES
 
 _LENGTH: Final = 600
 _BATCH: Final = 10
-_INVENTED: Final = 0.25  # share of examples
 _RATE: Final = 3e-3
 _DECAY: Final = 1e-2
 _SMOOTHING: Final = 0.02
@@ -25,7 +24,7 @@ _AVERAGED: Final = 0.01  # of each step, in the weights that are kept
 
 
 def train(
-    sequences: Many[Sequence],
+    sources: Many[tuple[float, Many[Sequence]]],
     *,
     steps: int,
     seed: int,
@@ -35,6 +34,8 @@ def train(
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Weights for `network.PhaseNetwork`.
 
+    `sources` are groups of sequences, each with the share of the examples that it gives; what is
+    missing to 1 is invented.
     It begins with the weights `begin`, else with random ones; `tell` hears step and loss every
     hundred steps.
     The same sequences, steps and seed give the same weights on the same machine.
@@ -48,21 +49,23 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, _RATE, total_steps=steps, pct_start=0.15
     )
-    chance = np.array([len(sequence.vectors) ** 0.6 for sequence in sequences])
-    bodies = np.concatenate([one.vectors[one.present > 0][::15] for one in sequences])
+    groups = [sequences for _, sequences in sources]
+    shares = np.cumsum([share for share, _ in sources])
+    chances = [np.array([len(one.vectors) ** 0.6 for one in group]) for group in groups]
+    bodies = np.concatenate([one.vectors[one.present > 0][::15] for one in groups[0]])
+
+    def example() -> Example:
+        group = int(np.searchsorted(shares, rng.random(), side="right"))
+        if group == len(groups):
+            return invent(bodies, rng, _LENGTH)
+        chance = chances[group] / chances[group].sum()
+        return crop(groups[group][rng.choice(len(chance), p=chance)], rng, _LENGTH, recipe)
+
     kept: list[torch.Tensor] = []
     losses: list[float] = []
     for step in range(steps):
-        examples = [
-            invent(bodies, rng, _LENGTH)
-            if rng.random() < _INVENTED
-            else crop(
-                sequences[rng.choice(len(sequences), p=chance / chance.sum())], rng, _LENGTH, recipe
-            )
-            for _ in range(_BATCH)
-        ]
         module.train()
-        loss = _loss(module, examples)
+        loss = _loss(module, [example() for _ in range(_BATCH)])
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(module.parameters(), 1.0)
