@@ -33,7 +33,6 @@ ROUNDS = (
     (1620, Recipe(hidden=0.2, ends=0.4, short=0.0)),
     (2600, Recipe(hidden=0.2, ends=0.2, short=0.35)),
     (2400, Recipe(hidden=0.2, ends=0.2, short=0.45)),
-    (2000, Recipe(hidden=0.2, ends=0.2, short=0.45)),
 )
 """Steps and recipes: each round goes on from where the one before ended."""
 VIDEOS, EXECUTIONS = 0.6, 0.15

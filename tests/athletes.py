@@ -40,7 +40,7 @@ def mirrored(one: PoseFrames, width_px: float) -> PoseFrames:
     image, world = one.image_px[:, MIRROR].copy(), one.world_m[:, MIRROR].copy()
     image[..., 0] = width_px - image[..., 0]
     world[..., 0] *= -1
-    return replace(one, image_px=image, world_m=world)
+    return replace(one, image_px=image, world_m=world, visibility=one.visibility[:, MIRROR])
 
 
 def resampled(one: PoseFrames, rate_hz: float) -> PoseFrames:

@@ -18,7 +18,6 @@ Array = npt.NDArray[np.float64]
 # Rows of the vectors of each limb: to its middle joint and to its end.
 _LIMBS: Final = ((0, 1), (2, 3), (4, 5), (6, 7))
 _TRUNK: Final = (0, 1, 2, 3, 8, 9)
-_SPINE: Final = 8
 _HEAD: Final = 9
 _QUICKEST, _SLOWEST = 7.0, 140.0  # instants
 
@@ -128,9 +127,6 @@ def _perform(body: Array, script: _Script, rng: np.random.Generator) -> Array:
         matrices = rotations(lean, size * rng.normal(0, 0.7) * together)
         for row in _TRUNK:
             vectors[:, row] = _applied(matrices, vectors[:, row])
-    if rng.random() < 0.1:  # shoulders rise, the trunk bends towards the camera or away from it
-        vectors[:, _SPINE] *= 1 + (rise := rng.uniform(-0.25, 0.25) * together[:, None])
-        vectors[:, _HEAD] *= 1 - rise
     if rng.random() < 0.15:
         nod = np.array([1.0, 0.0, 0.0]) + rng.normal(0, 0.5, 3)
         matrices = rotations(nod, rng.uniform(0.4, 0.9) * together)

@@ -40,7 +40,7 @@ def test_figures_of_three_videos() -> None:
 
 def raiser(count: int, rate_hz: float = 30.0) -> np.ndarray:
     """Landmarks (N, 33, 3) of `count` arm raises of 2 s each."""
-    estimator, frame = fakes.ArmRaiser("full"), np.zeros((2, 2, 3), np.uint8)
+    estimator, frame = fakes.ArmRaiser(), np.zeros((2, 2, 3), np.uint8)
     times = np.arange(round(2 * count * rate_hz)) / rate_hz
     return np.concatenate([estimator.track(frame, float(time_s)).image_px for time_s in times])
 

@@ -39,7 +39,6 @@ class Tuning:
     tempo_cost: float = 8.0  # per e-fold change of duration between neighbours
     rest_s: float = 0.5  # neighbours are not farther apart
     certain: float = 8.0  # what one instant can contribute at most
-    credit: float = 0.3  # of each instant of a cycle: the network believes in idle too readily
 
 
 @dataclass(frozen=True)
@@ -122,8 +121,7 @@ def _pairs(
     times = np.array(bounds)
     lengths = times[None, :] - times[:, None]
     last, first = np.nonzero(((lengths >= shortest) & (lengths <= longest)).T)
-    gain = phases[:, 1:] - phases[:, :1] + tuning.credit
-    gain = np.clip(gain, -tuning.certain, tuning.certain)
+    gain = np.clip(phases[:, 1:] - phases[:, :1], -tuning.certain, tuning.certain)
     total = np.concatenate([np.zeros((1, PHASES)), np.cumsum(gain, axis=0)])
     start, length = times[first], lengths[first, last]
     at = start[:, None] + np.round(length[:, None] * (np.arange(PHASES + 1) / PHASES)).astype(int)
