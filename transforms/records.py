@@ -203,7 +203,9 @@ class Repetition:
     origin at mid-hip, torso length (neck to mid-hip) one.
 
     Attributes:
-        turn_s: the turning point between going out and coming back.
+        turn_s: the turning point between going out and coming back, the middle of the hold.
+        hold_s: how long the body stays near its turning point, around turn_s.
+        amplitude_torsos: how far the body goes out, as the length of its change of shape.
         confidence: 0..1, how sure the segmenter is that this is a repetition.
         concentric_s, eccentric_s: durations of the phases that go up and down against gravity;
             None where that cannot be told.
@@ -223,6 +225,8 @@ class Repetition:
     start_s: float
     turn_s: float
     end_s: float
+    hold_s: float
+    amplitude_torsos: float
     confidence: float
     concentric_s: float | None
     eccentric_s: float | None
@@ -240,6 +244,16 @@ class Repetition:
             raise ValueError(
                 f"a repetition starts, turns, ends: {self.start_s}, {self.turn_s}, {self.end_s}"
             )
+
+    @property
+    def out_s(self) -> float:
+        """How long it takes to go out."""
+        return max(0.0, self.turn_s - self.hold_s / 2 - self.start_s)
+
+    @property
+    def back_s(self) -> float:
+        """How long it takes to come back."""
+        return max(0.0, self.end_s - self.hold_s / 2 - self.turn_s)
 
 
 @dataclass(frozen=True, eq=False)

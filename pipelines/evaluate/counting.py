@@ -13,10 +13,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from repscore.models.phases import network
 from repscore.pipelines.evaluate import baselines, clips, repcount
 from repscore.pipelines.evaluate.metrics import OVERLAPS, Figures, Outcome, figures
 from repscore.pipelines.evaluate.repcount import Labelled
-from repscore.transforms.records import PoseFrames, Repetition
+from repscore.transforms.records import PoseFrames
 from repscore.transforms.repetitions import motion
 
 OURS: Final = "repscore"
@@ -89,14 +90,13 @@ def of_sequences(sequences: Sequence[Labelled]) -> Evaluation:
 
 
 def segmented(one: Labelled) -> list[tuple[float, float]]:
-    """Spans of the repetitions in a sequence, as the pipeline would cut it."""
-    return [(found.start_s, found.end_s) for found in repetitions_of(one.poses)]
+    """Spans of the repetitions in a sequence, as the pipeline would cut it.
 
-
-def repetitions_of(poses: PoseFrames) -> tuple[Repetition, ...]:
-    """All repetitions of one person's poses."""
-    state, found = motion.step(motion.start(0), poses)
-    return (*found, *motion.finish(state))
+    A video that the shipped network was trained on is left to one that was trained without it.
+    """
+    phases = network.held_out().get(one.name, network.shipped())
+    state, found = motion.step(motion.start(0), one.poses, phases)
+    return [(each.start_s, each.end_s) for each in (*found, *motion.finish(state, phases))]
 
 
 def _finish(

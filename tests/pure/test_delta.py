@@ -57,7 +57,11 @@ def rows(
                 "start_s": float(rank),
                 "end_s": rank + 1.0,
                 "duration_s": 1.0,
-                "view": "front",
+                "confidence": 0.5,
+                "out_s": 0.5,
+                "hold_s": 0.0,
+                "back_s": 0.5,
+                "amplitude_torsos": 1.0,
                 "scorable": False,
                 "score_kind": "consistency",
                 "scorer_version": "scorer",
@@ -369,13 +373,13 @@ if __name__ == "__main__":
 
 
 def test_a_table_of_an_older_version_gets_the_new_columns(tmp_path):
-    """Made when `repetitions` had no `view` and the comments read otherwise."""
+    """Made when `repetitions` had no `confidence` and the comments read otherwise."""
     now = SCHEMAS["repetitions"]
     older = pa.schema(
         [
             field.with_metadata({"comment": "said otherwise"})
             for field in now
-            if field.name != "view"
+            if field.name != "confidence"
         ]
     )
     DeltaTable.create(str(tmp_path / "tables" / "repetitions"), older)
@@ -383,12 +387,12 @@ def test_a_table_of_an_older_version_gets_the_new_columns(tmp_path):
         then.setitem(delta.SCHEMAS, "repetitions", older)
         old = rows("a.mp4", "A", "first", 2)
         for row in old["repetitions"]:
-            row.pop("view")
+            row.pop("confidence")
         write_batch(str(tmp_path), old)
     write_batch(str(tmp_path), rows("b.mp4", "B", "second", 1))
-    found = read_rows(str(tmp_path), "repetitions", ("video_uri", "view"), None)
-    views = Counter((row["video_uri"], row["view"]) for row in found)
-    assert views == {("a.mp4", None): 2, ("b.mp4", "front"): 1}
+    found = read_rows(str(tmp_path), "repetitions", ("video_uri", "confidence"), None)
+    confidences = sorted((row["video_uri"], row["confidence"]) for row in found)
+    assert confidences == [("a.mp4", None), ("a.mp4", None), ("b.mp4", 0.5)]
 
 
 def test_inputs_of_an_older_version_are_known_without_the_new_columns(tmp_path):

@@ -37,7 +37,8 @@ def seen(
 def repetition(person: int, start_s: float, confidence: float = 1.0) -> Repetition:
     nothing = np.zeros((0, 15, 2), np.float16)
     return Repetition(
-        person, start_s, start_s + 0.5, start_s + 1, confidence, None, None, None, None, None, 1.0,
+        person, start_s, start_s + 0.5, start_s + 1, 0.1, 1.0, confidence,
+        None, None, None, None, None, 1.0,
         np.zeros(0), nothing, np.zeros((0, 15, 3), np.float16), np.zeros((0, 15), np.float16),
     )  # fmt: skip
 

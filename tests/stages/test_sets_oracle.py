@@ -18,7 +18,7 @@ def repetition(person: int, start_s: float, end_s: float) -> Repetition:
     nothing = np.zeros(0)
     empty = np.zeros((0, 15, 3), np.float16)
     return Repetition(
-        person, start_s, start_s, end_s, 1.0, None, None, None, None, None, 1.0,
+        person, start_s, start_s, end_s, 0.0, 1.0, 1.0, None, None, None, None, None, 1.0,
         nothing, empty[..., :2], empty, empty[..., 0],
     )  # fmt: skip
 

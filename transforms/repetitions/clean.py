@@ -186,17 +186,18 @@ def low_pass(values: Array, kernel: Array) -> Array:
     return np.where(seen, total / np.where(weight > 0.1, weight, np.nan), np.nan)
 
 
-def clean(samples: Samples, first: int, count: int, torso_px: float) -> tuple[Array, Array]:
+def clean(samples: Samples, first: int, count: int, torso_px: Array | float) -> tuple[Array, Array]:
     """Joints and visibilities at grid instants first .. first + count - 1, ready for measuring.
 
     `samples` must hold all frames within MARGIN grid steps and MAX_GAP_S of these instants;
-    `torso_px` (NaN where unknown) is the measure for what counts as a jump.
+    `torso_px` (NaN where unknown) is the measure for what counts as a jump: one, or one for each
+    of the count + 2 * MARGIN grid points around.
 
     Returns:
         (count, 15, 6): image x, y, z in pixels, world x, y, z in metres; (count, 15) visibility.
     """
     joints, visibility = on_grid(samples, first - MARGIN, count + 2 * MARGIN)
-    if np.isfinite(torso_px):
-        joints = reject_outliers(joints, OUTLIER_TORSOS * torso_px)
+    limit = OUTLIER_TORSOS * np.asarray(torso_px, np.float64)
+    joints = reject_outliers(joints, limit[:, None] if limit.ndim else limit)
     joints = low_pass(joints, low_pass_kernel())
     return joints[MARGIN:-MARGIN], visibility[MARGIN:-MARGIN]

@@ -1,5 +1,7 @@
 """What is told of one repetition: phases, range of motion, symmetry, view."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,6 +15,7 @@ _PAIRS = [
     for part in ("elbow", "shoulder", "hip", "knee")
 ]
 _MOVING_DEG = 15.0  # an angle with a smaller span is not part of the movement
+_HOLD_SHARE = 0.1  # of the amplitude, within which the turning point is held
 _RISE_TORSOS = 0.03  # a smaller rise of the centre of mass tells nothing
 
 # Share of body mass that each joint stands for: Winter, Biomechanics and Motor Control of Human
@@ -24,6 +27,40 @@ _MASS = {
     "right_knee": 0.07325, "left_knee": 0.07325, "right_ankle": 0.03775, "left_ankle": 0.03775,
 }  # fmt: skip
 _WEIGHTS = np.array([_MASS[name] for name in JOINT])
+
+
+@dataclass(frozen=True)
+class Excursion:
+    """How a body goes out and comes back: rows of its turning point and of the hold around it.
+
+    The hold is [hold_start, hold_end), the stretch in which the body is within a tenth of its
+    amplitude of the farthest point; the amplitude is in torsos.
+    """
+
+    turn: int
+    hold_start: int
+    hold_end: int
+    amplitude: float
+
+
+def excursion(vectors: npt.NDArray[np.floating]) -> Excursion:
+    """The way out and back of a repetition from body vectors (N, D) in torsos, N > 1.
+
+    It is measured along the direction to the farthest shape, from a start position that may drift
+    from the first instant's shape to the last one's.
+    """
+    n = len(vectors)
+    share = np.linspace(0.0, 1.0, n)[:, None]
+    away = vectors - (vectors[:1] * (1.0 - share) + vectors[-1:] * share)
+    sizes = np.linalg.norm(away, axis=1)
+    far = int(np.argmax(sizes))
+    if not sizes[far] > 0:
+        return Excursion(n // 2, n // 2, n // 2, 0.0)
+    course = away @ (away[far] / sizes[far])
+    held = course >= (1.0 - _HOLD_SHARE) * course[far]
+    first = far - int(np.argmin(held[far::-1])) + 1 if not held[: far + 1].all() else 0
+    after = far + int(np.argmin(held[far:])) if not held[far:].all() else n
+    return Excursion((first + after - 1) // 2, first, after, float(sizes[far]))
 
 
 def angles_deg(flat: Array, body: Array) -> Array:
@@ -55,17 +92,17 @@ def symmetry(angles: Array) -> float | None:
     moves; None where no such pair is seen on both sides.
     """
     spans = _spans(angles)
-    likeness, weights = [], []
-    for right, left in _PAIRS:
-        if np.isnan(spans[right]) or np.isnan(spans[left]):
-            continue
-        span = max(spans[right], spans[left])
-        if span < _MOVING_DEG:
-            continue
-        difference = np.abs(angles[:, right] - angles[:, left])
-        likeness.append(max(0.0, 1.0 - float(np.nanmean(difference)) / span))
-        weights.append(span)
-    return float(np.average(likeness, weights=weights)) if likeness else None
+    right, left = (list(column) for column in zip(*_PAIRS, strict=True))
+    span = np.maximum(spans[right], spans[left])  # NaN where a side is not seen
+    difference = np.abs(angles[:, right] - angles[:, left])
+    both = ~np.isnan(difference)
+    count = both.sum(axis=0)
+    usable = (span >= _MOVING_DEG) & (count > 0)
+    if not usable.any():
+        return None
+    mean = np.where(both, difference, 0.0).sum(axis=0)[usable] / count[usable]
+    likeness = np.maximum(0.0, 1.0 - mean / span[usable])
+    return float(np.average(likeness, weights=span[usable]))
 
 
 def rise(image_px: Array, torso_px: float) -> Array:

@@ -2,7 +2,8 @@
 
 The stream is worked off in hops of a fixed number of grid instants that lie at the same times
 however the frames arrive, and every hop sees the same neighbourhood: cutting the frames into
-other blocks changes nothing. A repetition leaves at most about eight seconds after its end.
+other blocks changes nothing. A repetition leaves at most about nine seconds after its end, and
+what has left is never corrected.
 """
 
 from dataclasses import dataclass, replace
@@ -10,6 +11,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from repscore.models.phases import network
+from repscore.models.phases.network import FEATURES, HOP, LOOKAHEAD, PHASES, PhaseNetwork
 from repscore.transforms.records import PoseFrames, Repetition
 from repscore.transforms.repetitions import measure, normalise, segment
 from repscore.transforms.repetitions.clean import (
@@ -21,43 +24,56 @@ from repscore.transforms.repetitions.clean import (
     no_samples,
     samples_of,
 )
-from repscore.transforms.repetitions.segment import HOP, LAG, WINDOW, Cycle, Tuning
+from repscore.transforms.repetitions.segment import WAIT, WINDOW, Cycle, Tuning
 
-REVISION = 1
+REVISION = 2
 """Rises with every change that gives other repetitions for the same poses."""
 
 Array = npt.NDArray[np.float64]
+Array32 = npt.NDArray[np.float32]
 
 _TUNING = Tuning()
 _BREAK_S = 20.0  # frames farther apart do not belong to one movement
 _TORSOS = 8  # hops over which the torso is measured
 _MIN_COVERAGE = 0.5
+_MIN_KNOWN = 0.25  # share of the body's vectors without which nobody is there
+_MIN_AMPLITUDE_TORSOS = 0.12
+_KEPT = WINDOW + LOOKAHEAD
+_TOGETHER = 32  # hops that are cleaned in one go
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MotionState:
     """What is remembered of one person between blocks of frames; its size is bounded.
 
     Attributes:
         samples: frames that a hop to come still needs.
         hop: first grid instant of the next hop; None before the first frame.
+        first: grid instant at which the stream begins.
         settled: grid instant up to which all repetitions have been given out.
-        anchor: grid instant of the last return to a start position.
+        last_length: length of the repetition that ends at `settled`; None if none does.
         torsos: (px, m) of the torso in the latest hops with the person.
-        joints: (n, 15, 6) of the latest grid instants, at most WINDOW; the last one is hop - 1.
+        torso_px: length of the torso as known before and after the latest hop.
+        joints: (n, 15, 6) of the latest grid instants, at most _KEPT; the last one is hop - 1.
         visibility: (n, 15).
-        steps: (n, segment.FEATURES) motion.
+        vectors: (n, FEATURES), an unseen joint is held where it was last.
+        memory: of the network; None before the first hop.
+        phases: (m, 1 + PHASES), at most WINDOW; the last one is of instant hop - 1 - LOOKAHEAD.
     """
 
     person: int
     samples: Samples
     hop: int | None
+    first: int
     settled: int
-    anchor: int | None
+    last_length: int | None
     torsos: tuple[tuple[float, float], ...]
+    torso_px: tuple[float, ...]
     joints: Array
     visibility: Array
-    steps: Array
+    vectors: Array32
+    memory: network.Memory | None
+    phases: Array
 
 
 def start(person: int) -> MotionState:
@@ -66,21 +82,28 @@ def start(person: int) -> MotionState:
         person=person,
         samples=no_samples(),
         hop=None,
+        first=0,
         settled=0,
-        anchor=None,
+        last_length=None,
         torsos=(),
+        torso_px=(np.nan, np.nan),
         joints=np.zeros((0, 15, 6)),
         visibility=np.zeros((0, 15)),
-        steps=np.zeros((0, segment.FEATURES)),
+        vectors=np.zeros((0, FEATURES), np.float32),
+        memory=None,
+        phases=np.zeros((0, 1 + PHASES)),
     )
 
 
-def step(state: MotionState, poses: PoseFrames) -> tuple[MotionState, tuple[Repetition, ...]]:
+def step(
+    state: MotionState, poses: PoseFrames, phases: PhaseNetwork | None = None
+) -> tuple[MotionState, tuple[Repetition, ...]]:
     """Take the next frames of the person; give out the repetitions that they settle.
 
     Frames must be later than all before them. Blocks may have any length: the same frames give
-    the same repetitions.
+    the same repetitions. `phases` is the shipped network unless given.
     """
+    phases = phases or network.shipped()
     samples = samples_of(poses)
     if len(samples.time_s) == 0:
         return state, ()
@@ -96,122 +119,178 @@ def step(state: MotionState, poses: PoseFrames) -> tuple[MotionState, tuple[Repe
     for part, begin in enumerate((0, *breaks)):
         end = breaks[part] if part < len(breaks) else len(samples.time_s)
         if part > 0 or (len(breaks) and breaks[0] == 0):
-            given.extend(finish(state))
+            given.extend(finish(state, phases))
             state = start(state.person)
         if end > begin:
             frames = samples.between(
                 samples.time_s[begin], np.nextafter(samples.time_s[end - 1], np.inf)
             )
-            state, settled = _advance(state, frames)
+            state, settled = _advance(state, frames, phases)
             given.extend(settled)
     return state, tuple(given)
 
 
-def finish(state: MotionState) -> tuple[Repetition, ...]:
+def finish(state: MotionState, phases: PhaseNetwork | None = None) -> tuple[Repetition, ...]:
     """The repetitions that are still open when no more frames come."""
     if state.hop is None:
         return ()
-    given: list[Repetition] = []
-    last = int(np.floor(state.samples.time_s[-1] * RATE_HZ))
-    while state.hop is not None and state.hop <= last:
-        count = min(HOP, last + 1 - state.hop)
-        state, settled = _hop(state, count, final=count < HOP or state.hop + HOP > last)
-        given.extend(settled)
-    return tuple(given)
+    after = int(np.floor(state.samples.time_s[-1] * RATE_HZ)) + 1 + LOOKAHEAD + WAIT
+    hops = max(1, -(-(after - state.hop) // HOP))
+    return _work_off(state, hops, phases or network.shipped(), final=True)[1]
 
 
-def _advance(state: MotionState, samples: Samples) -> tuple[MotionState, list[Repetition]]:
+def _advance(
+    state: MotionState, samples: Samples, phases: PhaseNetwork
+) -> tuple[MotionState, list[Repetition]]:
     """Take frames without a break; work off the hops that they complete."""
     if state.hop is None:
         first = int(np.floor(samples.time_s[0] * RATE_HZ / HOP)) * HOP
-        state = replace(state, hop=first, settled=first)
+        state = replace(state, hop=first, first=first, settled=first)
     state = replace(state, samples=state.samples.then(samples))
     given: list[Repetition] = []
-    while state.hop is not None:
-        needed_s = (state.hop + HOP + MARGIN) / RATE_HZ + MAX_GAP_S
-        if state.samples.time_s[-1] < needed_s:
-            return state, given
-        state, settled = _hop(state, HOP, final=False)
+    assert state.hop is not None  # noqa: S101
+    complete = (state.samples.time_s[-1] - MAX_GAP_S) * RATE_HZ - MARGIN - state.hop
+    ready = int(complete // HOP)
+    while ready > 0:
+        count = min(ready, _TOGETHER)
+        state, settled = _work_off(state, count, phases, final=False)
         given.extend(settled)
+        ready -= count
     return state, given
 
 
-def _hop(state: MotionState, count: int, *, final: bool) -> tuple[MotionState, list[Repetition]]:
-    """Clean `count` grid instants, add them to the window and look for cycles in it."""
+def _work_off(
+    state: MotionState, count: int, phases: PhaseNetwork, *, final: bool
+) -> tuple[MotionState, tuple[Repetition, ...]]:
+    """Clean some hops of grid instants, find their phases and give out what these settle."""
     assert state.hop is not None  # noqa: S101
-    first, after = state.hop, state.hop + count
+    first, after = state.hop, state.hop + count * HOP
     reach_s = MARGIN / RATE_HZ + MAX_GAP_S
-    near = state.samples.between((first - 1) / RATE_HZ - reach_s, after / RATE_HZ + reach_s)
-    own = near.between(first / RATE_HZ, after / RATE_HZ)
-    torso = normalise.torso_px(own.image_px, own.world_m), normalise.torso_m(own.world_m)
-    torsos = (*state.torsos, torso)[-_TORSOS:] if np.isfinite(torso[0]) else state.torsos
-    torso_px = normalise.median(np.array([px for px, _ in torsos]))
-    joints, visibility = clean(near, first - 1, count + 1, torso_px)
-    steps = segment.increments(segment.features(joints[..., :2], torso_px), _TUNING)[1:]
+    torsos, torso_px = _torsos(state, count)
+    # An instant is held against the torso as known before its hop, so hops may come one by one.
+    known_px = (*state.torso_px, *torso_px)
+    if not np.isfinite(known_px[1]):
+        known_px = (torso_px[0], torso_px[0], *torso_px)
+    rows = np.repeat(known_px[: count + 2], HOP)[HOP - MARGIN : (count + 1) * HOP + MARGIN]
+    joints, visibility = clean(state.samples, first, count * HOP, rows)
+    own = np.repeat(torso_px, HOP)[:, None, None]
+    measured = network.vectors_of(joints, own)
     state = replace(
         state,
         samples=state.samples.between((after - 1) / RATE_HZ - reach_s, np.inf),
-        hop=after,
-        torsos=torsos,
-        joints=np.concatenate([state.joints, joints[1:]])[-WINDOW:],
-        visibility=np.concatenate([state.visibility, visibility[1:]])[-WINDOW:],
-        steps=np.concatenate([state.steps, steps])[-WINDOW:],
     )
-    return _settle(state, after if final else after - LAG)
+    given: list[Repetition] = []
+    for number in range(count):
+        hop = slice(number * HOP, (number + 1) * HOP)
+        vectors, present = held(measured[hop], state.vectors[-1:])
+        memory, told = phases.step(state.memory or phases.start(vectors[0]), vectors, present)
+        begin = first + hop.start
+        early = max(0, state.first + LOOKAHEAD - begin)  # instants before the first one are none
+        state = replace(
+            state,
+            hop=begin + HOP,
+            torsos=torsos[number],
+            torso_px=known_px[number + 1 : number + 3],
+            joints=np.concatenate([state.joints, joints[hop]])[-_KEPT:],
+            visibility=np.concatenate([state.visibility, visibility[hop]])[-_KEPT:],
+            vectors=np.concatenate([state.vectors, vectors])[-_KEPT:],
+            memory=memory,
+            phases=np.concatenate([state.phases, told[early:]])[-WINDOW:],
+        )
+        wait = 0 if final and number == count - 1 else WAIT
+        state, settled = _settle(state, begin + HOP - LOOKAHEAD - wait)
+        given.extend(settled)
+    return state, tuple(given)
+
+
+def _torsos(
+    state: MotionState, count: int
+) -> tuple[list[tuple[tuple[float, float], ...]], tuple[float, ...]]:
+    """What is known of the torso with each of the next hops: (px, m) lately, and the px in all."""
+    assert state.hop is not None  # noqa: S101
+    latest, lengths = [], []
+    torsos = state.torsos
+    for begin in range(state.hop, state.hop + count * HOP, HOP):
+        own = state.samples.between(begin / RATE_HZ, (begin + HOP) / RATE_HZ)
+        torso = normalise.torso_px(own.image_px, own.world_m), normalise.torso_m(own.world_m)
+        if np.isfinite(torso[0]):
+            torsos = (*torsos, torso)[-_TORSOS:]
+        latest.append(torsos)
+        lengths.append(normalise.median(np.array([px for px, _ in torsos])))
+    return latest, tuple(lengths)
+
+
+def held(vectors: Array32, before: Array32) -> tuple[Array32, Array32]:
+    """Vectors (N, D) with what is unknown held where it was last, and whether anybody was seen.
+
+    `before` (0 or 1, D) is the last row so far. Without one, what is unknown at first is taken
+    from its first sight, and is 0 where there is none.
+    """
+    known = ~np.isnan(vectors)
+    present = (known.mean(axis=1) >= _MIN_KNOWN).astype(np.float32)
+    if known.all():
+        return vectors, present
+    if len(before):
+        line, rows = np.concatenate([before, vectors]), known
+    else:
+        first = np.take_along_axis(vectors, known.argmax(axis=0)[None], axis=0)
+        line, rows = np.concatenate([np.nan_to_num(first), vectors]), known
+    index = np.where(rows, np.arange(1, len(vectors) + 1)[:, None], 0)
+    index = np.maximum.accumulate(index, axis=0)
+    return np.take_along_axis(line, index, axis=0), present
 
 
 def _settle(state: MotionState, until: int) -> tuple[MotionState, list[Repetition]]:
     """Give out the cycles that end at grid instant `until` or earlier."""
     assert state.hop is not None  # noqa: S101
-    origin = state.hop - len(state.steps)
-    settled = max(0, state.settled - origin)
-    present = np.atleast_1d(np.isfinite(state.joints[..., 0]).any(axis=1))
-    if state.anchor is None and segment.starts_still(state.steps, present):
-        state = replace(state, anchor=origin)
-    anchor = None if state.anchor is None or state.anchor < origin else state.anchor - origin
+    origin = state.hop - LOOKAHEAD - len(state.phases)
+    begin = max(state.settled, origin)
+    length = state.last_length if begin == state.settled else None
     given = []
-    if (len(state.steps) - settled) / RATE_HZ > _TUNING.shortest_s and state.steps.any():
-        for cycle in segment.find_cycles(state.steps, settled, anchor, _TUNING):
-            if cycle.end + origin > until:
-                break
-            state = replace(state, settled=cycle.end + origin, anchor=cycle.end + origin)
-            repetition = _measured(state, cycle, origin)
-            if repetition is not None:
-                given.append(repetition)
+    for cycle in segment.find_cycles(state.phases[begin - origin :], length, _TUNING):
+        found = Cycle(cycle.start + begin, cycle.end + begin)
+        if found.end > until:
+            break
+        state = replace(state, settled=found.end, last_length=found.end - found.start)
+        sure = segment.confidence(state.phases[found.start - origin : found.end - origin])
+        repetition = _measured(state, found, sure)
+        if repetition is not None:
+            given.append(repetition)
     return state, given
 
 
-def _measured(state: MotionState, cycle: Cycle, origin: int) -> Repetition | None:
-    """A cycle of the window as a repetition; None where the person was hardly seen."""
-    rows = slice(cycle.start, cycle.end)
+def _measured(state: MotionState, cycle: Cycle, confidence: float) -> Repetition | None:
+    """A cycle as a repetition; None where the person was hardly seen or hardly moved."""
+    assert state.hop is not None  # noqa: S101
+    origin = state.hop - len(state.joints)
+    rows = slice(cycle.start - origin, cycle.end - origin)
     joints, visibility = state.joints[rows], state.visibility[rows]
     seen = ~np.isnan(joints[..., 0]).all(axis=1)
-    if seen.mean() < _MIN_COVERAGE:
+    way = measure.excursion(state.vectors[rows.start : rows.stop + 1])
+    if seen.mean() < _MIN_COVERAGE or way.amplitude < _MIN_AMPLITUDE_TORSOS:
         return None
-    torso_px, torso_m = (
-        normalise.median(np.array(column)) for column in zip(*state.torsos, strict=True)
-    )
+    torso_px, torso_m = state.torso_px[-1], normalise.median(np.array(state.torsos)[:, 1])
     image, world = joints[..., :3], joints[..., 3:]
     flat = normalise.flatten(image, torso_px)
     body = normalise.face_forward(world, torso_m)
     angles = measure.angles_deg(flat, body)
-    height = measure.rise(state.joints[cycle.start : cycle.end + 1, :, :3], torso_px)
-    concentric_s, eccentric_s = measure.lifting_s(
-        height, 0, cycle.turn - cycle.start, len(height) - 1, RATE_HZ
-    )
+    height = measure.rise(state.joints[rows.start : rows.stop + 1, :, :3], torso_px)
+    concentric_s, eccentric_s = measure.lifting_s(height, 0, way.turn, len(height) - 1, RATE_HZ)
     return Repetition(
         person=state.person,
-        start_s=(cycle.start + origin) / RATE_HZ,
-        turn_s=(cycle.turn + origin) / RATE_HZ,
-        end_s=(cycle.end + origin) / RATE_HZ,
-        confidence=cycle.confidence,
+        start_s=cycle.start / RATE_HZ,
+        turn_s=(cycle.start + way.turn) / RATE_HZ,
+        end_s=cycle.end / RATE_HZ,
+        hold_s=(way.hold_end - way.hold_start) / RATE_HZ,
+        amplitude_torsos=way.amplitude,
+        confidence=confidence,
         concentric_s=concentric_s,
         eccentric_s=eccentric_s,
         range_of_motion_deg=measure.range_of_motion_deg(angles),
         symmetry=measure.symmetry(angles),
         view=measure.view(flat, body, world),
         pose_coverage=float(seen.mean()),
-        time_s=(np.arange(cycle.start, cycle.end) + origin) / RATE_HZ,
+        time_s=np.arange(cycle.start, cycle.end) / RATE_HZ,
         flat=flat.astype(np.float16),
         body=body.astype(np.float16),
         visibility=visibility.astype(np.float16),

@@ -34,8 +34,9 @@ _RATIOS = np.array([ratio for _, _, ratio in PROPORTIONS])
 
 def median(values: Array) -> float:
     """The median of what is not NaN; NaN where nothing is."""
-    known = values[~np.isnan(values)]
-    return float(np.median(known)) if len(known) else float("nan")
+    known = np.sort(values[~np.isnan(values)])
+    n = len(known)
+    return float((known[(n - 1) // 2] + known[n // 2]) / 2) if n else float("nan")
 
 
 def torso_m(world_m: Array) -> float:

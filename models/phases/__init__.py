@@ -1,0 +1,1 @@
+"""Where in a repetition a body is, instant by instant: a small network that knows no exercise."""

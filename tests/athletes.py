@@ -1,0 +1,76 @@
+"""The synthetic athlete as poses, without drawing a picture: canonical joints, projected."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from repscore.models.skeleton import MIRROR
+from repscore.pipelines.demo.athlete import Motion
+from repscore.pipelines.demo.scene import Camera
+from repscore.transforms.records import PoseFrames
+
+
+def poses(
+    motion: Motion, camera: Camera, rate_hz: float = 30.0, jitter_px: float = 1.0
+) -> PoseFrames:
+    """The athlete as a perfect estimator with some jitter would see it."""
+    time_s = np.arange(0.0, motion.duration_s, 1.0 / rate_hz)
+    joints = motion.pose(time_s).joints
+    image = camera.project(joints)
+    world = (joints - joints[:, 8:9]) @ camera.axes().T
+    noise = np.random.default_rng(motion.seed).normal(0, jitter_px, (*image.shape[:2], 2))
+    image[..., :2] += noise
+    image[..., 2] = 0
+    return PoseFrames(
+        topology="canonical15",
+        time_s=time_s,
+        image_px=image.astype(np.float32),
+        world_m=world.astype(np.float32),
+        visibility=np.ones(image.shape[:2], np.float32),
+    )
+
+
+def stretched(one: PoseFrames, factor: float) -> PoseFrames:
+    """The same frames, played more slowly."""
+    return replace(one, time_s=one.time_s * factor)
+
+
+def mirrored(one: PoseFrames, width_px: float) -> PoseFrames:
+    """What a mirror beside the camera shows."""
+    image, world = one.image_px[:, MIRROR].copy(), one.world_m[:, MIRROR].copy()
+    image[..., 0] = width_px - image[..., 0]
+    world[..., 0] *= -1
+    return replace(one, image_px=image, world_m=world, visibility=one.visibility[:, MIRROR])
+
+
+def resampled(one: PoseFrames, rate_hz: float) -> PoseFrames:
+    """The frames nearest to the instants of another rate."""
+    time_s = np.arange(one.time_s[0], one.time_s[-1], 1.0 / rate_hz)
+    rows = np.unique(np.abs(one.time_s[:, None] - time_s).argmin(axis=0))
+    return part(one, rows)
+
+
+def part(one: PoseFrames, rows: np.ndarray | slice) -> PoseFrames:
+    return PoseFrames(
+        one.topology,
+        one.time_s[rows],
+        one.image_px[rows],
+        one.world_m[rows],
+        one.visibility[rows],
+    )
+
+
+def joined(*parts: PoseFrames) -> PoseFrames:
+    """One after the other in time."""
+    shift_s, moved = 0.0, []
+    for one in parts:
+        step_s = float(np.median(np.diff(one.time_s)))
+        moved.append(replace(one, time_s=one.time_s - one.time_s[0] + shift_s))
+        shift_s = float(moved[-1].time_s[-1]) + step_s
+    return PoseFrames(
+        parts[0].topology,
+        np.concatenate([one.time_s for one in moved]),
+        np.concatenate([one.image_px for one in moved]),
+        np.concatenate([one.world_m for one in moved]),
+        np.concatenate([one.visibility for one in moved]),
+    )

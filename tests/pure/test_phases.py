@@ -1,0 +1,126 @@
+"""The phase network: the stream computes what the module learns, and cycles are read off phases."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from repscore.models.phases import network
+from repscore.models.phases.examples import Recipe, Sequence, crop, hold, phases_of
+from repscore.models.phases.invented import invent
+from repscore.models.phases.module import PhaseModule
+from repscore.models.phases.network import FEATURES, HOP, LOOKAHEAD, PHASES, PhaseNetwork
+from repscore.models.phases.train import train
+from repscore.transforms.repetitions import segment
+from repscore.transforms.repetitions.motion import held
+from repscore.transforms.repetitions.segment import Cycle, Tuning, find_cycles
+
+
+def test_the_stream_computes_what_the_module_does() -> None:
+    torch.manual_seed(0)
+    module = PhaseModule(8).eval()
+    streamed = PhaseNetwork(module.weights())
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(0, 1, (8 * HOP, FEATURES)).cumsum(axis=0).astype(np.float32) / 10
+    present = (rng.random(8 * HOP) > 0.1).astype(np.float32)
+    with torch.no_grad():
+        inputs = torch.tensor(vectors)[None], torch.tensor(present)[None, :, None]
+        expected = torch.log_softmax(module(*inputs, torch.ones(1, 1, 1)), -1)[0].numpy()
+    memory, found = streamed.start(vectors[0]), []
+    for begin in range(0, len(vectors), HOP):
+        memory, told = streamed.step(memory, vectors[begin : begin + HOP], present[begin:][:HOP])
+        found.append(told)
+    known = np.concatenate(found)[LOOKAHEAD:]
+    assert np.allclose(known, expected[: len(known)], atol=1e-4)
+
+
+def test_every_shipped_network_loads() -> None:
+    width = network.shipped().width
+    assert len(network.held_out()) == 108
+    assert all(one.width == width for one in network.held_out().values())
+
+
+def test_phases_are_equal_parts_of_the_duration() -> None:
+    phase = phases_of(np.arange(0, 12, 0.5), ((2.0, 6.0),))
+    assert phase.tolist() == [0] * 4 + list(range(1, 9)) + [0] * 12
+
+
+def test_short_gaps_are_bridged_and_long_ones_held() -> None:
+    values = np.arange(10.0)[:, None]
+    seen = np.array([1, 0, 1, 1, 0, 0, 0, 0, 1, 1], bool)
+    filled, present = hold(values, seen, 2)
+    assert filled[:, 0].tolist() == [0, 1, 2, 3, 3, 3, 3, 3, 8, 9]
+    assert present.tolist() == [1, 1, 1, 1, 0, 0, 0, 0, 1, 1]
+
+
+def test_what_is_unseen_stays_where_it_was() -> None:
+    vectors = np.array([[np.nan, 1.0], [2.0, np.nan], [np.nan, np.nan], [3.0, 4.0]], np.float32)
+    filled, present = held(vectors, np.zeros((0, 2), np.float32))
+    assert filled.tolist() == [[2, 1], [2, 1], [2, 1], [3, 4]]
+    assert present.tolist() == [1, 1, 0, 1]
+    filled, _ = held(vectors, np.array([[7.0, 8.0]], np.float32))
+    assert filled[0].tolist() == [7, 1]
+
+
+def told(length: int, *cycles: tuple[int, int], sure: float = 0.9) -> np.ndarray:
+    """Log probabilities of a network that sees these cycles."""
+    spans = tuple((float(start), float(end)) for start, end in cycles)
+    phase = phases_of(np.arange(length, dtype=np.float64), spans)
+    chance = np.full((length, 1 + PHASES), (1 - sure) / PHASES)
+    chance[np.arange(length), phase] = sure
+    return np.log(chance)
+
+
+def test_cycles_are_read_off_phases() -> None:
+    cycles = (Cycle(10, 42), Cycle(42, 74), Cycle(100, 148))
+    spans = [(one.start, one.end) for one in cycles]
+    assert find_cycles(told(200, *spans), None, Tuning()) == cycles
+
+
+def test_idle_holds_no_cycles() -> None:
+    assert find_cycles(told(200), None, Tuning()) == ()
+    assert find_cycles(told(0), None, Tuning()) == ()
+
+
+def test_a_set_must_be_earned_and_a_neighbour_is_expected() -> None:
+    """A cycle of eight unsure instants is nothing by itself, but something after its like."""
+    weak = told(60)
+    weak[20:28] = told(60, (20, 28), sure=0.14)[20:28]
+    assert find_cycles(weak, None, Tuning()) == ()
+    assert find_cycles(weak[20:], 8, Tuning()) == (Cycle(0, 8),)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(8, 60)), min_size=1, max_size=5))
+def test_cycles_of_any_tempo_are_found(plan: list[tuple[int, int]]) -> None:
+    spans, now = [], 5
+    for rest, length in plan:
+        spans.append((now + rest, now + rest + length))
+        now += rest + length
+    found = find_cycles(told(now + 10, *spans), None, Tuning())
+    assert len(found) == len(spans)
+    for one, (start, end) in zip(found, spans, strict=True):
+        assert abs(one.start - start) <= 2
+        assert abs(one.end - end) <= 2
+
+
+def test_confidence_is_the_mean_probability_of_the_phases() -> None:
+    assert segment.confidence(told(64, (0, 64))) == pytest.approx(0.9 + 2 * 0.1 / 8)
+
+
+def test_examples_have_one_shape_and_training_repeats_itself() -> None:
+    rng = np.random.default_rng(1)
+    course = np.sin(np.arange(300) / 30 * np.pi)[:, None, None] * np.ones((1, 10, 3))
+    spans = tuple((2.0 * k, 2.0 * k + 2) for k in range(5))
+    one = Sequence(course, np.ones(300), 30.0, spans)
+    long, short = (crop(one, rng, 100, Recipe(0.5, 0.5, share)) for share in (0.0, 1.0))
+    for example in (long, short, invent(course, rng, 100)):
+        assert example.vectors.shape == (160, FEATURES)
+        assert example.phase.shape == example.weight.shape == example.present.shape == (160,)
+        assert set(example.phase) <= set(range(PHASES + 1))
+    first, second = (
+        train([(0.5, [one]), (0.2, [one])], steps=4, seed=3, recipe=Recipe(0.1, 0.0, 0.3))
+        for _ in range(2)
+    )
+    assert all(np.array_equal(first[name], second[name]) for name in first)
