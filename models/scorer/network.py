@@ -5,7 +5,7 @@ Temporal convolutions over the joints of a repetition of fixed length, pooled ov
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -80,6 +80,16 @@ class ScorerNetwork(nn.Module):
         self, joints: torch.Tensor, extras: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(R, E) logits of the classes and (R,) logit of being correct."""
+        return self.heads(self.embedded(joints, extras))
+
+    def heads(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What `forward` gives, from what `embedded` gave."""
+        logits = self.exercise(self.drop(z))
+        known = torch.cat([self.drop(z), logits.softmax(dim=1).detach()], dim=1)
+        return logits, self.correct(known)[:, 0]
+
+    def embedded(self, joints: torch.Tensor, extras: torch.Tensor) -> torch.Tensor:
+        """(R, D) place of each repetition; executions that are alike lie near each other."""
         seen = joints[..., 3:]
         places = joints[..., :3]
         speed = functional.pad(places[:, 1:] - places[:, :-1], (0, 0, 0, 0, 1, 0)) * 8.0
@@ -91,19 +101,44 @@ class ScorerNetwork(nn.Module):
         there = functional.adaptive_max_pool1d(seen.amax(dim=2).transpose(1, 2), x.shape[-1])
         mean = (x * there).sum(dim=-1) / there.sum(dim=-1).clamp(min=1e-6)
         top = (x * there).amax(dim=-1)
-        z = functional.silu(self.embed(torch.cat([mean, top, extras], dim=1)))
-        logits = self.exercise(self.drop(z))
-        known = torch.cat([self.drop(z), logits.softmax(dim=1).detach()], dim=1)
-        return logits, self.correct(known)[:, 0]
+        return functional.silu(self.embed(torch.cat([mean, top, extras], dim=1)))
+
+
+@dataclass(frozen=True, eq=False)
+class Trainee:
+    """All that changes while a network is trained, besides torch's own random state."""
+
+    model: ScorerNetwork
+    optimiser: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    draw: torch.Generator
+
+
+class Watch(Protocol):
+    """Looks on while a network is trained."""
+
+    def begin(self, trainee: Trainee) -> int:
+        """Restore an interrupted training; the number of its finished epochs."""
+        ...
+
+    def after(self, epoch: int, trainee: Trainee) -> bool:
+        """Told of a finished epoch, from 0; whether to stop."""
+        ...
 
 
 def train(
-    sequences: Sequences, targets: Targets, mirrored: Sequence[int], recipe: Recipe, seed: int
+    sequences: Sequences,
+    targets: Targets,
+    mirrored: Sequence[int],
+    recipe: Recipe,
+    seed: int,
+    watch: Watch | None = None,
 ) -> ScorerNetwork:
     """A network after a fixed number of epochs; the same seed gives the same weights.
 
     Args:
         mirrored: class e of the mirrored person is mirrored[e].
+        watch: may resume, and stop early.
     """
     torch.manual_seed(seed)
     draw = torch.Generator().manual_seed(seed)
@@ -117,8 +152,9 @@ def train(
         optimiser, recipe.rate, total_steps=recipe.epochs * steps_each
     )
     share = correct.nanmean().clamp(0.05, 0.95)
-    model.train()
-    for _ in range(recipe.epochs):
+    trainee = Trainee(model, optimiser, schedule, draw)
+    for epoch in range(watch.begin(trainee) if watch else 0, recipe.epochs):
+        model.train()
         for rows in _batches(len(joints), recipe.batch, draw):
             turned = torch.rand(len(rows), generator=draw) < 0.5
             batch = augment(torch.where(turned[:, None, None, None], mirror(joints[rows]),
@@ -138,6 +174,8 @@ def train(
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
             schedule.step()
+        if watch is not None and watch.after(epoch, trainee):
+            break
     return model.eval()
 
 
