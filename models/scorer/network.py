@@ -80,6 +80,16 @@ class ScorerNetwork(nn.Module):
         self, joints: torch.Tensor, extras: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(R, E) logits of the classes and (R,) logit of being correct."""
+        return self.heads(self.embedded(joints, extras))
+
+    def heads(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What `forward` gives, from what `embedded` gave."""
+        logits = self.exercise(self.drop(z))
+        known = torch.cat([self.drop(z), logits.softmax(dim=1).detach()], dim=1)
+        return logits, self.correct(known)[:, 0]
+
+    def embedded(self, joints: torch.Tensor, extras: torch.Tensor) -> torch.Tensor:
+        """(R, D) place of each repetition; executions that are alike lie near each other."""
         seen = joints[..., 3:]
         places = joints[..., :3]
         speed = functional.pad(places[:, 1:] - places[:, :-1], (0, 0, 0, 0, 1, 0)) * 8.0
@@ -91,10 +101,7 @@ class ScorerNetwork(nn.Module):
         there = functional.adaptive_max_pool1d(seen.amax(dim=2).transpose(1, 2), x.shape[-1])
         mean = (x * there).sum(dim=-1) / there.sum(dim=-1).clamp(min=1e-6)
         top = (x * there).amax(dim=-1)
-        z = functional.silu(self.embed(torch.cat([mean, top, extras], dim=1)))
-        logits = self.exercise(self.drop(z))
-        known = torch.cat([self.drop(z), logits.softmax(dim=1).detach()], dim=1)
-        return logits, self.correct(known)[:, 0]
+        return functional.silu(self.embed(torch.cat([mean, top, extras], dim=1)))
 
 
 def train(
@@ -183,12 +190,19 @@ def augment(joints: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
 
 
 def _stretched(joints: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
-    """A repetition that dwells elsewhere and whose ends are cut a little differently."""
+    """A repetition that dwells elsewhere and whose ends are cut a little differently.
+
+    What is not seen after the end, the padding, stays where it is.
+    """
     rows, length = joints.shape[:2]
-    phase = torch.linspace(0, 1, length)
+    index = torch.arange(length)
+    seen = joints[..., 3].amax(dim=2) > 0
+    last = (seen * index).amax(dim=1, keepdim=True).clamp(min=1)
+    phase = (index / last).clamp(max=1)
     power = torch.exp(0.15 * torch.randn(rows, 1, generator=draw))
     start, end = 0.06 * torch.rand(2, rows, 1, generator=draw)
-    place = ((start + (1 - start - end) * phase**power) * (length - 1)).clamp(0, length - 1)
+    place = (start + (1 - start - end) * phase**power) * last
+    place = torch.where(index <= last, place, index)
     low = place.long().clamp(max=length - 2)
     share = (place - low)[..., None, None]
     each = torch.arange(rows)[:, None]
