@@ -221,12 +221,19 @@ def augment(joints: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
 
 
 def _stretched(joints: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
-    """A repetition that dwells elsewhere and whose ends are cut a little differently."""
+    """A repetition that dwells elsewhere and whose ends are cut a little differently.
+
+    What is not seen after the end, the padding, stays where it is.
+    """
     rows, length = joints.shape[:2]
-    phase = torch.linspace(0, 1, length)
+    index = torch.arange(length)
+    seen = joints[..., 3].amax(dim=2) > 0
+    last = (seen * index).amax(dim=1, keepdim=True).clamp(min=1)
+    phase = (index / last).clamp(max=1)
     power = torch.exp(0.15 * torch.randn(rows, 1, generator=draw))
     start, end = 0.06 * torch.rand(2, rows, 1, generator=draw)
-    place = ((start + (1 - start - end) * phase**power) * (length - 1)).clamp(0, length - 1)
+    place = (start + (1 - start - end) * phase**power) * last
+    place = torch.where(index <= last, place, index)
     low = place.long().clamp(max=length - 2)
     share = (place - low)[..., None, None]
     each = torch.arange(rows)[:, None]

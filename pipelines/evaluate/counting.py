@@ -15,7 +15,7 @@ from rich.table import Table
 
 from repscore.pipelines.evaluate import baselines, clips, repcount
 from repscore.pipelines.evaluate.metrics import OVERLAPS, Figures, Outcome, figures
-from repscore.pipelines.evaluate.repcount import Labelled
+from repscore.pipelines.evaluate.repcount import LabelledPoses
 from repscore.transforms.records import PoseFrames, Repetition
 from repscore.transforms.repetitions import motion
 
@@ -70,9 +70,9 @@ def evaluate(
         )
 
 
-def of_sequences(sequences: Sequence[Labelled]) -> Evaluation:
+def of_sequences(sequences: Sequence[LabelledPoses]) -> Evaluation:
     """Every method on sequences of poses."""
-    methods: Mapping[str, Callable[[Labelled], Sequence[tuple[float, float]]]] = {
+    methods: Mapping[str, Callable[[LabelledPoses], Sequence[tuple[float, float]]]] = {
         OURS: segmented,
         "autocorrelation and peaks": lambda one: baselines.autocorrelation_peaks(one.poses),
         "principal component and peaks": lambda one: baselines.component_peaks(one.poses),
@@ -88,7 +88,7 @@ def of_sequences(sequences: Sequence[Labelled]) -> Evaluation:
     )
 
 
-def segmented(one: Labelled) -> list[tuple[float, float]]:
+def segmented(one: LabelledPoses) -> list[tuple[float, float]]:
     """Spans of the repetitions in a sequence, as the pipeline would cut it."""
     return [(found.start_s, found.end_s) for found in repetitions_of(one.poses)]
 

@@ -31,7 +31,8 @@ from repscore.models.scorer.lengths import (
 from repscore.models.scorer.network import Judgement, Recipe, Targets, judge, train
 from repscore.models.scorer.reference import ReferenceScorer
 from repscore.models.scorer.represent import Phases, represent
-from repscore.pipelines.evaluate.irds import INDEX, SKELETONS, Labelled, mirrored, read_irds
+from repscore.pipelines.evaluate.irds import INDEX, SKELETONS, mirrored, read_irds
+from repscore.pipelines.evaluate.labelled import Labelled
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]

@@ -34,10 +34,11 @@ from repscore.pipelines.train.examples import Examples, NoExamples
 Rows = npt.NDArray[np.intp]
 Truths = npt.NDArray[np.bool_]
 
-FOLDS: Final = 5
+FOLDS: Final = 8
 PATIENCE: Final = 8
 _PLACES, _EXEMPLARS = 32, 3
-_LEAST_GROUPS: Final = 2 * FOLDS
+_LEAST_GROUPS: Final = FOLDS
+_LEAST_OF_EXERCISE: Final = 3
 USUAL_SCORE: Final = 90.0
 """Of the middle one of the executions that were learned, where nobody judged them."""
 RARE: Final = 0.05
@@ -67,7 +68,7 @@ class Material:
         self.correct = np.array(
             [np.nan if item.correct is None else item.correct for item in items], np.float32
         )
-        self.group = np.array([item.group for item in items])
+        self.group = np.array([item.subject for item in items])
         groups = np.unique(self.group)
         if len(groups) < _LEAST_GROUPS:
             raise NoExamples(
@@ -76,10 +77,10 @@ class Material:
             )
         for number, name in enumerate(self.names):
             shown_by = np.unique(self.group[self.exercise == number])
-            if len(shown_by) < 2:
+            if len(shown_by) < _LEAST_OF_EXERCISE:
                 raise NoExamples(
-                    f"{name} is shown by one person or video only ({shown_by[0]}); expected 2 or "
-                    "more"
+                    f"{name} is shown by {len(shown_by)} people or videos; expected "
+                    f"{_LEAST_OF_EXERCISE} or more: to learn from, to stop on, to judge on"
                 )
         turned = [mirrored(name) for name in self.names]
         self.mirrored = tuple(
@@ -95,11 +96,17 @@ class Material:
         return np.isnan(self.correct) | (self.correct > 0)
 
 
-def folds_of(group: npt.NDArray[np.str_], seed: int) -> Rows:
-    """(R,) fold of each repetition; people and videos stay whole."""
-    names, whose = np.unique(group, return_inverse=True)
-    dealt = np.random.default_rng(seed).permutation(len(names)) % FOLDS
-    return np.asarray(dealt[whose])
+def folds_of(group: npt.NDArray[np.str_], exercise: npt.NDArray[np.int64], seed: int) -> Rows:
+    """(R,) fold of each repetition; people and videos stay whole.
+
+    Dealt exercise by exercise, so that those of a rare one lie in different folds.
+    """
+    names, first, whose = np.unique(group, return_index=True, return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    order = order[np.argsort(exercise[first][order], kind="stable")]
+    fold = np.empty(len(names), np.int64)
+    fold[order] = np.arange(len(names)) % FOLDS
+    return np.asarray(fold[whose])
 
 
 Tell = Callable[[str, int, float, float], None]
@@ -118,6 +125,7 @@ class Fitting:
     def network(self, name: str, known: Rows, held: Rows) -> ScorerNetwork:
         """The best epoch on held-out people, learned from the known ones."""
         material = self.material
+        known = evened(material.exercise, known)
 
         def loss(model: ScorerNetwork) -> float:
             return validation_loss(model, material, held)
@@ -141,15 +149,25 @@ class Fitting:
         return digest.hexdigest()
 
 
+def evened(exercise: npt.NDArray[np.int64], rows: Rows) -> Rows:
+    """Rows of rare exercises several times, at most four, so that they count about as much."""
+    names, counts = np.unique(exercise[rows], return_counts=True)
+    times = np.clip(np.round(np.median(counts) / counts), 1, 4).astype(int)
+    return np.repeat(rows, times[np.searchsorted(names, exercise[rows])])
+
+
 def validation_loss(model: ScorerNetwork, material: Material, rows: Rows) -> float:
-    """Cross entropy of the class, plus that of correctness where both kinds were judged."""
+    """Mean over the classes of their cross entropy, plus that of correct and of incorrect."""
     joints = torch.from_numpy(material.sequences.joints[rows])
     extras = torch.from_numpy(material.sequences.extras[rows])
     exercise = torch.from_numpy(material.exercise[rows])
     correct = torch.from_numpy(material.correct[rows])
     with torch.inference_mode():
         logits, judged = model(joints, extras)
-        loss = functional.cross_entropy(logits, exercise)
+        each = functional.cross_entropy(logits, exercise, reduction="none")
+        loss = torch.stack(
+            [each[exercise == name].mean() for name in set(exercise.tolist())]
+        ).mean()
         for kind in (0.0, 1.0):
             own = correct == kind
             if own.any():
@@ -165,7 +183,7 @@ def learn_scorer(examples: Examples, tuning: Tuning, checkpoints: Path, tell: Te
     """
     material = Material(examples)
     fitting = Fitting(material, tuning, checkpoints, tell)
-    fold = folds_of(material.group, tuning.seed)
+    fold = folds_of(material.group, material.exercise, tuning.seed)
     strangers = _out_of_fold(fitting, fold)
     final = fitting.network("final", np.flatnonzero(fold != 0), np.flatnonzero(fold == 0))
     rules = _rules(material, tuning, strangers)
@@ -272,7 +290,7 @@ def _rules(material: Material, tuning: Tuning, strangers: Strangers) -> Rules:
         if {0.0, 1.0} <= set(material.correct[material.exercise == number].tolist())
     )
     in_judged = labelled & np.isin(np.array(material.names)[material.exercise], judged)
-    views = [item.view for item in material.examples.items if item.view is not None]
+    views = [view for view in material.examples.views if view is not None]
     right = (strangers.named.argmax(axis=1) == material.exercise) & material.good
     # What nobody called incorrect and is recognised: how far it may lie from what was learned.
     alike, people = -strangers.away[right], material.group[right]
@@ -313,6 +331,11 @@ def figures(material: Material, strangers: Strangers) -> dict[str, Any]:
         "repetitions": len(right),
         "people_or_videos": len(np.unique(material.group)),
         "exercise_right": _rounded(right.mean()),
+        "videos_or_people_right": _rounded(
+            np.mean(
+                [right[material.group == one].mean() > 0.5 for one in np.unique(material.group)]
+            )
+        ),
         "exercise_right_by_class": {
             name: _rounded(right[material.exercise == number].mean())
             for number, name in enumerate(material.names)

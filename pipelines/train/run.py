@@ -86,6 +86,7 @@ def together(parts: Sequence[Examples]) -> Examples:
         )
     return Examples(
         items=[item for part in parts for item in part.items],
+        views=[view for part in parts for view in part.views],
         sensor=parts[0].sensor,
         data="; ".join(part.data for part in parts),
         licence="; ".join(dict.fromkeys(part.licence for part in parts)),
