@@ -251,6 +251,13 @@ def learn(name: str, clips: Sequence[str], path: str, *, quiet: bool) -> None:
 @click.option(
     "--epochs", type=click.IntRange(min=1), default=24, show_default=True, help="At most."
 )
+@click.option(
+    "--folds",
+    type=click.IntRange(min=3),
+    default=8,
+    show_default=True,
+    help="Of people or videos, for figures, border and bounds.",
+)
 @click.option("--resume", is_flag=True, help="Go on with an interrupted training.")
 @click.option(
     "--not-for", multiple=True, metavar="TEXT", help="For the card: a use to keep off; repeatable."

@@ -11,10 +11,10 @@ from torch.nn import functional
 
 from repscore.models.scorer.lengths import Sequences, sequences_of
 from repscore.models.scorer.model import ScorerModel, version_of
-from repscore.models.scorer.network import ScorerNetwork, mirror
+from repscore.models.scorer.network import TREE, ScorerNetwork, mirror
 from repscore.models.scorer.reference import LEAST_FRAMES, ReferenceScorer, Verdict
 from repscore.models.scorer.represent import Execution
-from repscore.models.skeleton import JOINTS
+from repscore.models.skeleton import JOINT, JOINTS
 
 BATCH: Final = 256
 """Rows of every batch; the last one is filled up, so the network sees one shape only."""
@@ -22,6 +22,9 @@ NEAREST: Final = 5
 """Learned executions that decide a distance: one alone may be odd."""
 LEAST_SEEN: Final = 0.5
 """Share of joints and phases that a repetition must show."""
+
+# Of the bones of TREE, in torso lengths: Drillis and Contini's body segment proportions.
+_LENGTHS: Final = (1.0, 0.3, *(0.35, 0.58, 0.5) * 2, *(0.225, 0.84, 0.82) * 2)
 
 Floats = npt.NDArray[np.float64]
 
@@ -77,10 +80,29 @@ def distances(
 
 
 def as_seen_by(sensor: str, execution: Execution) -> Execution:
-    """What a scorer of the sensor may look at: without depth for one that learned on pictures."""
-    if sensor != "picture":
-        return execution
-    return replace(execution, body=np.full_like(execution.body, np.nan))
+    """What a scorer of the sensor may look at.
+
+    One that learned on pictures sees no depth; another one sees a body of usual proportions, so
+    that the length of somebody's limbs does not matter.
+    """
+    if sensor == "picture":
+        return replace(execution, body=np.full_like(execution.body, np.nan))
+    return replace(execution, body=of_usual_proportions(np.asarray(execution.body, np.float64)))
+
+
+def of_usual_proportions(body: Floats) -> Floats:
+    """Joints (N, 15, 3) with every bone of an adult's usual length, in torso lengths.
+
+    Directions stay. A joint is NaN where it, or one between it and the mid-hip, is.
+    """
+    places = np.zeros_like(body)
+    places[:, JOINT["mid_hip"]] = body[:, JOINT["mid_hip"]] * 0.0
+    for (parent, child), length in zip(TREE, _LENGTHS, strict=True):
+        bone = body[:, JOINT[child]] - body[:, JOINT[parent]]
+        size = np.linalg.norm(bone, axis=-1, keepdims=True)
+        along = bone / np.where(size > 0, size, np.nan)
+        places[:, JOINT[child]] = places[:, JOINT[parent]] + length * along
+    return places
 
 
 class LearnedScorer:
@@ -124,7 +146,7 @@ class LearnedScorer:
             )
         ]
         known = np.flatnonzero([verdict is None for verdict in verdicts])
-        scored = dict(zip(known.tolist(), self._scored(own, known, seen, away), strict=True))
+        scored = dict(zip(known.tolist(), self._scored(executions, known, seen, away), strict=True))
         first = [verdict or scored[index] for index, verdict in enumerate(verdicts)]
         if self._coach is None:
             return first

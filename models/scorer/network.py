@@ -18,14 +18,14 @@ from repscore.models.skeleton import JOINT, JOINTS, MIRROR
 
 Floats = npt.NDArray[np.float64]
 
-# Bones (parent, child) of a tree that grows from the mid-hip, parents first.
-_TREE: Final = (
+TREE: Final = (
     ("mid_hip", "neck"), ("neck", "nose"),
     ("neck", "right_shoulder"), ("right_shoulder", "right_elbow"), ("right_elbow", "right_wrist"),
     ("neck", "left_shoulder"), ("left_shoulder", "left_elbow"), ("left_elbow", "left_wrist"),
     ("mid_hip", "right_hip"), ("right_hip", "right_knee"), ("right_knee", "right_ankle"),
     ("mid_hip", "left_hip"), ("left_hip", "left_knee"), ("left_knee", "left_ankle"),
 )  # fmt: skip
+"""Bones (parent, child) of a tree that grows from the mid-hip, parents first."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def augment(joints: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
     rows, length = joints.shape[:2]
     places = _stretched(joints, draw)
     places, seen = places[..., :3], places[..., 3:]
-    scale = 1 + 0.08 * torch.randn(rows, 1, len(_TREE), 1, generator=draw)
+    scale = 1 + 0.08 * torch.randn(rows, 1, len(TREE), 1, generator=draw)
     places = _grow(_bones(places) * scale.clamp(0.75, 1.25))
     angle = torch.deg2rad(12 * torch.randn(rows, 1, 1, generator=draw))
     x, y, z = places.unbind(dim=-1)
@@ -242,15 +242,15 @@ def _stretched(joints: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
 
 
 def _bones(places: torch.Tensor) -> torch.Tensor:
-    parents = [JOINT[parent] for parent, _ in _TREE]
-    children = [JOINT[child] for _, child in _TREE]
+    parents = [JOINT[parent] for parent, _ in TREE]
+    children = [JOINT[child] for _, child in TREE]
     return places[:, :, children] - places[:, :, parents]
 
 
 def _grow(bones: torch.Tensor) -> torch.Tensor:
     """(R, T, 14, 3) along the tree -> joints (R, T, 15, 3), the mid-hip in the origin."""
-    paths = torch.zeros(len(JOINTS), len(_TREE))
-    for bone, (parent, child) in enumerate(_TREE):
+    paths = torch.zeros(len(JOINTS), len(TREE))
+    for bone, (parent, child) in enumerate(TREE):
         paths[JOINT[child]] = paths[JOINT[parent]]
         paths[JOINT[child], bone] = 1.0
     return torch.einsum("jb,rtbc->rtjc", paths, bones)

@@ -34,10 +34,8 @@ from repscore.pipelines.train.examples import Examples, NoExamples
 Rows = npt.NDArray[np.intp]
 Truths = npt.NDArray[np.bool_]
 
-FOLDS: Final = 8
 PATIENCE: Final = 8
 _PLACES, _EXEMPLARS = 32, 3
-_LEAST_GROUPS: Final = FOLDS
 _LEAST_OF_EXERCISE: Final = 3
 USUAL_SCORE: Final = 90.0
 """Of the middle one of the executions that were learned, where nobody judged them."""
@@ -52,6 +50,13 @@ class Tuning:
 
     seed: int = 0
     recipe: Recipe = Recipe()  # noqa: RUF009 - frozen
+    folds: int = 8
+
+    def __post_init__(self) -> None:
+        if self.folds < 3:
+            raise ValueError(
+                f"{self.folds} folds; expected 3 or more: to learn from, to stop on, to judge on"
+            )
 
 
 class Material:
@@ -61,7 +66,7 @@ class Material:
         exercise: (R,) int64, index into `names`; correct: (R,) float32, 1, 0, NaN unjudged.
     """
 
-    def __init__(self, examples: Examples) -> None:
+    def __init__(self, examples: Examples, folds: int) -> None:
         self.examples, items = examples, examples.items
         self.names = tuple(sorted({item.exercise for item in items}))
         self.exercise = np.array([self.names.index(item.exercise) for item in items])
@@ -70,10 +75,10 @@ class Material:
         )
         self.group = np.array([item.subject for item in items])
         groups = np.unique(self.group)
-        if len(groups) < _LEAST_GROUPS:
+        if len(groups) < folds:
             raise NoExamples(
-                f"{examples.data}: {len(groups)} people or videos; expected {_LEAST_GROUPS} or "
-                f"more, so that {FOLDS} folds can leave some of them out"
+                f"{examples.data}: {len(groups)} people or videos; expected {folds} or "
+                f"more, so that {folds} folds can leave some of them out"
             )
         for number, name in enumerate(self.names):
             shown_by = np.unique(self.group[self.exercise == number])
@@ -96,16 +101,16 @@ class Material:
         return np.isnan(self.correct) | (self.correct > 0)
 
 
-def folds_of(group: npt.NDArray[np.str_], exercise: npt.NDArray[np.int64], seed: int) -> Rows:
+def folds_of(group: npt.NDArray[np.str_], exercise: npt.NDArray[np.int64], tuning: Tuning) -> Rows:
     """(R,) fold of each repetition; people and videos stay whole.
 
     Dealt exercise by exercise, so that those of a rare one lie in different folds.
     """
     names, first, whose = np.unique(group, return_index=True, return_inverse=True)
-    order = np.random.default_rng(seed).permutation(len(names))
+    order = np.random.default_rng(tuning.seed).permutation(len(names))
     order = order[np.argsort(exercise[first][order], kind="stable")]
     fold = np.empty(len(names), np.int64)
-    fold[order] = np.arange(len(names)) % FOLDS
+    fold[order] = np.arange(len(names)) % tuning.folds
     return np.asarray(fold[whose])
 
 
@@ -181,9 +186,9 @@ def learn_scorer(examples: Examples, tuning: Tuning, checkpoints: Path, tell: Te
 
     Raises NoExamples for too few people, and ForeignCheckpoint.
     """
-    material = Material(examples)
+    material = Material(examples, tuning.folds)
     fitting = Fitting(material, tuning, checkpoints, tell)
-    fold = folds_of(material.group, material.exercise, tuning.seed)
+    fold = folds_of(material.group, material.exercise, tuning)
     strangers = _out_of_fold(fitting, fold)
     final = fitting.network("final", np.flatnonzero(fold != 0), np.flatnonzero(fold == 0))
     rules = _rules(material, tuning, strangers)
@@ -199,9 +204,10 @@ def learn_scorer(examples: Examples, tuning: Tuning, checkpoints: Path, tell: Te
             "data": examples.data,
             "licence": examples.licence,
             "protocol": (
-                f"{FOLDS} folds by person or video (seed {tuning.seed}); in each, one further fold "
-                "chose the epoch; figures, borders and bounds are of people in neither. The "
-                f"network in this file learned from {FOLDS - 1} folds, the rest chose its epoch."
+                f"{tuning.folds} folds by person or video (seed {tuning.seed}); in each, one "
+                "further fold chose the epoch; figures, borders and bounds are of people in "
+                f"neither. The network in this file learned from {tuning.folds - 1} folds, the "
+                "rest chose its epoch."
             ),
             "figures": figures(material, strangers),
         },
@@ -226,8 +232,9 @@ def _out_of_fold(fitting: Fitting, fold: Rows) -> Strangers:
     count = len(fold)
     named = np.zeros((count, len(material.names)))
     correct, away = np.zeros(count), np.zeros(count)
-    for number in range(FOLDS):
-        asked, held = fold == number, fold == (number + 1) % FOLDS
+    folds = fitting.tuning.folds
+    for number in range(folds):
+        asked, held = fold == number, fold == (number + 1) % folds
         known = np.flatnonzero(~asked & ~held)
         model = fitting.network(f"fold-{number}", known, np.flatnonzero(held))
         found = look(model, material.sequences, material.mirrored)
@@ -331,7 +338,7 @@ def figures(material: Material, strangers: Strangers) -> dict[str, Any]:
         "repetitions": len(right),
         "people_or_videos": len(np.unique(material.group)),
         "exercise_right": _rounded(right.mean()),
-        "videos_or_people_right": _rounded(
+        "people_or_videos_right": _rounded(
             np.mean(
                 [right[material.group == one].mean() > 0.5 for one in np.unique(material.group)]
             )
@@ -369,5 +376,5 @@ def _judged_figures(
     }
 
 
-def _rounded(value: float) -> float:
+def _rounded(value: float | np.floating) -> float:
     return round(float(value), 4)

@@ -26,6 +26,7 @@ class TrainOptions:
         labels: CSV with the truth of a dataset of ours.
         output: the scorer file; its card comes beside it, as JSON.
         epochs: at most so many.
+        folds: people are dealt into so many to judge on some that nothing was learned from.
         resume: take up the checkpoints of a training that was interrupted.
         not_for: what the scorer must not be used for, for its card.
     """
@@ -35,6 +36,7 @@ class TrainOptions:
     labels: Path | None = None
     seed: int = 0
     epochs: int = Recipe().epochs
+    folds: int = 8
     resume: bool = False
     not_for: tuple[str, ...] = ()
 
@@ -56,7 +58,7 @@ def train(options: TrainOptions, *, quiet: bool) -> ScorerModel:
         shutil.rmtree(checkpoints)
     try:
         examples = together([read_examples(path, options.labels) for path in options.paths])
-        tuning = Tuning(options.seed, replace(Recipe(), epochs=options.epochs))
+        tuning = Tuning(options.seed, replace(Recipe(), epochs=options.epochs), options.folds)
         model = learn_scorer(examples, tuning, checkpoints, tell)
     except (ForeignCheckpoint, PosesMissing, UnusableConfiguration, ValueError) as error:
         raise click.ClickException(str(error)) from error
@@ -98,6 +100,7 @@ def command_of(options: TrainOptions) -> str:
     parts = ["repscore train", *(path.resolve().name for path in options.paths)]
     parts += [f"--labels {options.labels.name}"] if options.labels else []
     parts += [f"--seed {options.seed}", f"--epochs {options.epochs}"]
+    parts += [f"--folds {options.folds}"]
     parts += [f'--not-for "{text}"' for text in options.not_for]
     return " ".join([*parts, f"-o {options.output.name}"])
 
