@@ -16,7 +16,7 @@ from repscore.models.scorer.reference import LEAST_FRAMES, ReferenceScorer, Verd
 from repscore.models.scorer.represent import Execution
 from repscore.models.skeleton import JOINT, JOINTS
 
-BATCH: Final = 256
+BATCH: Final = 64
 """Rows of every batch; the last one is filled up, so the network sees one shape only."""
 NEAREST: Final = 5
 """Learned executions that decide a distance: one alone may be odd."""

@@ -44,7 +44,12 @@ class ScorerHandler(ModelHandler[Recording, ScoredRecording, Scorer]):
     """Loads a scorer once per process and gives it batches of recordings."""
 
     def __init__(self, scorer: str | None) -> None:
-        super().__init__(max_batch_size=_BATCH_REPETITIONS, element_size_fn=_repetitions_of)
+        # Beam would begin with batches of one; what a bundle ends with is scored in any case.
+        super().__init__(
+            min_batch_size=_BATCH_REPETITIONS,
+            max_batch_size=_BATCH_REPETITIONS,
+            element_size_fn=_repetitions_of,
+        )
         self._scorer = scorer
         self._metrics = StageMetrics("score")
 
