@@ -70,9 +70,9 @@ class Figures:
         accuracy_correct: exercise right, of correct repetitions.
         majority: subjects right by what most of their repetitions are called; NaN where one
             subject performs several exercises.
-        coverage: share of score intervals that admit the truth; they are calibrated on the
-            repetitions of the other folds, each judged by what did not learn from its person.
-        decided: share of score intervals that lie on one side of 50.
+        coverage: share of a person's score intervals that admit the truth, the mean over people;
+            they are calibrated on the other folds, each judged by what did not learn from it.
+        decided: in the same way, the share of intervals that lie on one side of 50.
     """
 
     auc: Bounded
@@ -90,9 +90,9 @@ def figures(material: Material, folds: Rows, found: Judgement) -> Figures:
     truth, judged = material.correct > 0, material.judged
     named = found.exercise.argmax(axis=1)
     right = named == material.exercise
-    single = len(set(zip(material.subject, material.exercise, strict=True))) == len(
-        np.unique(material.subject)
-    )
+    names, whose = np.unique(material.subject, return_inverse=True)
+    single = len(set(zip(whose, material.exercise, strict=True))) == len(names)
+    most = np.array([np.bincount(named[whose == who]).argmax() for who in range(len(names))])[whose]
     low, high = intervals(material, folds, found)
     inside, sided = covered(low, high, truth), (low > 50) | (high < 50)
     everybody = np.ones(len(truth), bool)
@@ -101,13 +101,12 @@ def figures(material: Material, folds: Rows, found: Judgement) -> Figures:
         both = len(np.unique(truth[rows])) == 2
         return float(roc_auc_score(truth[rows], found.correct[rows])) if both else np.nan
 
-    def majority(rows: Rows) -> float:
-        whole = [rows[material.subject[rows] == name] for name in np.unique(material.subject[rows])]
-        most = [np.bincount(named[own]).argmax() == material.exercise[own[0]] for own in whole]
-        return float(np.mean(most))
-
     def share(what: Truths) -> Callable[[Rows], float]:
         return lambda rows: float(what[rows].mean())
+
+    def by_person(what: Truths, chosen: Truths) -> Bounded:
+        weight = 1 / np.maximum(np.bincount(whose[chosen], minlength=len(names)), 1)[whose]
+        return bounded(lambda rows: float(np.average(what[rows], weights=weight[rows])), chosen)
 
     def bounded(figure: Callable[[Rows], float], chosen: Truths) -> Bounded:
         return _bounded(figure, material.subject, chosen)
@@ -118,9 +117,9 @@ def figures(material: Material, folds: Rows, found: Judgement) -> Figures:
         balanced=bounded(lambda rows: balanced(material, found, rows), judged),
         accuracy=bounded(share(right), everybody),
         accuracy_correct=bounded(share(right), truth & judged),
-        majority=bounded(majority, everybody if single else ~everybody),
-        coverage=bounded(share(inside), judged & ~np.isnan(low)),
-        decided=bounded(share(sided), judged & ~np.isnan(low)),
+        majority=by_person(most == material.exercise, everybody if single else ~everybody),
+        coverage=by_person(inside, judged & ~np.isnan(low)),
+        decided=by_person(sided, judged & ~np.isnan(low)),
     )
 
 
