@@ -5,7 +5,7 @@ Temporal convolutions over the joints of a repetition of fixed length, pooled ov
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +18,14 @@ from repscore.models.skeleton import JOINT, JOINTS, MIRROR
 
 Floats = npt.NDArray[np.float64]
 
-# Bones (parent, child) of a tree that grows from the mid-hip, parents first.
-_TREE: Final = (
+TREE: Final = (
     ("mid_hip", "neck"), ("neck", "nose"),
     ("neck", "right_shoulder"), ("right_shoulder", "right_elbow"), ("right_elbow", "right_wrist"),
     ("neck", "left_shoulder"), ("left_shoulder", "left_elbow"), ("left_elbow", "left_wrist"),
     ("mid_hip", "right_hip"), ("right_hip", "right_knee"), ("right_knee", "right_ankle"),
     ("mid_hip", "left_hip"), ("left_hip", "left_knee"), ("left_knee", "left_ankle"),
 )  # fmt: skip
+"""Bones (parent, child) of a tree that grows from the mid-hip, parents first."""
 
 
 @dataclass(frozen=True)
@@ -126,13 +126,41 @@ class ScorerNetwork(nn.Module):
         return functional.silu(self.embed(torch.cat([mean, top, extras], dim=1)))
 
 
+@dataclass(frozen=True, eq=False)
+class Trainee:
+    """All that changes while a network is trained, besides torch's own random state."""
+
+    model: ScorerNetwork
+    optimiser: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    draw: torch.Generator
+
+
+class Watch(Protocol):
+    """Looks on while a network is trained."""
+
+    def begin(self, trainee: Trainee) -> int:
+        """Restore an interrupted training; the number of its finished epochs."""
+        ...
+
+    def after(self, epoch: int, trainee: Trainee) -> bool:
+        """Told of a finished epoch, from 0; whether to stop."""
+        ...
+
+
 def train(
-    sequences: Sequences, targets: Targets, mirrored: Sequence[int], recipe: Recipe, seed: int
+    sequences: Sequences,
+    targets: Targets,
+    mirrored: Sequence[int],
+    recipe: Recipe,
+    seed: int,
+    watch: Watch | None = None,
 ) -> ScorerNetwork:
     """A network after a fixed number of epochs; the same seed gives the same weights.
 
     Args:
         mirrored: class e of the mirrored person is mirrored[e].
+        watch: may resume, and stop early.
     """
     torch.manual_seed(seed)
     draw = torch.Generator().manual_seed(seed)
@@ -146,8 +174,9 @@ def train(
         optimiser, recipe.rate, total_steps=recipe.epochs * steps_each
     )
     weights = torch.from_numpy(targets.weights())
-    model.train()
-    for _ in range(recipe.epochs):
+    trainee = Trainee(model, optimiser, schedule, draw)
+    for epoch in range(watch.begin(trainee) if watch else 0, recipe.epochs):
+        model.train()
         for rows in _batches(len(joints), recipe.batch, draw):
             turned = torch.rand(len(rows), generator=draw) < 0.5
             shown = torch.where(turned[:, None, None, None], mirror(joints[rows]), joints[rows])
@@ -165,6 +194,8 @@ def train(
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
             schedule.step()
+        if watch is not None and watch.after(epoch, trainee):
+            break
     return model.eval()
 
 
@@ -196,7 +227,7 @@ def augment(joints: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
     rows, length = joints.shape[:2]
     places = _stretched(joints, draw)
     places, seen = places[..., :3], places[..., 3:]
-    scale = 1 + 0.08 * torch.randn(rows, 1, len(_TREE), 1, generator=draw)
+    scale = 1 + 0.08 * torch.randn(rows, 1, len(TREE), 1, generator=draw)
     places = _grow(_bones(places) * scale.clamp(0.75, 1.25))
     angle = torch.deg2rad(12 * torch.randn(rows, 1, 1, generator=draw))
     x, y, z = places.unbind(dim=-1)
@@ -222,9 +253,9 @@ def shrink(
     bones = _bones(joints[..., :3])
     chosen = torch.rand(rows, 1, 1, 1, generator=draw) < share
     extent = 0.35 + 0.7 * torch.rand(rows, 1, 1, 1, generator=draw)
-    each = (extent + 0.2 * torch.randn(rows, 1, len(_TREE), 1, generator=draw)).clamp(0.1, 1.15)
+    each = (extent + 0.2 * torch.randn(rows, 1, len(TREE), 1, generator=draw)).clamp(0.1, 1.15)
     there = joints[:, :1, :, 3]  # from where a bone turns must have been seen
-    ends = [[JOINT[name] for name in side] for side in zip(*_TREE, strict=True)]
+    ends = [[JOINT[name] for name in side] for side in zip(*TREE, strict=True)]
     known = (there[..., ends[0]] * there[..., ends[1]])[..., None] > 0
     each = torch.where(known, each, 1.0)
     turned = bones[:, :1] + each * (bones - bones[:, :1])
@@ -257,15 +288,15 @@ def _stretched(joints: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
 
 
 def _bones(places: torch.Tensor) -> torch.Tensor:
-    parents = [JOINT[parent] for parent, _ in _TREE]
-    children = [JOINT[child] for _, child in _TREE]
+    parents = [JOINT[parent] for parent, _ in TREE]
+    children = [JOINT[child] for _, child in TREE]
     return places[:, :, children] - places[:, :, parents]
 
 
 def _grow(bones: torch.Tensor) -> torch.Tensor:
     """(R, T, 14, 3) along the tree -> joints (R, T, 15, 3), the mid-hip in the origin."""
-    paths = torch.zeros(len(JOINTS), len(_TREE))
-    for bone, (parent, child) in enumerate(_TREE):
+    paths = torch.zeros(len(JOINTS), len(TREE))
+    for bone, (parent, child) in enumerate(TREE):
         paths[JOINT[child]] = paths[JOINT[parent]]
         paths[JOINT[child], bone] = 1.0
     return torch.einsum("jb,rtbc->rtjc", paths, bones)

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from repscore.models.scorer.likeness import distances, places_of
-from repscore.models.scorer.network import Targets, judge, train
+from repscore.models.scorer.learned import distances, look
+from repscore.models.scorer.network import Targets, train
 from repscore.pipelines.evaluate.methods import Material, Rows, recipe_for
 
 
@@ -52,6 +52,5 @@ def unlikeness(
     targets = Targets(exercise, material.correct[known], material.subject[known])
     sequences = material.phases
     model = train(sequences[known], targets, mirrored, recipe_for(len(known)), seed=0)
-    named = judge(model, sequences[asked], mirrored).exercise.argmax(axis=1)
-    learned = places_of(model, sequences[known])
-    return distances(places_of(model, sequences[asked]), named, learned, exercise)
+    learned, seen = (look(model, sequences[rows], mirrored) for rows in (known, asked))
+    return distances(seen.place, seen.named.argmax(axis=1), learned.place, exercise)
