@@ -417,9 +417,11 @@ def counting(path: Path, **given: Any) -> None:
 def scoring(path: Path, **given: Any) -> None:
     """Recognition and correctness on people that nothing was learned from.
 
-    PATH holds skeletons.npz and index.csv (IntelliRehabDS).
+    PATH holds skeletons.npz and index.csv (IntelliRehabDS); or poses.npz and annotations.csv
+    (RepCount-pose: exercises by video, and one left out as unknown); or the folders bicep,
+    frontraise, shoulderpress and shouldershrug (Pose Trainer).
     """
-    from repscore.pipelines.evaluate.scoring import METHODS
+    from repscore.pipelines.evaluate.methods import METHODS
     from repscore.pipelines.evaluate.scoring import evaluate as run_evaluation
 
     given["methods"] = given["methods"] or tuple(METHODS)

@@ -1,8 +1,10 @@
 """What a number means: 50 where correct and incorrect part, and bounds that hold for strangers.
 
 Split conformal prediction (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World), of
-each kind of truth by itself; every person has the same say, since repetitions of one person are no
-independent witnesses.
+each kind of truth by itself. Repetitions of one person are no independent witnesses: the
+distributions of people are pooled, each with the same say (Dunn, Wasserman and Ramdas,
+Distribution-Free Prediction Sets for Two-Layer Hierarchical Models), for a repetition of a person
+to come.
 """
 
 from dataclasses import dataclass
@@ -74,15 +76,15 @@ def border_of_judged(merit: Floats, correct: Truths, people: Names) -> Border:
 
 
 def quantile_of_people(values: Floats, people: Names, level: float) -> float:
-    """The quantile of values (R,) where each person weighs as much, whatever they repeat.
+    """The quantile of values (R,) where each person weighs as much, however much they repeat.
 
-    Corrected for a person to come: with N people the level is level (1 + 1 / N), at most 1.
+    Without the finite-sample factor 1 + 1 / N over N people: with the twenty people that judged
+    data have, it turns 0.9 into 0.95.
     """
     names, whose, counts = np.unique(people, return_inverse=True, return_counts=True)
     order = np.argsort(values)
     weight = np.cumsum((1.0 / counts[whose])[order]) / len(names)
-    wanted = min(1.0, level * (1 + 1 / len(names)))
-    place = int(np.searchsorted(weight, wanted - 1e-9))
+    place = int(np.searchsorted(weight, level - 1e-9))
     return float(values[order][min(place, len(values) - 1)])
 
 

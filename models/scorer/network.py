@@ -39,14 +39,36 @@ class Recipe:
     rate: float = 3e-3
     decay: float = 0.02
     dropout: float = 0.3
+    shrunk: float = 0.5
+    """Share of the repetitions that are shown with a smaller movement, to name, not to judge."""
 
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """Truth of R repetitions: class (R,) int64, and 1 correct, 0 incorrect, NaN unlabelled (R,)."""
+    """Truth of R repetitions: class (R,) int64, and 1 correct, 0 incorrect, NaN unlabelled (R,).
+
+    Attributes:
+        person: (R,) who performs; with it, what one person repeats counts by its square root.
+    """
 
     exercise: npt.NDArray[np.int64]
     correct: npt.NDArray[np.float32]
+    person: npt.NDArray[np.str_] | None = None
+
+    def weights(self) -> npt.NDArray[np.float32]:
+        """(R,) say of each repetition about correctness: both kinds have half of it."""
+        weights = np.zeros(len(self.correct), np.float32)
+        judged = int((~np.isnan(self.correct)).sum())
+        for kind in (0.0, 1.0):
+            rows = np.flatnonzero(self.correct == kind)
+            own = np.ones(len(rows))
+            if self.person is not None and len(rows):
+                _, whose, counts = np.unique(
+                    self.person[rows], return_inverse=True, return_counts=True
+                )
+                own = 1 / np.sqrt(counts[whose])
+            weights[rows] = own / max(own.sum(), 1e-9) * judged / 2
+        return weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,23 +173,21 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.rate, total_steps=recipe.epochs * steps_each
     )
-    share = correct.nanmean().clamp(0.05, 0.95)
+    weights = torch.from_numpy(targets.weights())
     trainee = Trainee(model, optimiser, schedule, draw)
     for epoch in range(watch.begin(trainee) if watch else 0, recipe.epochs):
         model.train()
         for rows in _batches(len(joints), recipe.batch, draw):
             turned = torch.rand(len(rows), generator=draw) < 0.5
-            batch = augment(torch.where(turned[:, None, None, None], mirror(joints[rows]),
-                                        joints[rows]), draw)  # fmt: skip
+            shown = torch.where(turned[:, None, None, None], mirror(joints[rows]), joints[rows])
             label = torch.where(turned, swap[exercise[rows]], exercise[rows])
-            logits, judged = model(batch, extras[rows])
+            shown, changed = shrink(shown, recipe.shrunk, draw)
+            logits, judged = model(augment(shown, draw), extras[rows])
             loss = functional.cross_entropy(logits, label, label_smoothing=0.05)
-            known = ~correct[rows].isnan()
+            known = ~correct[rows].isnan() & ~changed
             if known.any():
-                wanted = correct[rows][known]
-                weight = torch.where(wanted > 0.5, 0.5 / share, 0.5 / (1 - share))
                 loss = loss + functional.binary_cross_entropy_with_logits(
-                    judged[known], 0.05 + 0.9 * wanted, weight
+                    judged[known], 0.05 + 0.9 * correct[rows][known], weights[rows][known]
                 )
             optimiser.zero_grad()
             torch.autograd.backward(loss)
@@ -218,6 +238,32 @@ def augment(joints: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
     kept = torch.rand(rows, 1, len(JOINTS), 1, generator=draw) > 0.05
     seen = seen * kept
     return torch.cat([places * (seen > 0), seen.expand(rows, length, -1, 1)], dim=-1)
+
+
+def shrink(
+    joints: torch.Tensor, share: float, draw: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """A share of the repetitions with a smaller movement, bone by bone; (R,) which ones.
+
+    A patient's exercise that stops half way is still that exercise. Bones turn a part of the way
+    that they turn from the first instant on, and keep their lengths. Whether such a movement is
+    correct nobody said: those that move less than 0.85 of the original are marked.
+    """
+    rows = len(joints)
+    bones = _bones(joints[..., :3])
+    chosen = torch.rand(rows, 1, 1, 1, generator=draw) < share
+    extent = 0.35 + 0.7 * torch.rand(rows, 1, 1, 1, generator=draw)
+    each = (extent + 0.2 * torch.randn(rows, 1, len(TREE), 1, generator=draw)).clamp(0.1, 1.15)
+    there = joints[:, :1, :, 3]  # from where a bone turns must have been seen
+    ends = [[JOINT[name] for name in side] for side in zip(*TREE, strict=True)]
+    known = (there[..., ends[0]] * there[..., ends[1]])[..., None] > 0
+    each = torch.where(known, each, 1.0)
+    turned = bones[:, :1] + each * (bones - bones[:, :1])
+    turned = functional.normalize(turned, dim=-1, eps=1e-4) * bones.norm(dim=-1, keepdim=True)
+    seen = joints[..., 3:]
+    smaller = torch.cat([_grow(turned) * (seen > 0), seen], dim=-1)
+    changed = chosen & (extent < 0.85)
+    return torch.where(chosen, smaller, joints), changed.flatten()
 
 
 def _stretched(joints: torch.Tensor, draw: torch.Generator) -> torch.Tensor:

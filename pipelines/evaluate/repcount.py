@@ -6,7 +6,7 @@ body keeps: the lengths of its bones. Frames in which nobody was found are all z
 """
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -69,11 +69,16 @@ def read_repcount(folder: Path) -> list[LabelledPoses]:
 
 
 def read_executions(folder: Path) -> list[Labelled]:
-    """All repetitions in their annotated boundaries; the video stands for the subject."""
+    """All repetitions in their annotated boundaries; the video stands for the subject.
+
+    In space: the depth that BlazePose guesses, its scale solved from the bones like the others.
+    """
     return [
         Labelled(one.name, False, one.exercise, None, execution)
         for one in read_repcount(folder)
-        for execution in executions_of(one.poses, one.truth)
+        for execution in executions_of(
+            replace(one.poses, world_m=one.poses.image_px / np.float32(_TORSO_PX)), one.truth
+        )
     ]
 
 

@@ -42,8 +42,8 @@ def test_a_score_says_how_far_from_the_border() -> None:
 def test_a_person_who_repeats_much_has_no_more_say() -> None:
     values = np.concatenate([np.full(1000, 9.0), [1.0, 2.0, 3.0]])
     people = np.array(["a"] * 1000 + ["b", "c", "d"])
-    assert quantile_of_people(values, people, 0.5) == 3.0
-    assert quantile_of_people(values, people, 0.95) == 9.0
+    assert quantile_of_people(values, people, 0.5) == 2.0
+    assert quantile_of_people(values, people, 0.8) == 9.0
 
 
 def test_intervals_hold_for_nine_of_ten_repetitions_of_strangers() -> None:
@@ -53,7 +53,7 @@ def test_intervals_hold_for_nine_of_ten_repetitions_of_strangers() -> None:
         merit, correct, _ = _people(200, 1000 + seed)
         _, low, high = border.scores(merit)
         shares.append(covered(low, high, correct).mean())
-    assert 0.88 < np.mean(shares) < 0.95
+    assert 0.86 < np.mean(shares) < 0.94
 
 
 def test_an_interval_admits_the_truth_or_not() -> None:
