@@ -29,7 +29,9 @@ from repscore.pipelines.train.examples import Examples, NoExamples, read_example
 from repscore.pipelines.train.learning import Tuning, folds_of, learn_scorer
 from repscore.pipelines.train.run import together
 
-TUNING = Tuning(0, Recipe(width=16, embedding=16, epochs=6, batch=32, dropout=0.1), folds=3)
+TUNING = Tuning(
+    0, Recipe(width=16, embedding=16, epochs=10, batch=32, dropout=0.1, shrunk=0.0), folds=3
+)
 
 
 def examples() -> Examples:
