@@ -9,7 +9,6 @@ Prints per change how many videos keep their count, and which do not.
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,20 +24,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import athletes
 
 
-def elsewhere(one: PoseFrames) -> PoseFrames:
-    """Two fifths of the size, 500 pixels away."""
-    image = one.image_px * 0.4
-    image[..., :2] += 500
-    return replace(one, image_px=image)
-
-
 CHANGES: dict[str, Callable[[PoseFrames], PoseFrames]] = {
     "0.7 of the time": lambda one: athletes.stretched(one, 0.7),
     "0.85 of the time": lambda one: athletes.stretched(one, 0.85),
     "1.2 of the time": lambda one: athletes.stretched(one, 1.2),
     "1.4 of the time": lambda one: athletes.stretched(one, 1.4),
     "mirrored": lambda one: athletes.mirrored(one, 1000.0),
-    "smaller, elsewhere": elsewhere,
+    "smaller, elsewhere": lambda one: athletes.moved(one, scale=0.4, shift_px=(500.0, 500.0)),
     "10 frames per second": lambda one: athletes.resampled(one, 10.0),
     "15 frames per second": lambda one: athletes.resampled(one, 15.0),
     "30 frames per second": lambda one: athletes.resampled(one, 30.0),

@@ -22,8 +22,8 @@ from repscore.models.phases.network import VECTORS
 from repscore.models.phases.train import train
 from repscore.models.skeleton import JOINT
 from repscore.pipelines.evaluate.irds import RATE_HZ, read_irds
-from repscore.pipelines.evaluate.irds import Labelled as Execution
-from repscore.pipelines.evaluate.repcount import Labelled, read_repcount
+from repscore.pipelines.evaluate.labelled import Labelled
+from repscore.pipelines.evaluate.repcount import LabelledPoses, read_repcount
 from repscore.transforms.repetitions import normalise
 from repscore.transforms.repetitions.clean import MAX_GAP_S, samples_of
 
@@ -43,7 +43,7 @@ _STILL = 0.12  # of an execution's way, within which it has not begun or is over
 Weights = dict[str, "np.ndarray[tuple[int, ...], np.dtype[np.float32]]"]
 
 
-def sequence_of(one: Labelled) -> Sequence:
+def sequence_of(one: LabelledPoses) -> Sequence:
     """A labelled video as the pipeline measures it, before it is put on a grid."""
     samples = samples_of(one.poses)
     image = samples.image_px
@@ -55,12 +55,12 @@ def sequence_of(one: Labelled) -> Sequence:
     return Sequence(filled, present, rate_hz, one.truth)
 
 
-def sequences_of(executions: list[Execution]) -> list[Sequence]:
+def sequences_of(executions: list[Labelled]) -> list[Sequence]:
     """Correct single executions, those of a subject and gesture one after the other.
 
     Between two the body moves from one rest to the next, and often rests.
     """
-    groups = defaultdict[tuple[str, str], list[Execution]](list)
+    groups = defaultdict[tuple[str, str], list[Labelled]](list)
     for one in executions:
         if one.correct:
             groups[one.subject, one.exercise].append(one)
@@ -68,7 +68,7 @@ def sequences_of(executions: list[Execution]) -> list[Sequence]:
     return [found for _, group in sorted(groups.items()) if (found := _one_by_one(group, rng))]
 
 
-def _one_by_one(group: list[Execution], rng: np.random.Generator) -> Sequence | None:
+def _one_by_one(group: list[Labelled], rng: np.random.Generator) -> Sequence | None:
     ends, starts = ([JOINT[pair[side]] for pair in VECTORS] for side in (1, 0))
     course, spans = [], []
     for one in group:
@@ -104,7 +104,7 @@ def _moving(vectors: np.ndarray) -> tuple[int, int]:
     return first, far + int(behind[0]) + 1 if len(behind) else len(vectors)
 
 
-def folds_of(sequences: list[Labelled]) -> dict[str, int]:
+def folds_of(sequences: list[LabelledPoses]) -> dict[str, int]:
     """Video -> fold: the videos of an exercise, shuffled, dealt out in turn."""
     rng = np.random.default_rng(0)
     dealt: dict[str, int] = {}

@@ -1,5 +1,6 @@
 """The command line. Heavy imports wait inside the commands, so that `--help` answers at once."""
 
+import json
 import logging
 import os
 import sys
@@ -10,7 +11,15 @@ from typing import Any
 import click
 
 from repscore import __version__
-from repscore.pipelines.flags import as_json_flag, options_of, quiet_flag, score_flags
+from repscore.models.scorer.shipped import located
+from repscore.pipelines.flags import (
+    as_json_flag,
+    options_of,
+    quiet_flag,
+    reference_flag,
+    score_flags,
+    scorer_flag,
+)
 
 # Read when Ray is imported: a worker that dies is our story to tell, and ends in `failures`.
 _ENVIRONMENT = {
@@ -170,6 +179,106 @@ def replay(dataset: str, *, as_json: bool, quiet: bool) -> int:
 
 @cli.command()
 @click.argument("dataset")
+@scorer_flag
+@reference_flag
+@as_json_flag
+@quiet_flag
+def rescore(dataset: str, *, as_json: bool, quiet: bool, **given: Any) -> int:
+    """Score a dataset again from its stored poses, without a video, and say what that moved.
+
+    Without --scorer and --reference, with those of its last run.
+    """
+    from repscore.pipelines.rescore import rescore as run_again
+    from repscore.pipelines.score import UnusableConfiguration
+
+    try:
+        report = run_again(
+            dataset, located(given["scorer"]), given["references"], quiet=quiet or as_json
+        )
+    except UnusableConfiguration as error:
+        raise click.ClickException(str(error)) from error
+    report.show(as_json=as_json)
+    return DONE
+
+
+@cli.command()
+@click.argument("name")
+@click.argument("clips", nargs=-1, required=True, metavar="CLIP...")
+@click.option("--model", "-o", "path", required=True, help="Scorer file to add to, or to begin.")
+@quiet_flag
+def learn(name: str, clips: Sequence[str], path: str, *, quiet: bool) -> None:
+    """Add an exercise that clips of good executions define to a scorer file, without training.
+
+    The file may be one of `train` or of `learn`; clips are videos or keypoints.
+    """
+    from tempfile import TemporaryDirectory
+
+    from repscore.pipelines.learn import learn as run_learning
+    from repscore.pipelines.options import ScoreOptions
+    from repscore.pipelines.score import UNUSABLE
+
+    with TemporaryDirectory() as folder:
+        try:
+            scorer = run_learning(name, clips, path, ScoreOptions((), folder), quiet=quiet)
+        except UNUSABLE as error:
+            raise click.ClickException(str(error)) from error
+    if not quiet:
+        click.echo(f"{path}: {', '.join(scorer.names)}", err=True)
+
+
+@cli.command()
+@click.argument(
+    "paths",
+    nargs=-1,
+    required=True,
+    metavar="DATASET...",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+)
+@click.option(
+    "--output",
+    "-o",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Scorer file; its card comes beside it, as JSON.",
+)
+@click.option(
+    "--labels",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Truth of a dataset of `score`: CSV with video_uri, repetition, exercise and, where "
+    "known, correct (1 or 0) and subject.",
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--epochs", type=click.IntRange(min=1), default=24, show_default=True, help="At most."
+)
+@click.option(
+    "--folds",
+    type=click.IntRange(min=3),
+    default=8,
+    show_default=True,
+    help="Of people or videos, for figures, border and bounds.",
+)
+@click.option("--resume", is_flag=True, help="Go on with an interrupted training.")
+@click.option(
+    "--not-for", multiple=True, metavar="TEXT", help="For the card: a use to keep off; repeatable."
+)
+@quiet_flag
+def train(*, quiet: bool, **given: Any) -> None:
+    """Learn a scorer from repetitions with a known truth.
+
+    A DATASET is a folder like IntelliRehabDS (skeletons.npz, index.csv), RepCount-pose (poses.npz,
+    annotations.csv) or Pose Trainer, or a dataset of `score` with --labels.
+    """
+    from repscore.pipelines.train.run import TrainOptions
+    from repscore.pipelines.train.run import train as run_training
+
+    model = run_training(TrainOptions(**given), quiet=quiet)
+    if not quiet:
+        click.echo(json.dumps(model.about["figures"], indent=2))
+
+
+@cli.command()
+@click.argument("dataset")
 @click.argument("sql")
 @as_json_flag
 def query(dataset: str, sql: str, *, as_json: bool) -> None:
@@ -308,9 +417,11 @@ def counting(path: Path, **given: Any) -> None:
 def scoring(path: Path, **given: Any) -> None:
     """Recognition and correctness on people that nothing was learned from.
 
-    PATH holds skeletons.npz and index.csv (IntelliRehabDS).
+    PATH holds skeletons.npz and index.csv (IntelliRehabDS); or poses.npz and annotations.csv
+    (RepCount-pose: exercises by video, and one left out as unknown); or the folders bicep,
+    frontraise, shoulderpress and shouldershrug (Pose Trainer).
     """
-    from repscore.pipelines.evaluate.scoring import METHODS
+    from repscore.pipelines.evaluate.methods import METHODS
     from repscore.pipelines.evaluate.scoring import evaluate as run_evaluation
 
     given["methods"] = given["methods"] or tuple(METHODS)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from repscore.models.scorer.shipped import SHIPPED, located
+
 if TYPE_CHECKING:  # slow to import
     from repscore.pipelines.options import ScoreOptions
 
@@ -74,17 +76,26 @@ _config = click.option(
 )
 as_json_flag = click.option("--json", "as_json", is_flag=True, help="For machines: JSON on stdout.")
 quiet_flag = click.option("--quiet", is_flag=True, help="No progress.")
+scorer_flag = click.option(
+    "--scorer",
+    metavar="FILE",
+    help="Scorer file of `train` or `learn`, or the name of a shipped one: "
+    + ", ".join(SHIPPED)
+    + ".",
+)
+reference_flag = click.option(
+    "--reference",
+    "references",
+    multiple=True,
+    callback=_references,
+    metavar="[EXERCISE=]CLIP",
+    help="A good execution that defines an exercise; repeatable. Without any, and without "
+    "--scorer, repetitions are scored by their consistency within the set.",
+)
 _SCORE = (
     click.option("--output", "-o", required=True, help="Folder or URL of the dataset."),
-    click.option(
-        "--reference",
-        "references",
-        multiple=True,
-        callback=_references,
-        metavar="[EXERCISE=]CLIP",
-        help="A good execution that defines an exercise; repeatable. Without any, repetitions are "
-        "scored by their consistency within the set.",
-    ),
+    scorer_flag,
+    reference_flag,
     click.option(
         "--sample-fps",
         default="15",
@@ -250,6 +261,7 @@ def options_of(given: dict[str, Any]) -> "ScoreOptions":
     return ScoreOptions(
         inputs=given["inputs"],
         output=given["output"],
+        scorer=located(given["scorer"]),
         references=given["references"],
         person=given["person"],
         poses=PoseConfig(

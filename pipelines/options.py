@@ -10,7 +10,7 @@ from repscore.transforms.records import PoseConfig
 from repscore.transforms.repetitions.motion import REVISION as REPETITIONS_VERSION
 from repscore.transforms.repetitions.subject import Rule, Subjects
 
-_SETTLED: Final = ("references", "poses", "person", "pool", "group_size")
+_SETTLED: Final = ("scorer", "references", "poses", "person", "pool", "group_size")
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,10 @@ class NoReference(ValueError):
     """A reference clip cannot define an exercise."""
 
 
+class NoScorer(ValueError):
+    """A scorer file cannot be used."""
+
+
 @dataclass(frozen=True)
 class ScoreOptions:
     """Options of `repscore score`.
@@ -55,7 +59,9 @@ class ScoreOptions:
         inputs: files, folders, globs and URLs.
         output: folder or URL of the dataset.
         person: who comes first where more people are seen than `poses.people`.
-        references: (exercise, clip) pairs that define the exercises; none scores consistency.
+        scorer: file of a trained scorer, or of references.
+        references: (exercise, clip) pairs that define exercises, beside those of `scorer`; without
+            either, repetitions are scored by their consistency.
         group_size: videos that are worked off and committed together.
         max_failure_rate: share of failed inputs above which the exit status is 3.
         runner: where the light stages run.
@@ -64,6 +70,7 @@ class ScoreOptions:
 
     inputs: tuple[str, ...]
     output: str
+    scorer: str | None = None
     references: tuple[tuple[str, str], ...] = ()
     poses: PoseConfig = field(default_factory=PoseConfig)
     person: Rule = "exercising"
@@ -90,6 +97,7 @@ class ScoreOptions:
         return cls(
             inputs=inputs,
             output=output,
+            scorer=settled.get("scorer"),
             references=tuple((name, clip) for name, clip in settled["references"]),
             poses=PoseConfig(**settled["poses"]),
             person=settled["person"],

@@ -15,9 +15,9 @@ from typing import Any, Final
 import click
 
 from repscore.models.estimator import Unavailable, UnknownEstimator, estimator_class
-from repscore.models.scorer.files import CONSISTENCY_VERSION, read_references, scorer_version
+from repscore.models.scorer.files import CONSISTENCY_VERSION
 from repscore.models.weights import WeightsCorrupt, WeightsMissing
-from repscore.pipelines.options import NoReference, ScoreOptions, config_key
+from repscore.pipelines.options import NoReference, NoScorer, ScoreOptions, config_key
 from repscore.pipelines.prism import PrismMissing, binary_of
 from repscore.pipelines.progress import console, following
 from repscore.pipelines.query import QueryError, query
@@ -28,7 +28,6 @@ from repscore.transforms.discover.sources import (
     list_inputs,
     require,
 )
-from repscore.transforms.files import open_binary
 from repscore.transforms.pose.pool import PosePool, close_pools, shared_pool
 from repscore.transforms.records import Known
 from repscore.transforms.tables.delta import (
@@ -39,10 +38,12 @@ from repscore.transforms.tables.delta import (
 )
 from repscore.transforms.tables.rows import RunStamp
 
-_UNUSABLE: Final = (
-    *(InputNotFound, WeightsMissing, WeightsCorrupt, NoReference),
+UNUSABLE: Final = (
+    *(InputNotFound, WeightsMissing, WeightsCorrupt, NoReference, NoScorer),
     *(UnknownEstimator, Unavailable, UnusableRootError, PrismMissing),
 )
+"""What is wrong with a run before it starts."""
+
 _LIGHT: Final = ("repetitions", "score", "write")
 _VERSIONS: Final = (
     *("repscore", "apache-beam", "ray", "mediapipe", "opencv-contrib-python", "torch", "openvino"),
@@ -79,6 +80,13 @@ class RunReport:
             f"{row['repetitions']} repetitions{failed}; {row['frames']} frames{rate}, "
             f"{row['wall_s']:.1f} s in all"
         )
+        if row.get("moved"):
+            told = json.loads(row["moved"])
+            console().print(
+                f"of {told['compared']} repetitions {told['score']} moved by a point or more, "
+                f"{told['exercise']} changed their exercise, {told['now_scorable']} can now be "
+                f"scored, {told['no_longer_scorable']} no longer (table `runs`, column `moved`)"
+            )
 
 
 @dataclass(frozen=True)
@@ -126,7 +134,7 @@ def opened(options: ScoreOptions, command: str, *, quiet: bool) -> Iterator[Open
     """
     try:
         yield _open(options, command, quiet=quiet)
-    except _UNUSABLE as error:
+    except UNUSABLE as error:
         raise UnusableConfiguration(str(error)) from error
     finally:
         close_pools()
@@ -144,15 +152,11 @@ def _open(options: ScoreOptions, command: str, *, quiet: bool) -> OpenRun:
         from repscore.transforms.pose.cluster import check_devices
 
         check_devices(options.poses.device, options.pool)
-    scorer = None
-    if options.references:
-        from repscore.pipelines.learn import learn  # torch and Beam wait until they are needed
-
-        scorer = learn(options, quiet=quiet)
-    config = config_key(options, _scorer_version(scorer))
+    scorer, scorer_version = kept_scorer(options, quiet=quiet)
+    config = config_key(options, scorer_version)
     known = {uri: row for uri, row in read_known(root).items() if uri not in options.again}
     stamp = RunStamp(uuid.uuid4().hex, started_at, config)
-    row = _opening_row(options, stamp, command)
+    row = opening_row(options, stamp, command)
     append_run(root, row)
     pool = shared_pool(options.poses, root, options.pool)
     return OpenRun(options, scorer, known, stamp, row, pool, begun_s)
@@ -187,11 +191,16 @@ def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:
         return begun.close(counts, skipped)
 
 
-def _scorer_version(scorer: str | None) -> str:
-    if scorer is None:
-        return CONSISTENCY_VERSION
-    with open_binary(scorer) as file:
-        return scorer_version(read_references(file.read(), scorer))
+def kept_scorer(options: ScoreOptions, *, quiet: bool) -> tuple[str | None, str]:
+    """The scorer's file in the dataset (None scores consistency) and its version."""
+    if options.scorer is None and not options.references:
+        return None, CONSISTENCY_VERSION
+    from repscore.models.scorer.model import version_of  # torch and Beam wait until needed
+    from repscore.pipelines.learn import keep, scorer_of
+
+    scorer = scorer_of(options, quiet=quiet)
+    assert scorer is not None, "a scorer or references were given"  # noqa: S101
+    return keep(options.output, scorer), version_of(scorer)
 
 
 def options_of_last_run(root: str) -> ScoreOptions:
@@ -216,7 +225,8 @@ def _all(root: str, sql: str) -> list[tuple[Any, ...]]:
     return relation.fetchall() if relation is not None else []
 
 
-def _opening_row(options: ScoreOptions, stamp: RunStamp, command: str) -> dict[str, Any]:
+def opening_row(options: ScoreOptions, stamp: RunStamp, command: str) -> dict[str, Any]:
+    """The row of `runs` for a run that has started."""
     versions = {name: version(name) for name in _VERSIONS}
     return {
         "run_id": stamp.run_id,

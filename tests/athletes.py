@@ -4,14 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 
+from repscore.models.scorer.represent import Execution
 from repscore.models.skeleton import MIRROR
 from repscore.pipelines.demo.athlete import Motion
 from repscore.pipelines.demo.scene import Camera
+from repscore.pipelines.evaluate.labelled import executions_of
 from repscore.transforms.records import PoseFrames
+
+OBLIQUE = Camera(azimuth_deg=30.0, distance_m=4.0)
 
 
 def poses(
-    motion: Motion, camera: Camera, rate_hz: float = 30.0, jitter_px: float = 1.0
+    motion: Motion, camera: Camera = OBLIQUE, rate_hz: float = 30.0, jitter_px: float = 1.0
 ) -> PoseFrames:
     """The athlete as a perfect estimator with some jitter would see it."""
     time_s = np.arange(0.0, motion.duration_s, 1.0 / rate_hz)
@@ -28,6 +32,19 @@ def poses(
         world_m=world.astype(np.float32),
         visibility=np.ones(image.shape[:2], np.float32),
     )
+
+
+def executions(motion: Motion, camera: Camera = OBLIQUE, rate_hz: float = 30.0) -> list[Execution]:
+    """The repetitions in their true boundaries, as an estimator without any error sees them."""
+    spans = [(window.start_s, window.end_s) for window in motion.windows]
+    return executions_of(poses(motion, camera, rate_hz, jitter_px=0.0), spans)
+
+
+def moved(one: PoseFrames, *, scale: float, shift_px: tuple[float, float]) -> PoseFrames:
+    """The same person elsewhere in a picture of another size."""
+    image = one.image_px.copy()
+    image[..., :2] = scale * image[..., :2] + np.array(shift_px, np.float32)
+    return replace(one, image_px=image)
 
 
 def stretched(one: PoseFrames, factor: float) -> PoseFrames:

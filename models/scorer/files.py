@@ -43,7 +43,7 @@ class References:
 
     def __post_init__(self) -> None:
         count = len(self.phases)
-        tensors = _tensors(self)
+        tensors = arrays_of(self)
         expected = _shapes(count)
         found = {name: tensor.shape for name, tensor in tensors.items()}
         if found != expected:
@@ -57,7 +57,7 @@ class References:
     def version(self) -> str:
         """Hash of all content, 12 hexadecimal digits."""
         digest = hashlib.blake2b(json.dumps([FORMAT_VERSION, self.names]).encode(), digest_size=6)
-        for name, tensor in sorted(_tensors(self).items()):
+        for name, tensor in sorted(arrays_of(self).items()):
             digest.update(name.encode())
             digest.update(np.ascontiguousarray(tensor).tobytes())
         return digest.hexdigest()
@@ -90,6 +90,25 @@ def references_of(exercises: Mapping[str, Sequence[Sequence[Execution]]]) -> Ref
     )
 
 
+def joined(first: References | None, second: References) -> References:
+    """The clips of both; an exercise that both name has all of them."""
+    if first is None:
+        return second
+    names = (*first.names, *(name for name in second.names if name not in first.names))
+    numbers = np.array([names.index(name) for name in second.names], np.int64)
+    return References(
+        names=names,
+        phases=Phases(
+            *(
+                np.concatenate([getattr(first.phases, part), getattr(second.phases, part)])
+                for part in ("values", "mask", "log_duration")
+            )
+        ),
+        exercise=np.concatenate([first.exercise, numbers[second.exercise]]),
+        clip=np.concatenate([first.clip, second.clip + first.clip.max() + 1]),
+    )
+
+
 def write_references(references: References, file: IO[bytes]) -> None:
     """Everything in one write; the same references give the same bytes."""
     card = {
@@ -98,7 +117,7 @@ def write_references(references: References, file: IO[bytes]) -> None:
         "version": references.version(),
         "exercises": references.names,
     }
-    arrays = {name: np.ascontiguousarray(array) for name, array in _tensors(references).items()}
+    arrays = {name: np.ascontiguousarray(array) for name, array in arrays_of(references).items()}
     # One entry: safetensors does not keep the order of several, and bytes should be repeatable.
     file.write(to_bytes(arrays, {"card": json.dumps(card)}))
 
@@ -109,24 +128,7 @@ def read_references(content: bytes, origin: str) -> References:
     Raises:
         ValueError: it is damaged, or not ours, or of another format version.
     """
-    try:
-        tensors = from_bytes(content)
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    except (SafetensorError, KeyError) as error:  # KeyError: a type of number unknown to numpy
-        raise ValueError(
-            f"{origin} is not a readable scorer file ({error}); make it again from its clips"
-        ) from error
-    card = _card(header.get("__metadata__", {}))
-    if card.get("format") != FORMAT:
-        raise ValueError(
-            f"{origin} holds {card.get('format') or 'tensors of unknown kind'}, expected {FORMAT}: "
-            "give a file that repscore wrote"
-        )
-    if card.get("format_version") != FORMAT_VERSION:
-        raise ValueError(
-            f"{origin} has format version {card.get('format_version')}, this program reads "
-            f"{FORMAT_VERSION}: make it again from the reference clips"
-        )
+    tensors, card = read_card(content, origin, FORMAT, FORMAT_VERSION)
     try:
         references = References(
             names=tuple(card["exercises"]),
@@ -144,6 +146,43 @@ def read_references(content: bytes, origin: str) -> References:
     return references
 
 
+def read_card(
+    content: bytes, origin: str, wanted: str, version: int
+) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+    """The tensors and the card of a file of a format; nothing in the file is executed.
+
+    Raises:
+        ValueError: it is damaged, or not ours, or of another format or format version.
+    """
+    try:
+        tensors = from_bytes(content)
+    except (SafetensorError, KeyError) as error:  # KeyError: a type of number unknown to numpy
+        raise ValueError(
+            f"{origin} is not a readable scorer file ({error}); make it again"
+        ) from error
+    card = card_of(content)
+    if card.get("format") != wanted:
+        raise ValueError(
+            f"{origin} holds {card.get('format') or 'tensors of unknown kind'}, expected {wanted}: "
+            "give a file that repscore wrote"
+        )
+    if card.get("format_version") != version:
+        raise ValueError(
+            f"{origin} has format version {card.get('format_version')}, this program reads "
+            f"{version}: make it again"
+        )
+    return tensors, card
+
+
+def card_of(content: bytes) -> dict[str, Any]:
+    """The card of a safetensors file; empty where there is none that can be read."""
+    try:
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        return _card(header.get("__metadata__", {}))
+    except (ValueError, AttributeError):
+        return {}
+
+
 def _card(metadata: Mapping[str, str]) -> dict[str, Any]:
     """The card of a file; empty where there is none that can be read."""
     try:
@@ -159,7 +198,8 @@ def _shapes(count: int) -> dict[str, tuple[int, ...]]:
             "exercise": (count,), "clip": (count,)}  # fmt: skip
 
 
-def _tensors(references: References) -> dict[str, npt.NDArray[np.generic]]:
+def arrays_of(references: References) -> dict[str, npt.NDArray[np.generic]]:
+    """The arrays of references by name."""
     return {
         "values": references.phases.values,
         "mask": references.phases.mask,

@@ -5,7 +5,7 @@ Temporal convolutions over the joints of a repetition of fixed length, pooled ov
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +18,14 @@ from repscore.models.skeleton import JOINT, JOINTS, MIRROR
 
 Floats = npt.NDArray[np.float64]
 
-# Bones (parent, child) of a tree that grows from the mid-hip, parents first.
-_TREE: Final = (
+TREE: Final = (
     ("mid_hip", "neck"), ("neck", "nose"),
     ("neck", "right_shoulder"), ("right_shoulder", "right_elbow"), ("right_elbow", "right_wrist"),
     ("neck", "left_shoulder"), ("left_shoulder", "left_elbow"), ("left_elbow", "left_wrist"),
     ("mid_hip", "right_hip"), ("right_hip", "right_knee"), ("right_knee", "right_ankle"),
     ("mid_hip", "left_hip"), ("left_hip", "left_knee"), ("left_knee", "left_ankle"),
 )  # fmt: skip
+"""Bones (parent, child) of a tree that grows from the mid-hip, parents first."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,36 @@ class Recipe:
     rate: float = 3e-3
     decay: float = 0.02
     dropout: float = 0.3
+    shrunk: float = 0.5
+    """Share of the repetitions that are shown with a smaller movement, to name, not to judge."""
 
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """Truth of R repetitions: class (R,) int64, and 1 correct, 0 incorrect, NaN unlabelled (R,)."""
+    """Truth of R repetitions: class (R,) int64, and 1 correct, 0 incorrect, NaN unlabelled (R,).
+
+    Attributes:
+        person: (R,) who performs; with it, what one person repeats counts by its square root.
+    """
 
     exercise: npt.NDArray[np.int64]
     correct: npt.NDArray[np.float32]
+    person: npt.NDArray[np.str_] | None = None
+
+    def weights(self) -> npt.NDArray[np.float32]:
+        """(R,) say of each repetition about correctness: both kinds have half of it."""
+        weights = np.zeros(len(self.correct), np.float32)
+        judged = int((~np.isnan(self.correct)).sum())
+        for kind in (0.0, 1.0):
+            rows = np.flatnonzero(self.correct == kind)
+            own = np.ones(len(rows))
+            if self.person is not None and len(rows):
+                _, whose, counts = np.unique(
+                    self.person[rows], return_inverse=True, return_counts=True
+                )
+                own = 1 / np.sqrt(counts[whose])
+            weights[rows] = own / max(own.sum(), 1e-9) * judged / 2
+        return weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +102,16 @@ class ScorerNetwork(nn.Module):
         self, joints: torch.Tensor, extras: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """(R, E) logits of the classes and (R,) logit of being correct."""
+        return self.heads(self.embedded(joints, extras))
+
+    def heads(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What `forward` gives, from what `embedded` gave."""
+        logits = self.exercise(self.drop(z))
+        known = torch.cat([self.drop(z), logits.softmax(dim=1).detach()], dim=1)
+        return logits, self.correct(known)[:, 0]
+
+    def embedded(self, joints: torch.Tensor, extras: torch.Tensor) -> torch.Tensor:
+        """(R, D) place of each repetition; executions that are alike lie near each other."""
         seen = joints[..., 3:]
         places = joints[..., :3]
         speed = functional.pad(places[:, 1:] - places[:, :-1], (0, 0, 0, 0, 1, 0)) * 8.0
@@ -91,19 +123,44 @@ class ScorerNetwork(nn.Module):
         there = functional.adaptive_max_pool1d(seen.amax(dim=2).transpose(1, 2), x.shape[-1])
         mean = (x * there).sum(dim=-1) / there.sum(dim=-1).clamp(min=1e-6)
         top = (x * there).amax(dim=-1)
-        z = functional.silu(self.embed(torch.cat([mean, top, extras], dim=1)))
-        logits = self.exercise(self.drop(z))
-        known = torch.cat([self.drop(z), logits.softmax(dim=1).detach()], dim=1)
-        return logits, self.correct(known)[:, 0]
+        return functional.silu(self.embed(torch.cat([mean, top, extras], dim=1)))
+
+
+@dataclass(frozen=True, eq=False)
+class Trainee:
+    """All that changes while a network is trained, besides torch's own random state."""
+
+    model: ScorerNetwork
+    optimiser: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    draw: torch.Generator
+
+
+class Watch(Protocol):
+    """Looks on while a network is trained."""
+
+    def begin(self, trainee: Trainee) -> int:
+        """Restore an interrupted training; the number of its finished epochs."""
+        ...
+
+    def after(self, epoch: int, trainee: Trainee) -> bool:
+        """Told of a finished epoch, from 0; whether to stop."""
+        ...
 
 
 def train(
-    sequences: Sequences, targets: Targets, mirrored: Sequence[int], recipe: Recipe, seed: int
+    sequences: Sequences,
+    targets: Targets,
+    mirrored: Sequence[int],
+    recipe: Recipe,
+    seed: int,
+    watch: Watch | None = None,
 ) -> ScorerNetwork:
     """A network after a fixed number of epochs; the same seed gives the same weights.
 
     Args:
         mirrored: class e of the mirrored person is mirrored[e].
+        watch: may resume, and stop early.
     """
     torch.manual_seed(seed)
     draw = torch.Generator().manual_seed(seed)
@@ -116,28 +173,29 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.rate, total_steps=recipe.epochs * steps_each
     )
-    share = correct.nanmean().clamp(0.05, 0.95)
-    model.train()
-    for _ in range(recipe.epochs):
+    weights = torch.from_numpy(targets.weights())
+    trainee = Trainee(model, optimiser, schedule, draw)
+    for epoch in range(watch.begin(trainee) if watch else 0, recipe.epochs):
+        model.train()
         for rows in _batches(len(joints), recipe.batch, draw):
             turned = torch.rand(len(rows), generator=draw) < 0.5
-            batch = augment(torch.where(turned[:, None, None, None], mirror(joints[rows]),
-                                        joints[rows]), draw)  # fmt: skip
+            shown = torch.where(turned[:, None, None, None], mirror(joints[rows]), joints[rows])
             label = torch.where(turned, swap[exercise[rows]], exercise[rows])
-            logits, judged = model(batch, extras[rows])
+            shown, changed = shrink(shown, recipe.shrunk, draw)
+            logits, judged = model(augment(shown, draw), extras[rows])
             loss = functional.cross_entropy(logits, label, label_smoothing=0.05)
-            known = ~correct[rows].isnan()
+            known = ~correct[rows].isnan() & ~changed
             if known.any():
-                wanted = correct[rows][known]
-                weight = torch.where(wanted > 0.5, 0.5 / share, 0.5 / (1 - share))
                 loss = loss + functional.binary_cross_entropy_with_logits(
-                    judged[known], 0.05 + 0.9 * wanted, weight
+                    judged[known], 0.05 + 0.9 * correct[rows][known], weights[rows][known]
                 )
             optimiser.zero_grad()
             torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
             schedule.step()
+        if watch is not None and watch.after(epoch, trainee):
+            break
     return model.eval()
 
 
@@ -169,7 +227,7 @@ def augment(joints: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
     rows, length = joints.shape[:2]
     places = _stretched(joints, draw)
     places, seen = places[..., :3], places[..., 3:]
-    scale = 1 + 0.08 * torch.randn(rows, 1, len(_TREE), 1, generator=draw)
+    scale = 1 + 0.08 * torch.randn(rows, 1, len(TREE), 1, generator=draw)
     places = _grow(_bones(places) * scale.clamp(0.75, 1.25))
     angle = torch.deg2rad(12 * torch.randn(rows, 1, 1, generator=draw))
     x, y, z = places.unbind(dim=-1)
@@ -182,13 +240,46 @@ def augment(joints: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
     return torch.cat([places * (seen > 0), seen.expand(rows, length, -1, 1)], dim=-1)
 
 
+def shrink(
+    joints: torch.Tensor, share: float, draw: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """A share of the repetitions with a smaller movement, bone by bone; (R,) which ones.
+
+    A patient's exercise that stops half way is still that exercise. Bones turn a part of the way
+    that they turn from the first instant on, and keep their lengths. Whether such a movement is
+    correct nobody said: those that move less than 0.85 of the original are marked.
+    """
+    rows = len(joints)
+    bones = _bones(joints[..., :3])
+    chosen = torch.rand(rows, 1, 1, 1, generator=draw) < share
+    extent = 0.35 + 0.7 * torch.rand(rows, 1, 1, 1, generator=draw)
+    each = (extent + 0.2 * torch.randn(rows, 1, len(TREE), 1, generator=draw)).clamp(0.1, 1.15)
+    there = joints[:, :1, :, 3]  # from where a bone turns must have been seen
+    ends = [[JOINT[name] for name in side] for side in zip(*TREE, strict=True)]
+    known = (there[..., ends[0]] * there[..., ends[1]])[..., None] > 0
+    each = torch.where(known, each, 1.0)
+    turned = bones[:, :1] + each * (bones - bones[:, :1])
+    turned = functional.normalize(turned, dim=-1, eps=1e-4) * bones.norm(dim=-1, keepdim=True)
+    seen = joints[..., 3:]
+    smaller = torch.cat([_grow(turned) * (seen > 0), seen], dim=-1)
+    changed = chosen & (extent < 0.85)
+    return torch.where(chosen, smaller, joints), changed.flatten()
+
+
 def _stretched(joints: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
-    """A repetition that dwells elsewhere and whose ends are cut a little differently."""
+    """A repetition that dwells elsewhere and whose ends are cut a little differently.
+
+    What is not seen after the end, the padding, stays where it is.
+    """
     rows, length = joints.shape[:2]
-    phase = torch.linspace(0, 1, length)
+    index = torch.arange(length)
+    seen = joints[..., 3].amax(dim=2) > 0
+    last = (seen * index).amax(dim=1, keepdim=True).clamp(min=1)
+    phase = (index / last).clamp(max=1)
     power = torch.exp(0.15 * torch.randn(rows, 1, generator=draw))
     start, end = 0.06 * torch.rand(2, rows, 1, generator=draw)
-    place = ((start + (1 - start - end) * phase**power) * (length - 1)).clamp(0, length - 1)
+    place = (start + (1 - start - end) * phase**power) * last
+    place = torch.where(index <= last, place, index)
     low = place.long().clamp(max=length - 2)
     share = (place - low)[..., None, None]
     each = torch.arange(rows)[:, None]
@@ -197,15 +288,15 @@ def _stretched(joints: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
 
 
 def _bones(places: torch.Tensor) -> torch.Tensor:
-    parents = [JOINT[parent] for parent, _ in _TREE]
-    children = [JOINT[child] for _, child in _TREE]
+    parents = [JOINT[parent] for parent, _ in TREE]
+    children = [JOINT[child] for _, child in TREE]
     return places[:, :, children] - places[:, :, parents]
 
 
 def _grow(bones: torch.Tensor) -> torch.Tensor:
     """(R, T, 14, 3) along the tree -> joints (R, T, 15, 3), the mid-hip in the origin."""
-    paths = torch.zeros(len(JOINTS), len(_TREE))
-    for bone, (parent, child) in enumerate(_TREE):
+    paths = torch.zeros(len(JOINTS), len(TREE))
+    for bone, (parent, child) in enumerate(TREE):
         paths[JOINT[child]] = paths[JOINT[parent]]
         paths[JOINT[child], bone] = 1.0
     return torch.einsum("jb,rtbc->rtjc", paths, bones)

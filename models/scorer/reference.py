@@ -44,7 +44,7 @@ SOFTNESS: Final = 0.4
 LEAST_FRAMES: Final = 5
 LEAST_SET: Final = 3
 
-Kind = Literal["reference", "consistency"]
+Kind = Literal["learned", "reference", "consistency"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,12 +214,25 @@ class ReferenceScorer(torch.nn.Module):
             log_duration=self.log_duration[index].cpu().numpy(),
         )
 
-    def score(self, executions: Sequence[Execution]) -> list[Verdict]:
-        """A verdict for each execution, in order; a batch says the same as one by one."""
-        return self._verdicts(executions, represent(executions), "reference")
+    def score(
+        self, executions: Sequence[Execution], exercises: Sequence[str] | None = None
+    ) -> list[Verdict]:
+        """A verdict for each execution, in order; a batch says the same as one by one.
+
+        Args:
+            exercises: what each is known to be; else, and beyond UNKNOWN, the nearest one or none.
+        """
+        told = None
+        if exercises is not None:
+            told = torch.tensor([self.references.names.index(name) for name in exercises])
+        return self._verdicts(executions, represent(executions), "reference", told)
 
     def _verdicts(
-        self, executions: Sequence[Execution], phases: Phases, kind: Kind
+        self,
+        executions: Sequence[Execution],
+        phases: Phases,
+        kind: Kind,
+        told: torch.Tensor | None = None,
     ) -> list[Verdict]:
         if not executions:
             return []
@@ -227,7 +240,7 @@ class ReferenceScorer(torch.nn.Module):
             found = Distances(
                 *(part.cpu() for part in self(*tensors(phases, self.expected.device)))
             )
-            compared = self._compared(phases, found)
+            compared = self._compared(phases, found, told)
         expectations: dict[tuple[int, bool], Expected] = {}
         verdicts = []
         for index, execution in enumerate(executions):
@@ -236,7 +249,7 @@ class ReferenceScorer(torch.nn.Module):
             if reason is not None:
                 verdicts.append(_unscorable(kind, reason))
                 continue
-            verdict = self._verdict(found.pose[index], one, kind)
+            verdict = self._verdict(found.pose[index], one, kind, sure=told is not None)
             if verdict.score is not None:
                 key = (int(one.prototype), bool(one.mirrored))
                 if key not in expectations:
@@ -247,11 +260,11 @@ class ReferenceScorer(torch.nn.Module):
             verdicts.append(verdict)
         return verdicts
 
-    def _compared(self, phases: Phases, found: Distances) -> "_Compared":
-        """Each repetition beside the nearest exercise, and what each group costs it."""
+    def _compared(self, phases: Phases, found: Distances, told: torch.Tensor | None) -> "_Compared":
+        """Each repetition beside its exercise or the nearest, and what each group costs it."""
         each = torch.arange(len(phases))
         merit = torch.where(found.pose.isfinite(), found.pose, 1e6 - found.seen)
-        best = merit.argmin(dim=1)
+        best = merit.argmin(dim=1) if told is None else told
         pose, tempo, prototype, mirrored, share = (part[each, best] for part in found)
         values, mask, _ = tensors(phases)
         other_values, other_mask, _ = tensors(mirror(phases))
@@ -279,13 +292,15 @@ class ReferenceScorer(torch.nn.Module):
         return _Compared(best, pose, tempo, prototype, mirrored, share, score, effect,
                          score_of(pose) - score, lost)  # fmt: skip
 
-    def _verdict(self, distances: torch.Tensor, one: "_Compared", kind: Kind) -> Verdict:
+    def _verdict(
+        self, distances: torch.Tensor, one: "_Compared", kind: Kind, *, sure: bool
+    ) -> Verdict:
         """A comparable repetition; `distances` (E,) are its pose distances."""
         pose, exercise = float(one.pose), int(one.exercise)
         logits = -torch.cat([distances, torch.tensor([UNKNOWN])]) / SOFTNESS
         confidence = float(logits.softmax(dim=0)[exercise])
         name = self.references.names[exercise]
-        if kind == "reference" and pose > UNKNOWN:
+        if kind == "reference" and pose > UNKNOWN and not sure:
             reason = f"unknown exercise: nearest reference is {name} at distance {pose:.1f}"
             return Verdict(None, None, None, kind, None, confidence, reason, pose)
         whole = math.hypot(pose, float(one.tempo))

@@ -16,7 +16,7 @@ from rich.table import Table
 from repscore.models.phases import network
 from repscore.pipelines.evaluate import baselines, clips, repcount
 from repscore.pipelines.evaluate.metrics import OVERLAPS, Figures, Outcome, figures
-from repscore.pipelines.evaluate.repcount import Labelled
+from repscore.pipelines.evaluate.repcount import LabelledPoses
 from repscore.transforms.records import PoseFrames
 from repscore.transforms.repetitions import motion
 
@@ -71,9 +71,9 @@ def evaluate(
         )
 
 
-def of_sequences(sequences: Sequence[Labelled]) -> Evaluation:
+def of_sequences(sequences: Sequence[LabelledPoses]) -> Evaluation:
     """Every method on sequences of poses."""
-    methods: Mapping[str, Callable[[Labelled], Sequence[tuple[float, float]]]] = {
+    methods: Mapping[str, Callable[[LabelledPoses], Sequence[tuple[float, float]]]] = {
         OURS: segmented,
         "autocorrelation and peaks": lambda one: baselines.autocorrelation_peaks(one.poses),
         "principal component and peaks": lambda one: baselines.component_peaks(one.poses),
@@ -89,7 +89,7 @@ def of_sequences(sequences: Sequence[Labelled]) -> Evaluation:
     )
 
 
-def segmented(one: Labelled) -> list[tuple[float, float]]:
+def segmented(one: LabelledPoses) -> list[tuple[float, float]]:
     """Spans of the repetitions in a sequence, as the pipeline would cut it.
 
     A video that the shipped network was trained on is left to one that was trained without it.

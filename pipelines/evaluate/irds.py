@@ -4,7 +4,6 @@ Kinect v2 joints in metres: x to the sensor's left, y up, z away from it; the pe
 """
 
 import csv
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,17 +12,21 @@ import numpy.typing as npt
 
 from repscore.models.scorer.represent import Execution
 from repscore.models.skeleton import JOINT
+from repscore.pipelines.evaluate.labelled import Labelled
 
 Array = npt.NDArray[np.float64]
 
 SKELETONS, INDEX = "skeletons.npz", "index.csv"
 RATE_HZ: Final = 30.0
 GESTURES: Final = (
-    "elbow_flexion_left", "elbow_flexion_right", "shoulder_flexion_left",
-    "shoulder_flexion_right", "shoulder_abduction_left", "shoulder_abduction_right",
-    "shoulder_forward_elevation", "side_tap_left", "side_tap_right",
+    "elbow_flexion_right", "elbow_flexion_left", "shoulder_flexion_right",
+    "shoulder_flexion_left", "shoulder_abduction_right", "shoulder_abduction_left",
+    "shoulder_forward_elevation", "side_tap_right", "side_tap_left",
 )  # fmt: skip
-"""In the order of the labels 0..8; the sides are the data set's own."""
+"""In the order of the labels 0..8, named by the side whose joints move in the skeletons.
+
+The paper calls label 0 the left elbow; the sensor's names of joints say the right one.
+"""
 
 _MIRRORED: Final = {"left": "right", "right": "left"}
 _COLUMNS: Final = frozenset({"subject", "gesture", "correctness", "frames", "offset"})
@@ -33,17 +36,6 @@ _KINECT: Final = (
     "ShoulderRight", "ElbowRight", "WristRight", "ShoulderLeft", "ElbowLeft", "WristLeft",
     "SpineBase", "HipRight", "KneeRight", "AnkleRight", "HipLeft", "KneeLeft", "AnkleLeft",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Labelled:
-    """One repetition and its truth; `correct` None where the data set calls it poor."""
-
-    subject: str
-    patient: bool
-    exercise: str
-    correct: bool | None
-    execution: Execution
 
 
 def read_irds(folder: Path) -> list[Labelled]:

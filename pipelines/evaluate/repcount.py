@@ -6,7 +6,7 @@ body keeps: the lengths of its bones. Frames in which nobody was found are all z
 """
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
+from repscore.pipelines.evaluate.labelled import Labelled, executions_of
 from repscore.transforms.records import PoseFrames
 
 Array = npt.NDArray[np.float64]
@@ -36,7 +37,7 @@ _TORSO_PX: Final = 200.0
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
+class LabelledPoses:
     """Poses of one person and the truth: repetitions as (start_s, end_s), half open, and a count.
 
     The count may exceed the repetitions whose boundaries are known.
@@ -49,14 +50,14 @@ class Labelled:
     count: int
 
 
-def read_repcount(folder: Path) -> list[Labelled]:
+def read_repcount(folder: Path) -> list[LabelledPoses]:
     """All videos of a folder with `poses.npz` and `annotations.csv`."""
     found = []
     with np.load(folder / POSES) as archive, (folder / ANNOTATIONS).open() as file:
         for row in csv.DictReader(file):
             spans = [tuple(map(int, span.split("-"))) for span in row["start_end_frames"].split()]
             found.append(
-                Labelled(
+                LabelledPoses(
                     name=row["video"],
                     exercise=row["exercise"],
                     poses=poses_of(archive[row["video"]]),
@@ -65,6 +66,20 @@ def read_repcount(folder: Path) -> list[Labelled]:
                 )
             )
     return found
+
+
+def read_executions(folder: Path) -> list[Labelled]:
+    """All repetitions in their annotated boundaries; the video stands for the subject.
+
+    In space: the depth that BlazePose guesses, its scale solved from the bones like the others.
+    """
+    return [
+        Labelled(one.name, False, one.exercise, None, execution)
+        for one in read_repcount(folder)
+        for execution in executions_of(
+            replace(one.poses, world_m=one.poses.image_px / np.float32(_TORSO_PX)), one.truth
+        )
+    ]
 
 
 def poses_of(boxed: npt.NDArray[np.float32]) -> PoseFrames:

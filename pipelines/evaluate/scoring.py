@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 import numpy as np
@@ -12,166 +12,37 @@ import numpy.typing as npt
 import torch
 from rich.console import Console
 from rich.table import Table
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
+from repscore.models.scorer.calibration import border_of_judged, covered
 from repscore.models.scorer.distance import score_of, tensors
 from repscore.models.scorer.files import References
-from repscore.models.scorer.kinematics import kinematics
-from repscore.models.scorer.lengths import (
-    LENGTHS,
-    Lengths,
-    prototypes_of,
-    sequences_of,
-    warp_distance,
-)
-from repscore.models.scorer.network import Judgement, Recipe, Targets, judge, train
+from repscore.models.scorer.network import Judgement
 from repscore.models.scorer.reference import ReferenceScorer
 from repscore.models.scorer.represent import Phases, represent
-from repscore.pipelines.evaluate.irds import INDEX, SKELETONS, Labelled, mirrored, read_irds
+from repscore.pipelines.evaluate import irds, lifts, repcount
+from repscore.pipelines.evaluate.labelled import Labelled
+from repscore.pipelines.evaluate.methods import BOTH, METHODS, Floats, Material, Method, Rows, mean
+from repscore.pipelines.evaluate.unknown import Rejection, unknown
 
-Floats = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.intp]
+Truths = npt.NDArray[np.bool_]
 
 FOLDS: Final = 8
-_EXEMPLARS = 5
 _DRAWS, _SHOTS = 10, 3
 _RESAMPLES = 500
 
 
-class Material:
-    """Repetitions with their truth, and what every method computes from them once.
+def folds_of(subjects: npt.NDArray[np.str_], kinds: npt.NDArray[np.generic]) -> Rows:
+    """(R,) fold 0..7: subjects dealt in the order of a fixed shuffle, kind after kind.
 
-    Attributes:
-        exercise: (R,) int64, index into `names`; correct: (R,) float32, 1, 0 or NaN unlabelled.
+    Args:
+        kinds: (R,) what every fold should have some of: patients, or the exercises of videos.
     """
-
-    def __init__(self, items: Sequence[Labelled]) -> None:
-        self.items = items
-        self.executions = [item.execution for item in items]
-        self.names = sorted({item.exercise for item in items})
-        self.exercise = np.array([self.names.index(item.exercise) for item in items])
-        self.correct = np.array(
-            [np.nan if item.correct is None else item.correct for item in items], np.float32
-        )
-        self.subject = np.array([item.subject for item in items])
-        self.patient = np.array([item.patient for item in items])
-        self.features = kinematics(self.executions)
-        self.phases = sequences_of(self.executions, "phases", None)
-        self.mirrored = [self.names.index(mirrored(name)) for name in self.names]
-
-
-Method = Callable[[Material, Rows, Rows], Judgement]
-"""Learns from the first rows and judges the second ones."""
-
-
-def linear(material: Material, known: Rows, asked: Rows) -> Judgement:
-    """Logistic regression on kinematics, and on how far these lie from correct executions."""
-    x, exercise = material.features, material.exercise
-    recogniser = _regression(0.01).fit(x[known], exercise[known])
-    named = recogniser.predict_proba(x[asked])
-    labelled = known[~np.isnan(material.correct[known])]
-    good = labelled[material.correct[labelled] > 0]
-    # Training repetitions lie where their label says, those asked about where they are recognised.
-    deviation = _deviations(x[labelled], exercise[labelled], x[good], exercise[good])
-    model = _regression(0.01, balanced=True).fit(deviation, material.correct[labelled] > 0)
-    seen = _deviations(x[asked], named.argmax(axis=1), x[good], exercise[good])
-    return Judgement(named, model.decision_function(seen))
-
-
-def _regression(strength: float, *, balanced: bool = False) -> Pipeline:
-    weight = "balanced" if balanced else None
-    model = LogisticRegression(C=strength, class_weight=weight, max_iter=300)
-    return make_pipeline(StandardScaler(), model)
-
-
-def _deviations(x: Floats, exercise: Rows, good: Floats, shown: Rows) -> Floats:
-    """(R, 2 F): features as robust deviations from correct executions, signed and absolute."""
-    found = np.zeros_like(x)
-    for name in np.unique(shown):
-        own = good[shown == name]
-        middle = np.median(own, axis=0)
-        spread = 1.4826 * np.median(np.abs(own - middle), axis=0) + 0.02 + 0.05 * np.abs(middle)
-        rows = exercise == name
-        found[rows] = np.clip((x[rows] - middle) / spread, -8, 8)
-    return np.concatenate([found, np.abs(found)], axis=1)
-
-
-def forest(material: Material, known: Rows, asked: Rows) -> Judgement:
-    """A random forest on kinematics."""
-    x = material.features
-    options: dict[str, Any] = {"min_samples_leaf": 2, "random_state": 0}
-    recogniser = RandomForestClassifier(200, **options).fit(x[known], material.exercise[known])
-    labelled = known[~np.isnan(material.correct[known])]
-    model = RandomForestClassifier(200, class_weight="balanced_subsample", **options)
-    model.fit(x[labelled], material.correct[labelled] > 0)
-    share = np.clip(np.asarray(model.predict_proba(x[asked]))[:, 1], 0.01, 0.99)
-    return Judgement(recogniser.predict_proba(x[asked]), np.log(share / (1 - share)))
-
-
-def nearest(material: Material, known: Rows, asked: Rows) -> Judgement:
-    """Dynamic time warping to five correct executions of each exercise; far is incorrect.
-
-    The border is the distance of nine of ten correct executions that it knows.
-    """
-    rng = np.random.default_rng(0)
-    good = known[material.correct[known] > 0]
-    groups = [good[material.exercise[good] == name] for name in range(len(material.names))]
-    chosen = [rng.permutation(rows)[:_EXEMPLARS] for rows in groups]
-    probes = np.setdiff1d(rng.permutation(good)[:200], np.concatenate(chosen))
-
-    def distances(rows: Rows) -> Floats:
-        joints = material.phases.joints
-        each = [
-            np.min([warp_distance(joints[rows], joints[one]) for one in own], axis=0)
-            for own in chosen
-        ]
-        return np.stack(each, axis=1).astype(np.float64)
-
-    border = np.quantile(distances(probes).min(axis=1), 0.9)
-    found = distances(asked)
-    likely = np.exp(-10 * found)
-    return Judgement(likely / likely.sum(axis=1, keepdims=True), border - found.min(axis=1))
-
-
-def network(lengths: Lengths) -> Method:
-    """The scorer network with one way of dealing with different lengths."""
-
-    def method(material: Material, known: Rows, asked: Rows) -> Judgement:
-        good = known[material.correct[known] > 0]
-        own = [material.executions[row] for row in good]
-        prototypes = prototypes_of(own, material.exercise[good]) if lengths == "warping" else None
-
-        def of(rows: Rows) -> Any:
-            return sequences_of([material.executions[row] for row in rows], lengths, prototypes)
-
-        targets = Targets(material.exercise[known], material.correct[known])
-        model = train(of(known), targets, material.mirrored, Recipe(), seed=0)
-        return judge(model, of(asked), material.mirrored)
-
-    return method
-
-
-METHODS: Final[Mapping[str, Method]] = {
-    "dtw": nearest,
-    "forest": forest,
-    "linear": linear,
-    **{f"network-{lengths}": network(lengths) for lengths in LENGTHS},
-}
-BOTH: Final = "network-phases + linear"
-"""The mean of both logits and of both class probabilities; computed where both are asked for."""
-
-
-def folds_of(subjects: npt.NDArray[np.str_], patients: npt.NDArray[np.bool_]) -> Rows:
-    """(R,) fold 0..7: subjects dealt in the order of a fixed shuffle, patients first."""
     rng = np.random.default_rng(0)
     dealt = [
         name
-        for kind in (True, False)
-        for name in rng.permutation(np.unique(subjects[patients == kind]))
+        for kind in np.unique(kinds)[::-1]
+        for name in rng.permutation(np.unique(subjects[kinds == kind]))
     ]
     return np.array([dealt.index(name) % FOLDS for name in subjects])
 
@@ -187,60 +58,119 @@ def cross_validate(material: Material, folds: Rows, method: Method) -> Judgement
     return Judgement(named, correct)
 
 
+Bounded = tuple[float, float, float]
+"""(figure, low, high), bounds of 95 % by a bootstrap over subjects; NaN where there is none."""
+
+
 @dataclass(frozen=True)
 class Figures:
-    """(figure, low, high), bounds of 95 % by a bootstrap over subjects; NaN without subjects."""
+    """The figures of a method; correctness over the judged repetitions, recognition over all.
 
-    auc: tuple[float, float, float]
-    auc_patients: tuple[float, float, float]
-    balanced: tuple[float, float, float]
-    accuracy: tuple[float, float, float]
-    accuracy_correct: tuple[float, float, float]
+    Attributes:
+        accuracy_correct: exercise right, of correct repetitions.
+        majority: subjects right by what most of their repetitions are called; NaN where one
+            subject performs several exercises.
+        coverage: share of a person's score intervals that admit the truth, the mean over people;
+            they are calibrated on the other folds, each judged by what did not learn from it.
+        decided: in the same way, the share of intervals that lie on one side of 50.
+    """
+
+    auc: Bounded
+    auc_patients: Bounded
+    balanced: Bounded
+    accuracy: Bounded
+    accuracy_correct: Bounded
+    majority: Bounded
+    coverage: Bounded
+    decided: Bounded
 
 
-def figures(material: Material, found: Judgement) -> Figures:
-    """The figures of a method; correctness over the labelled, recognition over all."""
-    truth, labelled = material.correct > 0, ~np.isnan(material.correct)
-    right = found.exercise.argmax(axis=1) == material.exercise
+def figures(material: Material, folds: Rows, found: Judgement) -> Figures:
+    """The figures of what was found by cross-validation over these folds."""
+    truth, judged = material.correct > 0, material.judged
+    named = found.exercise.argmax(axis=1)
+    right = named == material.exercise
+    names, whose = np.unique(material.subject, return_inverse=True)
+    single = len(set(zip(whose, material.exercise, strict=True))) == len(names)
+    most = np.array([np.bincount(named[whose == who]).argmax() for who in range(len(names))])[whose]
+    low, high = intervals(material, folds, found)
+    inside, sided = covered(low, high, truth), (low > 50) | (high < 50)
+    everybody = np.ones(len(truth), bool)
 
     def auc(rows: Rows) -> float:
-        rows = rows[labelled[rows]]
         both = len(np.unique(truth[rows])) == 2
         return float(roc_auc_score(truth[rows], found.correct[rows])) if both else np.nan
 
-    def balanced(rows: Rows) -> float:
-        rows = rows[labelled[rows]]
-        both = len(np.unique(truth[rows])) == 2
-        score = balanced_accuracy_score
-        return float(score(truth[rows], found.correct[rows] > 0)) if both else np.nan
+    def share(what: Truths) -> Callable[[Rows], float]:
+        return lambda rows: float(what[rows].mean())
 
-    def share(rows: Rows) -> float:
-        return float(right[rows].mean()) if len(rows) else np.nan
+    def by_person(what: Truths, chosen: Truths) -> Bounded:
+        weight = 1 / np.maximum(np.bincount(whose[chosen], minlength=len(names)), 1)[whose]
+        return bounded(lambda rows: float(np.average(what[rows], weights=weight[rows])), chosen)
 
-    everybody = np.ones(len(truth), bool)
+    def bounded(figure: Callable[[Rows], float], chosen: Truths) -> Bounded:
+        return _bounded(figure, material.subject, chosen)
+
     return Figures(
-        auc=_bounded(auc, material.subject, everybody),
-        auc_patients=_bounded(auc, material.subject, material.patient),
-        balanced=_bounded(balanced, material.subject, everybody),
-        accuracy=_bounded(share, material.subject, everybody),
-        accuracy_correct=_bounded(share, material.subject, truth & labelled),
+        auc=bounded(auc, judged),
+        auc_patients=bounded(auc, judged & material.patient),
+        balanced=bounded(lambda rows: balanced(material, found, rows), judged),
+        accuracy=bounded(share(right), everybody),
+        accuracy_correct=bounded(share(right), truth & judged),
+        majority=by_person(most == material.exercise, everybody if single else ~everybody),
+        coverage=by_person(inside, judged & ~np.isnan(low)),
+        decided=by_person(sided, judged & ~np.isnan(low)),
     )
 
 
+def balanced(material: Material, found: Judgement, rows: Rows) -> float:
+    """Balanced accuracy of correctness over judged rows; NaN where only one kind is there."""
+    truth = material.correct[rows] > 0
+    if len(np.unique(truth)) < 2:
+        return np.nan
+    return float(balanced_accuracy_score(truth, found.correct[rows] > 0))
+
+
+def by_exercise(material: Material, found: Judgement) -> dict[str, float]:
+    """Balanced accuracy of correctness of each exercise; NaN where only one kind is there."""
+    return {
+        name: balanced(
+            material, found, np.flatnonzero((material.exercise == number) & material.judged)
+        )
+        for number, name in enumerate(material.names)
+    }
+
+
+def intervals(material: Material, folds: Rows, found: Judgement) -> tuple[Floats, Floats]:
+    """(R,) bounds of the scores, each calibrated on the other folds; NaN where nobody judged."""
+    low, high = np.full((2, len(folds)), np.nan)
+    for fold in np.unique(folds):
+        known = (folds != fold) & material.judged
+        if len(np.unique(material.correct[known])) == 2:
+            border = border_of_judged(
+                found.correct[known], material.correct[known] > 0, material.subject[known]
+            )
+            _, low[folds == fold], high[folds == fold] = border.scores(found.correct[folds == fold])
+    return low, high
+
+
 def _bounded(
-    figure: Callable[[Rows], float], subjects: npt.NDArray[np.str_], chosen: npt.NDArray[np.bool_]
-) -> tuple[float, float, float]:
+    figure: Callable[[Rows], float], subjects: npt.NDArray[np.str_], chosen: Truths
+) -> Bounded:
     """A figure over the chosen repetitions, and what it is for other draws of their subjects."""
     rng = np.random.default_rng(0)
     own = [np.flatnonzero(chosen & (subjects == name)) for name in np.unique(subjects[chosen])]
     if not own:
         return np.nan, np.nan, np.nan
+    point = figure(np.flatnonzero(chosen))
     draws = [
         figure(np.concatenate([own[i] for i in rng.integers(0, len(own), len(own))]))
         for _ in range(_RESAMPLES)
     ]
+    if np.isnan(point):
+        return np.nan, np.nan, np.nan
     low, high = np.nanpercentile(draws, (2.5, 97.5))
-    return figure(np.flatnonzero(chosen)), float(low), float(high)
+    return point, float(low), float(high)
 
 
 def few_shot(material: Material) -> dict[str, tuple[float, float]]:
@@ -254,7 +184,7 @@ def few_shot(material: Material) -> dict[str, tuple[float, float]]:
     found = {}
     for number, name in enumerate(material.names):
         aucs = []
-        own = np.flatnonzero((material.exercise == number) & ~np.isnan(material.correct))
+        own = np.flatnonzero((material.exercise == number) & material.judged)
         good = own[material.correct[own] > 0]
         for _ in range(_DRAWS):
             people = rng.permutation(np.unique(material.subject[good]))[:_SHOTS]
@@ -283,14 +213,14 @@ def evaluate(
     path: Path, *, methods: Sequence[str], leaky: bool, as_json: bool, quiet: bool
 ) -> None:
     """Evaluate a folder of repetitions with labels; print a table or one JSON object."""
-    if not ((path / SKELETONS).exists() and (path / INDEX).exists()):
-        raise click.UsageError(f"{path}: expected {SKELETONS} and {INDEX}")
-    material = Material(read_irds(path))
-    protocols = {"by subject": folds_of(material.subject, material.patient)}
+    material = Material(read(path))
+    several = material.patient if material.patient.any() else material.exercise
+    protocols = {"by subject": folds_of(material.subject, several)}
     if leaky:
         shuffled = np.random.default_rng(0).permutation(len(material.items))
         protocols["LEAKY random split"] = shuffled % FOLDS
     table: dict[tuple[str, str], Figures] = {}
+    each: dict[tuple[str, str], dict[str, float]] = {}
     for protocol, folds in protocols.items():
         judged = {}
         for name in methods:
@@ -298,42 +228,89 @@ def evaluate(
                 click.echo(f"{protocol}: {name}", err=True)
             judged[name] = cross_validate(material, folds, METHODS[name])
         if {"network-phases", "linear"} <= judged.keys():
-            judged[BOTH] = _mean(judged["network-phases"], judged["linear"])
-        table |= {(protocol, name): figures(material, one) for name, one in judged.items()}
+            judged[BOTH] = mean(judged["network-phases"], judged["linear"])
+        for name, one in judged.items():
+            table[protocol, name] = figures(material, folds, one)
+            each[protocol, name] = by_exercise(material, one)
     shots = few_shot(material)
+    # Where nobody judged, the question is whether another exercise is told from the known ones.
+    rejected = {} if material.judged.any() else unknown(material, protocols["by subject"])
     if as_json:
-        rows = [{"protocol": p, "method": m, **_known(f)} for (p, m), f in table.items()]
-        click.echo(json.dumps({"methods": rows, "references": shots}))
+        rows = [
+            {"protocol": key[0], "method": key[1], **_known(found),
+             "balanced_by_exercise": {n: _null(v) for n, v in each[key].items()}}
+            for key, found in table.items()
+        ]  # fmt: skip
+        unlike = {name: one._asdict() for name, one in rejected.items()}
+        click.echo(json.dumps({"methods": rows, "references": shots, "unknown": unlike}))
     else:
-        show(table, shots)
+        show(table, each, shots, rejected)
+
+
+def read(path: Path) -> list[Labelled]:
+    """The repetitions of a folder in one of three layouts."""
+    if (path / irds.SKELETONS).exists() and (path / irds.INDEX).exists():
+        return irds.read_irds(path)
+    if (path / repcount.POSES).exists() and (path / repcount.ANNOTATIONS).exists():
+        return repcount.read_executions(path)
+    if all((path / lift).is_dir() for lift in lifts.LIFTS):
+        return lifts.read_lifts(path)
+    raise click.UsageError(
+        f"{path}: expected {irds.SKELETONS} and {irds.INDEX}, or {repcount.POSES} and "
+        f"{repcount.ANNOTATIONS}, or the folders {', '.join(lifts.LIFTS)}"
+    )
 
 
 def _known(found: Figures) -> dict[str, list[float | None]]:
     """The figures as JSON can say them: null for NaN."""
-    return {
-        name: [None if np.isnan(value) else value for value in values]
-        for name, values in vars(found).items()
-    }
+    return {name: [_null(value) for value in values] for name, values in vars(found).items()}
 
 
-def _mean(one: Judgement, other: Judgement) -> Judgement:
-    return Judgement((one.exercise + other.exercise) / 2, (one.correct + other.correct) / 2)
+def _null(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def show(
-    table: Mapping[tuple[str, str], Figures], shots: Mapping[str, tuple[float, float]]
+    table: Mapping[tuple[str, str], Figures],
+    each: Mapping[tuple[str, str], Mapping[str, float]],
+    shots: Mapping[str, tuple[float, float]],
+    rejected: Mapping[str, Rejection],
 ) -> None:
-    """Print the figures of every method under every protocol, then those of references alone."""
-    console = Console(highlight=False, width=150)
+    """Print what there is of: figures of every method, by exercise, of references, of unknowns."""
+    console = Console(highlight=False, width=200)
+    headings = {
+        "auc": "AUC", "auc_patients": "AUC patients", "balanced": "balanced accuracy",
+        "accuracy": "exercise right", "accuracy_correct": "of correct ones",
+        "majority": "videos right", "coverage": "intervals cover", "decided": "and decide",
+    }  # fmt: skip
+    there = {
+        key: heading
+        for key, heading in headings.items()
+        if not all(np.isnan(getattr(found, key)[0]) for found in table.values())
+    }
     grid = Table(box=None, pad_edge=False)
-    headings = ("protocol", "method", "AUC", "AUC patients", "balanced accuracy",
-                "exercise right", "of correct ones")  # fmt: skip
-    for heading in headings:
+    for heading in ("protocol", "method", *there.values()):
         grid.add_column(heading, no_wrap=True)
     for (protocol, name), found in table.items():
-        cells = [f"{v:.3f} ({low:.2f}-{high:.2f})" for v, low, high in vars(found).values()]
-        grid.add_row(protocol, name, *cells)
+        cells = [getattr(found, key) for key in there]
+        grid.add_row(protocol, name, *(f"{v:.3f} ({a:.2f}-{b:.2f})" for v, a, b in cells))
     console.print(grid)
-    console.print("\nThree correct executions of other subjects as the only knowledge, AUC:")
-    for name, (mean, spread) in shots.items():
-        console.print(f"  {name:28} {mean:.2f} ± {spread:.2f}")
+    judged = [
+        n for n in next(iter(each.values())) if any(not np.isnan(e[n]) for e in each.values())
+    ]
+    if judged:
+        console.print("\nBalanced accuracy by exercise:")
+        for (protocol, name), own in each.items():
+            words = [f"{exercise} {own[exercise]:.2f}" for exercise in judged]
+            console.print(f"  {protocol}, {name}: {', '.join(words)}")
+    if shots:
+        console.print("\nThree correct executions of other subjects as the only knowledge, AUC:")
+    for name, (middle, spread) in shots.items():
+        console.print(f"  {name:28} {middle:.2f} ± {spread:.2f}")
+    if rejected:
+        console.print("\nAn exercise that was left out against the others, AUC:")
+        for name, one in rejected.items():
+            console.print(f"  {name:28} repetitions {one.repetitions:.2f}  videos {one.videos:.2f}")
+        videos = float(np.mean([one.videos for one in rejected.values()]))
+        repetitions = float(np.mean([one.repetitions for one in rejected.values()]))
+        console.print(f"  {'mean':28} repetitions {repetitions:.2f}  videos {videos:.2f}")

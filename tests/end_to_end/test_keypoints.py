@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 import videos
 
+from repscore.models.scorer.shipped import located
 from repscore.pipelines.query import query
+from repscore.pipelines.rescore import rescore
 
 SECONDS, FPS = 20, 30
 FRAMES = SECONDS * FPS
@@ -137,3 +139,30 @@ def test_recordings_of_others(shared_data: Path, tmp_path: Path) -> None:
     small = {path.stem for path in lifts if "shrug" in path.parent.name}
     assert sum(counts[name] for name in counts.keys() - small) > 0.8 * (len(lifts) - len(small))
     assert sum(counts[name] for name in small) > 0.3 * len(small)
+
+
+def test_a_dataset_is_scored_again_without_its_inputs(dataset: Path, tmp_path: Path) -> None:
+    root = tmp_path / "dataset"
+    shutil.copytree(dataset, root)
+    windows = "SELECT video_id, person, repetition, start_s, end_s FROM repetitions ORDER BY ALL"
+    failures = "SELECT uri, error_class, message FROM failures ORDER BY ALL"
+    before = rows(root, windows), rows(root, failures)
+    scored = "SELECT * EXCLUDE (run_id, processed_at) FROM repetitions ORDER BY ALL"
+    cut = rescore(str(root), located("exercises"), (), quiet=True)
+    first = rows(root, scored)
+    kept = rescore(str(root), None, (), quiet=True)
+    assert (rows(root, windows), rows(root, failures)) == before
+    assert rows(root, scored) == first, "kept windows give the same scores as the poses"
+    assert rows(root, "SELECT DISTINCT score_kind, scorer_version[:8] FROM repetitions") == [
+        ("learned", "learned-")
+    ]
+    assert cut.row["frames"] == kept.row["frames"] > 0
+    told = [json.loads(str(report.row["moved"])) for report in (cut, kept)]
+    assert told[0]["compared"] == told[1]["compared"] == len(before[0])
+    assert told[0]["exercise"] + told[0]["score"] + told[0]["no_longer_scorable"] > 0
+    assert (told[1]["exercise"], told[1]["score"]) == (0, 0)
+    for file in (root / "poses").rglob("*.parquet"):
+        file.unlink()
+    lost = rescore(str(root), None, (), quiet=True)
+    assert lost.row["videos"] == 2, "those that failed; the others keep their rows"
+    assert rows(root, scored) == first

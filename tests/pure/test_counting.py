@@ -9,7 +9,7 @@ import pytest
 from repscore.pipelines.evaluate.clips import mark_distances, read_marks
 from repscore.pipelines.evaluate.counting import of_sequences
 from repscore.pipelines.evaluate.metrics import Outcome, figures, matches, overlap
-from repscore.pipelines.evaluate.repcount import Labelled, poses_of, rectify
+from repscore.pipelines.evaluate.repcount import LabelledPoses, poses_of, rectify
 
 
 def test_overlap_is_intersection_over_union() -> None:
@@ -71,7 +71,7 @@ def test_frames_of_zeros_are_frames_without_a_person() -> None:
 
 def test_arm_raises_are_counted_beside_the_baselines() -> None:
     truth = tuple((2.0 * i, 2.0 * i + 2) for i in range(8))
-    one = Labelled("a", "raise", poses_of(boxed(raiser(8))), truth, 8)
+    one = LabelledPoses("a", "raise", poses_of(boxed(raiser(8))), truth, 8)
     for method, (outcome,) in of_sequences([one]).outcomes.items():
         assert abs(outcome.off) <= 1, method
 

@@ -6,7 +6,7 @@ import click
 import numpy as np
 import pytest
 import torch
-from executions import curl, from_the_other_side, perform, squat, without_depth
+from executions import curl, from_the_other_side, lateral_raise, perform, squat, without_depth
 
 from repscore.models.scorer.kinematics import kinematics
 from repscore.models.scorer.lengths import (
@@ -18,26 +18,32 @@ from repscore.models.scorer.lengths import (
     warp_distance,
 )
 from repscore.models.scorer.network import (
+    Judgement,
     Recipe,
     ScorerNetwork,
     Targets,
     augment,
     judge,
     mirror,
+    shrink,
     train,
 )
+from repscore.models.skeleton import JOINT
 from repscore.pipelines.cli import scoring
-from repscore.pipelines.evaluate.irds import Labelled, execution_of, mirrored, read_irds
+from repscore.pipelines.evaluate.irds import execution_of, mirrored, read_irds
+from repscore.pipelines.evaluate.labelled import Labelled
+from repscore.pipelines.evaluate.lifts import LIFTS, read_lifts
+from repscore.pipelines.evaluate.methods import METHODS, Material, linear
 from repscore.pipelines.evaluate.scoring import (
-    METHODS,
     Figures,
-    Material,
     _known,
+    by_exercise,
     cross_validate,
     few_shot,
+    figures,
     folds_of,
-    linear,
 )
+from repscore.pipelines.evaluate.unknown import unlikeness
 
 
 @pytest.mark.parametrize("lengths", LENGTHS)
@@ -89,7 +95,8 @@ def test_the_network_is_small_and_does_not_know_the_side() -> None:
 def test_augmentation_keeps_the_hips_and_what_is_not_seen() -> None:
     joints = torch.from_numpy(sequences_of([perform(squat())], "padding", None).joints)
     other = augment(joints, torch.Generator().manual_seed(0))
-    assert not other[0, 40:].any()
+    seen = joints[0, :, 0, 3] > 0
+    assert torch.equal(other[0, :, :, 3].amax(dim=1) > 0, seen), "padding is neither moved nor cut"
     assert other[0, :25, 8, :3].abs().max() < 0.1
     assert torch.equal(mirror(mirror(joints)), joints)
 
@@ -129,6 +136,69 @@ def test_linear_tells_half_a_squat_of_unseen_people_from_a_whole_one() -> None:
     assert few_shot(material)["squat"] == (1.0, 0.0)
 
 
+def test_intervals_of_strangers_admit_the_truth_and_decide_where_it_is_plain() -> None:
+    people = [_person(number) for number in range(9)]
+    material = Material([item for person in people for item in person])
+    folds = folds_of(material.subject, material.patient)
+    found = cross_validate(material, folds, linear)
+    told = figures(material, folds, found)
+    assert told.coverage[0] == told.decided[0] == told.balanced[0] == 1.0
+    assert np.isnan(told.majority[0]), "people perform several exercises"
+    assert by_exercise(material, found)["squat"] == 1.0
+    assert np.isnan(by_exercise(material, found)["curl"])
+
+
+def test_videos_are_right_by_most_of_their_repetitions() -> None:
+    """Two videos of squats; one of three repetitions of the first, two of the second are missed."""
+    squats = [Labelled(video, False, "squat", None, perform(squat())) for video in "aaabbb"]
+    curls = [Labelled("c", False, "curl", None, perform(curl()))]
+    material = Material([*squats, *curls])
+    named = np.array([[0, 1], [0, 1], [1, 0], [0, 1], [1, 0], [1, 0], [1, 0]], float)
+    judgement = Judgement(named, np.full(7, np.nan))
+    told = figures(material, np.arange(7), judgement)
+    assert told.majority[0] == pytest.approx(2 / 3)
+    assert told.accuracy[0] == pytest.approx(4 / 7)
+    assert np.isnan([told.auc[0], told.balanced[0], told.coverage[0]]).all()
+
+
+def test_an_exercise_that_was_not_learned_is_far_from_those_that_were() -> None:
+    poses = {"curl": curl(), "raise": lateral_raise(), "squat": squat()}
+    items = [
+        Labelled(f"{video}{name}", False, name, None, perform(pose, noise=0.02, seed=video))
+        for video in range(8)
+        for name, pose in poses.items()
+    ]
+    material = Material(items)
+    known, asked = np.arange(12), np.arange(12, 24)
+    known = known[material.exercise[known] != 2]
+    far = unlikeness(material, 2, known, asked)
+    new = material.exercise[asked] == 2
+    assert far[new].min() > far[~new].max()
+
+
+def test_a_smaller_movement_keeps_the_bones_and_where_it_begins() -> None:
+    joints = torch.from_numpy(sequences_of([perform(squat())] * 64, "phases", None).joints)
+    smaller, changed = shrink(joints, 1.0, torch.Generator().manual_seed(0))
+    assert torch.allclose(smaller[:, 0], joints[:, 0], atol=1e-5)
+    thighs = [(each[:, :, 10, :3] - each[:, :, 9, :3]).norm(dim=-1) for each in (joints, smaller)]
+    assert torch.allclose(*thighs, atol=1e-3)
+    depth = [each[:, :, 10, :3].sub(each[:, :1, 10, :3]).norm(dim=-1).amax(dim=1)
+             for each in (joints, smaller)]  # fmt: skip
+    assert (depth[1] < 0.95 * depth[0])[changed].float().mean() > 0.8
+    assert 0.5 < changed.float().mean() < 0.9
+    same, none = shrink(joints, 0.0, torch.Generator())
+    assert torch.equal(same, joints)
+    assert not none.any()
+
+
+def test_what_one_person_repeats_counts_by_its_square_root() -> None:
+    correct = np.array([1, 1, 1, 1, 1, 0, np.nan], np.float32)
+    weights = Targets(np.zeros(7, np.int64), correct, np.array(list("aaaabcc"))).weights()
+    assert weights[correct == 1].sum() == pytest.approx(weights[correct == 0].sum())
+    assert weights[:4].sum() == pytest.approx(2 * weights[4])
+    assert weights[6] == 0
+
+
 def test_kinematics_do_not_depend_on_the_frame_rate() -> None:
     fast, slow = kinematics([perform(squat(), fps=fps) for fps in (60.0, 30.0)])
     ranges = slice(0, 8)
@@ -165,7 +235,7 @@ def test_the_command_offers_the_methods_that_there_are() -> None:
 def test_what_is_not_known_is_null() -> None:
     unknown = (np.nan, np.nan, np.nan)
     known = (0.5, 0.4, 0.6)
-    told = _known(Figures(known, unknown, known, known, known))
+    told = _known(Figures(known, unknown, *[known] * 6))
     assert told["auc"] == [0.5, 0.4, 0.6]
     assert told["auc_patients"] == [None, None, None]
 
@@ -176,6 +246,34 @@ def test_the_layout_of_irds_is_read(shared_data: Path) -> None:
     assert len({item.subject for item in items}) == 23
     assert sum(item.correct is False for item in items) == 387
     assert sum(item.correct is None for item in items) == 8
+    for side, other in (("left", "right"), ("right", "left")):
+        for item in items:
+            if item.exercise == f"elbow_flexion_{side}" and item.correct:
+                moved = {
+                    each: np.ptp(item.execution.body[:, JOINT[f"{each}_wrist"]], axis=0).sum()
+                    for each in (side, other)
+                }
+                assert moved[side] > moved[other], "named by the side that moves"
+
+
+def test_files_of_lifts_say_whether_they_are_good(tmp_path: Path) -> None:
+    for lift in LIFTS:
+        (tmp_path / lift).mkdir()
+    points = np.random.default_rng(0).uniform(100, 300, (1, 18, 3)).repeat(40, axis=0)
+    np.save(tmp_path / "bicep" / "bicep_bad_1.npy", points)
+    np.save(tmp_path / "shoulderpress" / "shoulderpressgood1.npy", points)
+    found = {one.exercise: one.correct for one in read_lifts(tmp_path)}
+    assert found == {"biceps_curl": False, "shoulder_press": True}
+    np.save(tmp_path / "bicep" / "bicep_1.npy", points)
+    with pytest.raises(ValueError, match="good or bad"):
+        read_lifts(tmp_path)
+
+
+def test_the_layouts_of_videos_are_read(shared_data: Path) -> None:
+    items = read_lifts(shared_data / "pose_trainer")
+    assert len(items) == 112
+    assert sum(bool(item.correct) for item in items) == 55
+    assert not any(np.isfinite(item.execution.body).any() for item in items)
 
 
 def _person(number: int) -> list[Labelled]:

@@ -80,8 +80,12 @@ def segment_path(root: str, pose_version: str, segment: Segment) -> str:
     """Where the poses of a segment lie below `root`, a folder or URL: a content address."""
     end = "end" if math.isinf(segment.end_s) else f"{round(segment.end_s * 1e6)}"
     name = f"{segment.index:05d}-of-{segment.count}-{round(segment.start_s * 1e6)}-{end}.parquet"
-    video_id = segment.video.video_id
-    return join(root, "poses", pose_version, video_id[:2], video_id, name)
+    return join(segment_folder(root, pose_version, segment.video.video_id), name)
+
+
+def segment_folder(root: str, pose_version: str, video_id: str) -> str:
+    """Where all segments of a video lie."""
+    return join(root, "poses", pose_version, video_id[:2], video_id)
 
 
 def write_segment(path: str, about: SegmentFile, poses: Sequence[tuple[float, People]]) -> None:

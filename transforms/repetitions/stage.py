@@ -13,6 +13,7 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 from repscore.transforms.metrics import StageMetrics
 from repscore.transforms.pose.store import read_people
 from repscore.transforms.records import Recording, SegmentPoses
+from repscore.transforms.repetitions.kept import PosesMissing, Stored, recording_of
 from repscore.transforms.repetitions.order import OpenRecording, close, release
 from repscore.transforms.repetitions.subject import Subjects
 
@@ -37,6 +38,44 @@ class WindowRepetitions(beam.PTransform[SegmentPoses, Recording]):
             | "Key by recording" >> beam.WithKeys(_recording_of)
             | "Window" >> beam.ParDo(_Window(self.subjects))
         )
+
+
+@dataclass
+class RestoreRepetitions(beam.PTransform[Stored, Recording]):
+    """The recordings of inputs whose poses are in the store at `root`, without their videos.
+
+    What is cut into repetitions once is kept, and read the next time. Repeating it changes nothing.
+    An input whose poses are not in the store leaves no recording (counter `missing`).
+    """
+
+    root: str
+    subjects: Subjects = field(default_factory=Subjects)
+
+    def expand(self, stored: beam.PCollection[Stored]) -> beam.PCollection[Recording]:
+        """Read or cut each input by itself."""
+        return (
+            stored
+            | "Spread" >> beam.Reshuffle()
+            | "Restore" >> beam.ParDo(_Restore(self.root, self.subjects))
+        )
+
+
+class _Restore(beam.DoFn):
+    def __init__(self, root: str, subjects: Subjects) -> None:
+        self._root, self._subjects = root, subjects
+        self._metrics = StageMetrics("repetitions")
+
+    def process(self, element: Stored) -> Iterator[Recording]:
+        self._metrics.came()
+        try:
+            with self._metrics.timed():
+                recording = recording_of(self._root, element, self._subjects)
+        except PosesMissing:
+            self._metrics.add("missing", 1)
+            return
+        self._metrics.went()
+        self._metrics.add("frames", recording.frames)
+        yield recording
 
 
 def _recording_of(segment: SegmentPoses) -> str:

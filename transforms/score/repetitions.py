@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from repscore.models.scorer.files import CONSISTENCY_VERSION
+from repscore.models.scorer.learned import LearnedScorer
 from repscore.models.scorer.reference import (
     ReferenceScorer,
     Verdict,
@@ -39,6 +40,21 @@ class ByReference:
             for repetition in recording.repetitions
         ]
         verdicts = iter(self._model.score(executions))
+        return [[next(verdicts) for _ in recording.repetitions] for recording in recordings]
+
+
+class ByLearning:
+    """Every repetition through a trained scorer, all recordings in one batch."""
+
+    def __init__(self, model: LearnedScorer) -> None:
+        self._model = model
+        self.version = model.version
+
+    def __call__(self, recordings: Sequence[Recording]) -> list[list[Verdict]]:
+        """One list of verdicts per recording."""
+        every = [found for recording in recordings for found in recording.repetitions]
+        scored = self._model.score(list(map(execution_of, every)), [one.view for one in every])
+        verdicts = iter(scored)
         return [[next(verdicts) for _ in recording.repetitions] for recording in recordings]
 
 

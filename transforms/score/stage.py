@@ -9,13 +9,15 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 
-from repscore.models.scorer.files import read_references
+from repscore.models.scorer.learned import LearnedScorer
+from repscore.models.scorer.model import ScorerModel, read_scorer
 from repscore.models.scorer.reference import ReferenceScorer
 from repscore.transforms.files import open_binary
 from repscore.transforms.metrics import StageMetrics
 from repscore.transforms.records import Recording, ScoredRecording
 from repscore.transforms.score.repetitions import (
     ByConsistency,
+    ByLearning,
     ByReference,
     Scorer,
     score_recordings,
@@ -42,7 +44,12 @@ class ScorerHandler(ModelHandler[Recording, ScoredRecording, Scorer]):
     """Loads a scorer once per process and gives it batches of recordings."""
 
     def __init__(self, scorer: str | None) -> None:
-        super().__init__(max_batch_size=_BATCH_REPETITIONS, element_size_fn=_repetitions_of)
+        # Beam would begin with batches of one; what a bundle ends with is scored in any case.
+        super().__init__(
+            min_batch_size=_BATCH_REPETITIONS,
+            max_batch_size=_BATCH_REPETITIONS,
+            element_size_fn=_repetitions_of,
+        )
         self._scorer = scorer
         self._metrics = StageMetrics("score")
 
@@ -78,8 +85,10 @@ def load_scorer(scorer: str | None) -> Scorer:
     if scorer is None:
         return ByConsistency()
     with open_binary(scorer) as file:
-        references = read_references(file.read(), scorer)
-    return ByReference(ReferenceScorer(references).eval())
+        found = read_scorer(file.read(), scorer)
+    if isinstance(found, ScorerModel):
+        return ByLearning(LearnedScorer(found))
+    return ByReference(ReferenceScorer(found).eval())
 
 
 def _repetitions_of(recording: Recording) -> int:

@@ -59,6 +59,7 @@ RUNS: Final = pa.schema(
         _column("frames_per_s", _REAL, "frames estimated per second after start-up", "1/s"),
         _column("limiting_stage", _TEXT, "the stage that took longest"),
         _column("stage_s", _TEXT, "busy seconds of each stage, as JSON"),
+        _column("moved", _TEXT, "of rescore: what became of the repetitions before, as JSON"),
     ]
 )
 

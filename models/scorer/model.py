@@ -1,0 +1,240 @@
+"""A trained scorer and the file that holds it: safetensors with a JSON card, nothing executable."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from io import BytesIO
+from typing import IO, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import save as to_bytes
+
+from repscore.models.scorer.calibration import Border
+from repscore.models.scorer.files import (
+    References,
+    arrays_of,
+    card_of,
+    joined,
+    read_card,
+    read_references,
+    scorer_version,
+    write_references,
+)
+from repscore.models.scorer.network import Recipe
+from repscore.models.scorer.represent import Phases
+from repscore.models.skeleton import JOINTS
+
+FORMAT: Final = "repscore-scorer"
+FORMAT_VERSION: Final = 1
+"""Rises when the tensors, or what a number of the card means, change."""
+
+REVISION: Final = 1
+"""Rises with every change of the code that gives other scores for the same file."""
+
+Arrays = Mapping[str, npt.NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a network's numbers mean; all of it decided at training.
+
+    Attributes:
+        exercises: names of the classes; mirrored: class e of the mirrored person is mirrored[e].
+        judged: exercises whose executions were labelled correct and incorrect.
+        sensor: `picture`: learned on joints in the picture; else on joints in space, of a depth
+            camera (`kinect`) or of a pose estimator (`body`).
+        views: where the cameras stood; empty where it does not matter.
+        correct: from the correctness logit to a score; None where nothing is judged.
+        alike: from the likeness with learned executions (negative distance) to a score.
+        unknown: distance beyond which a repetition is no exercise that was learned.
+    """
+
+    exercises: tuple[str, ...]
+    mirrored: tuple[int, ...]
+    judged: tuple[str, ...]
+    sensor: str
+    views: tuple[str, ...]
+    correct: Border | None
+    alike: Border
+    unknown: float
+    recipe: Recipe
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> "Rules":
+        """What `asdict` and JSON made of it; raises KeyError or TypeError for anything else."""
+        lists = ("exercises", "mirrored", "judged", "views")
+        return cls(
+            **{name: tuple(told[name]) for name in lists},
+            sensor=told["sensor"],
+            correct=None if told["correct"] is None else Border(**told["correct"]),
+            alike=Border(**told["alike"]),
+            unknown=float(told["unknown"]),
+            recipe=Recipe(**told["recipe"]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ScorerModel:
+    """A network, what it remembers, and what its numbers mean.
+
+    Attributes:
+        weights: the network's state.
+        places: (K, D) float32 unit vectors, embeddings of learned executions; of the judged
+            exercises only correct ones.
+        place_exercise: (K,) int64.
+        exemplars: correct executions of the judged exercises, what remarks compare with; None
+            where nothing is judged.
+        coach: exercises that were added by clips; None where none was.
+        about: what people read: data, protocol, figures, licence, what it must not be used for.
+    """
+
+    rules: Rules
+    weights: Arrays
+    places: npt.NDArray[np.float32]
+    place_exercise: npt.NDArray[np.int64]
+    exemplars: References | None = None
+    coach: References | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All exercises that it knows."""
+        return tuple(dict.fromkeys(self.rules.exercises + (self.coach.names if self.coach else ())))
+
+    def version(self) -> str:
+        """Hash of everything that decides a score, 12 hexadecimal digits."""
+        settled = [FORMAT_VERSION, REVISION, asdict(self.rules)]
+        digest = hashlib.blake2b(json.dumps(settled, sort_keys=True).encode(), digest_size=6)
+        for name, array in sorted(self._arrays().items()):
+            digest.update(name.encode())
+            digest.update(array.tobytes())
+        for references in (self.exemplars, self.coach):
+            digest.update(json.dumps(references.names if references else None).encode())
+        return digest.hexdigest()
+
+    def _arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        parts: dict[str, Arrays] = {
+            "network": self.weights,
+            "places": {"embedding": self.places, "exercise": self.place_exercise},
+        }
+        for name, references in (("exemplars", self.exemplars), ("coach", self.coach)):
+            if references is not None:
+                parts[name] = _compact(references)
+        return {
+            f"{part}.{name}": np.ascontiguousarray(array)
+            for part, arrays in parts.items()
+            for name, array in arrays.items()
+        }
+
+    def card(self) -> dict[str, Any]:
+        """What the file says of itself."""
+        return {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "version": self.version(),
+            "skeleton": list(JOINTS),
+            "rules": asdict(self.rules),
+            "exemplars": self.exemplars.names if self.exemplars else None,
+            "coach": self.coach.names if self.coach else None,
+            "about": dict(self.about),
+        }
+
+    def write(self, file: IO[bytes]) -> None:
+        """Everything in one write; the same scorer gives the same bytes."""
+        file.write(to_bytes(self._arrays(), {"card": json.dumps(self.card(), sort_keys=True)}))
+
+
+def read_model(content: bytes, origin: str) -> ScorerModel:
+    """What `ScorerModel.write` wrote.
+
+    Raises:
+        ValueError: it is damaged, or not ours, or of another format version or skeleton.
+    """
+    arrays, card = read_card(content, origin, FORMAT, FORMAT_VERSION)
+    if card.get("skeleton") != list(JOINTS):
+        raise ValueError(f"{origin} is of the skeleton {card.get('skeleton')}, expected {JOINTS}")
+    try:
+        model = ScorerModel(
+            rules=Rules.from_json(card["rules"]),
+            weights=_part(arrays, "network"),
+            places=arrays["places.embedding"].astype(np.float32),
+            place_exercise=arrays["places.exercise"].astype(np.int64),
+            exemplars=_references(arrays, "exemplars", card["exemplars"]),
+            coach=_references(arrays, "coach", card["coach"]),
+            about=card["about"],
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise ValueError(f"{origin} is damaged ({error!r}); train it again") from error
+    if model.version() != card.get("version"):
+        raise ValueError(
+            f"{origin} is damaged or made by another revision: its card says version "
+            f"{card.get('version')}, its content is {model.version()}; train it again"
+        )
+    return model
+
+
+Scorer = ScorerModel | References
+
+
+def read_scorer(content: bytes, origin: str) -> Scorer:
+    """The scorer in a file of either kind; raises ValueError as `read_model` does."""
+    if card_of(content).get("format") == FORMAT:
+        return read_model(content, origin)
+    return read_references(content, origin)
+
+
+def scorer_bytes(scorer: Scorer) -> bytes:
+    """The file that holds a scorer."""
+    file = BytesIO()
+    if isinstance(scorer, ScorerModel):
+        scorer.write(file)
+    else:
+        write_references(scorer, file)
+    return file.getvalue()
+
+
+def version_of(scorer: Scorer) -> str:
+    """What decides the scores: `learned-<hash>` or `reference-<revision>-<hash>`."""
+    if isinstance(scorer, ScorerModel):
+        return f"learned-{scorer.version()}"
+    return scorer_version(scorer)
+
+
+def with_references(scorer: Scorer | None, added: References) -> Scorer:
+    """A scorer that knows more exercises, or more clips of one that it had from clips."""
+    if isinstance(scorer, ScorerModel):
+        return replace(scorer, coach=joined(scorer.coach, added))
+    return joined(scorer, added)
+
+
+def _part(arrays: Arrays, part: str) -> dict[str, npt.NDArray[np.generic]]:
+    prefix = f"{part}."
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }
+
+
+def _compact(references: References) -> Arrays:
+    """Half the bytes: values keep three digits, well below what a joint is known to."""
+    arrays = arrays_of(references)
+    return {**arrays, "values": arrays["values"].astype(np.float16)}
+
+
+def _references(arrays: Arrays, part: str, names: Sequence[str] | None) -> References | None:
+    if names is None:
+        return None
+    found = _part(arrays, part)
+    return References(
+        names=tuple(names),
+        phases=Phases(
+            found["values"].astype(np.float32),
+            found["mask"].astype(np.bool_),
+            found["log_duration"].astype(np.float32),
+        ),
+        exercise=found["exercise"].astype(np.int64),
+        clip=found["clip"].astype(np.int64),
+    )

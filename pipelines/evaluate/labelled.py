@@ -1,0 +1,65 @@
+"""Repetitions with their truth, whatever layout holds them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from repscore.models.scorer.represent import Execution
+from repscore.transforms.records import PoseFrames
+from repscore.transforms.repetitions import normalise
+from repscore.transforms.repetitions.clean import RATE_HZ, clean, samples_of
+
+_LEAST_INSTANTS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """One repetition and its truth.
+
+    Attributes:
+        subject: who performs it, or the video where nobody says who: never on both sides of a
+            split.
+        correct: None where nobody judged it, or where the data set calls it poor.
+    """
+
+    subject: str
+    patient: bool
+    exercise: str
+    correct: bool | None
+    execution: Execution
+
+
+def executions_of(poses: PoseFrames, spans_s: Sequence[tuple[float, float]]) -> list[Execution]:
+    """Executions in known boundaries [start, end), cleaned as the pipeline does.
+
+    One turns where the person is farthest from the start. Spans of less than five instants of the
+    grid, or in which nobody is seen, are left out.
+    """
+    samples = samples_of(poses)
+    torso_px = normalise.torso_px(samples.image_px, samples.world_m)
+    torso_m = normalise.torso_m(samples.world_m)
+    count = int(np.floor(poses.time_s[-1] * RATE_HZ)) + 1
+    joints, visibility = clean(samples, 0, count, torso_px)
+    found = []
+    for start_s, end_s in spans_s:
+        rows = slice(round(start_s * RATE_HZ), min(round(end_s * RATE_HZ), count))
+        image, world = joints[rows, :, :3], joints[rows, :, 3:]
+        if len(image) < _LEAST_INSTANTS or np.isnan(image[..., 0]).all():
+            continue
+        flat = normalise.flatten(image, torso_px)
+        seen = np.flatnonzero(~np.isnan(flat[..., 0]).all(axis=1))
+        away = np.nansum(np.linalg.norm(flat - flat[seen[0]], axis=-1), axis=1)
+        time_s = np.arange(rows.start, rows.start + len(image)) / RATE_HZ
+        found.append(
+            Execution(
+                start_s=float(time_s[0]),
+                turn_s=float(time_s[away.argmax()]),
+                end_s=(rows.start + len(image)) / RATE_HZ,
+                time_s=time_s,
+                flat=flat,
+                body=normalise.face_forward(world, torso_m),
+                visibility=visibility[rows],
+            )
+        )
+    return found

@@ -1,0 +1,56 @@
+"""Is an exercise that was never learned told from those that were? Leave one exercise out."""
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from repscore.models.scorer.learned import distances, look
+from repscore.models.scorer.network import Targets, train
+from repscore.pipelines.evaluate.methods import Material, Rows, recipe_for
+
+
+class Rejection(NamedTuple):
+    """AUC of the unknown exercise against the known ones, over repetitions and over videos."""
+
+    repetitions: float
+    videos: float
+
+
+def unknown(material: Material, folds: Rows) -> dict[str, Rejection]:
+    """Exercise -> how well it is told from the others by a network that never saw it.
+
+    The network learns the other exercises on three quarters of the folds; the rest of their videos
+    stand against all videos of the exercise that was left out. A video is as unlike as its
+    repetitions are on average.
+    """
+    found = {}
+    for number, name in enumerate(material.names):
+        other = material.exercise != number
+        held = folds % 4 == number % 4
+        known, asked = np.flatnonzero(other & ~held), np.flatnonzero(~other | held)
+        far = unlikeness(material, number, known, asked)
+        new, videos = material.exercise[asked] == number, material.subject[asked]
+        whole = [videos == video for video in np.unique(videos)]
+        found[name] = Rejection(
+            float(roc_auc_score(new, far)),
+            float(
+                roc_auc_score([new[own].any() for own in whole], [far[own].mean() for own in whole])
+            ),
+        )
+    return found
+
+
+def unlikeness(
+    material: Material, left_out: int, known: Rows, asked: Rows
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """(R,) distance of the repetitions asked about from what was learned from the known ones."""
+    kept = [number for number in range(len(material.names)) if number != left_out]
+    place = {number: index for index, number in enumerate(kept)}
+    mirrored = [place.get(material.mirrored[number], place[number]) for number in kept]
+    exercise = np.array([place[number] for number in material.exercise[known]])
+    targets = Targets(exercise, material.correct[known], material.subject[known])
+    sequences = material.phases
+    model = train(sequences[known], targets, mirrored, recipe_for(len(known)), seed=0)
+    learned, seen = (look(model, sequences[rows], mirrored) for rows in (known, asked))
+    return distances(seen.place, seen.named.argmax(axis=1), learned.place, exercise)

@@ -1,0 +1,194 @@
+"""`repscore rescore`: new scores from the pose store, without a video, and what they moved."""
+
+import json
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import apache_beam as beam
+
+from repscore.pipelines.group import counters_of
+from repscore.pipelines.options import NoReference, NoScorer, ScoreOptions, config_key
+from repscore.pipelines.runners import Runner
+from repscore.pipelines.score import (
+    RunReport,
+    UnusableConfiguration,
+    kept_scorer,
+    opening_row,
+    options_of_last_run,
+)
+from repscore.transforms.pose.pool import close_pools
+from repscore.transforms.records import Failure, Name, Probe, Recording, Video
+from repscore.transforms.repetitions.kept import Stored, recording_of
+from repscore.transforms.repetitions.stage import RestoreRepetitions
+from repscore.transforms.repetitions.subject import Subjects
+from repscore.transforms.score.stage import ScoreRepetitions
+from repscore.transforms.tables.delta import append_run, read_rows
+from repscore.transforms.tables.rows import RunStamp
+from repscore.transforms.tables.stage import WriteTables
+
+_COMPARED: Final = (
+    *("video_id", "video_uri", "person", "repetition", "start_s"),
+    *("exercise", "score", "scorable"),
+)
+_POINT: Final = 1.0
+"""A score that changes by less has not moved."""
+
+Row = Mapping[str, Any]
+
+
+def stored_in(root: str) -> list[Stored]:
+    """Every input of a dataset whose poses were estimated, or failed, at least in part."""
+    rows = read_rows(root, "videos")
+    failures: dict[str, list[Failure]] = {}
+    for row in read_rows(root, "failures"):
+        known = {name: row[name] for name in Failure.__dataclass_fields__}
+        failures.setdefault(row["uri"], []).append(Failure(**known))
+    names: dict[str, list[Name]] = {}
+    for row in rows:
+        if row["duplicate_of"] is not None:
+            name = Name(row["uri"], row["stamp"], row.get("arrived_at"))
+            names.setdefault(row["duplicate_of"], []).append(name)
+    return [
+        Stored(
+            video=Video(
+                uri=row["uri"],
+                video_id=row["video_id"],
+                fingerprint=row["fingerprint"],
+                size_bytes=row["size_bytes"],
+                stamp=row["stamp"],
+                duplicates=tuple(names.get(row["uri"], ())),
+                location=row["uri"],
+                arrived_at=row.get("arrived_at"),
+            ),
+            probe=_probe(row),
+            pose_version=row["pose_version"],
+            segments=row["segments"],
+            failures=tuple(failures.get(row["uri"], ())),
+        )
+        for row in rows
+        if row["duplicate_of"] is None
+    ]
+
+
+def _probe(row: Row) -> Probe | None:
+    if row["fps"] is None:
+        return None
+    told = ("width_px", "height_px", "fps", "frames", "duration_s", "rotation_deg", "codec")
+    return Probe(**{name: row[name] for name in told}, recorded_at=row.get("recorded_at"))
+
+
+def recordings_of(root: str) -> Iterator[Recording]:
+    """The recordings of a dataset with the repetitions that its tables rank.
+
+    Raises UnusableConfiguration where there was no run, and PosesMissing.
+    """
+    subjects = options_of_last_run(root).subjects
+    for stored in stored_in(root):
+        yield recording_of(root, stored, subjects)
+
+
+def rescore(
+    root: str, scorer: str | None, references: Sequence[tuple[str, str]], *, quiet: bool
+) -> RunReport:
+    """Score a dataset again; without scorer and references with those of its last run.
+
+    Rows are replaced as by `score`, which then takes them for current. Inputs whose poses are of
+    another configuration than the last run's, or not in the store, keep
+    their rows and count as skipped.
+
+    Raises UnusableConfiguration.
+    """
+    started_at, begun_s = datetime.now(UTC), time.monotonic()
+    options = replace(options_of_last_run(root), again=frozenset(), inputs=())
+    if scorer is not None or references:
+        options = replace(options, scorer=scorer, references=tuple(references))
+    try:
+        path, version = kept_scorer(options, quiet=quiet)
+    except (NoReference, NoScorer) as error:
+        raise UnusableConfiguration(str(error)) from error
+    finally:
+        close_pools()
+    stamp = RunStamp(uuid.uuid4().hex, started_at, config_key(options, version))
+    every = stored_in(root)
+    chosen = [s for s in every if s.pose_version == options.poses.version_of(s.video)]
+    before = read_rows(root, "repetitions", _COMPARED)
+    row = opening_row(options, stamp, "rescore")
+    append_run(root, row)
+    counts = _run(chosen, root, path, options, stamp)
+    busy_s = {
+        stage: counts[f"{stage} milliseconds"] / 1000 for stage in ("repetitions", "score", "write")
+    }
+    wall_s = time.monotonic() - begun_s
+    row |= {
+        "finished_at": datetime.now(UTC),
+        "inputs": len(every),
+        "skipped": len(every) - len(chosen) + counts["repetitions missing"],
+        "videos": counts["write in"],
+        "repetitions": counts["write repetitions"],
+        "failures": counts["write failures"],
+        "frames": counts["repetitions frames"],
+        "wall_s": wall_s,
+        "frames_per_s": counts["repetitions frames"] / wall_s,
+        "limiting_stage": max(busy_s, key=lambda stage: busy_s[stage]),
+        "stage_s": json.dumps({stage: round(spent, 3) for stage, spent in busy_s.items()}),
+        "moved": json.dumps(moved(before, read_rows(root, "repetitions", _COMPARED))),
+    }
+    append_run(root, row)
+    return RunReport(row, counts["write failed"])
+
+
+def _run(
+    stored: Sequence[Stored], root: str, scorer: str | None, options: ScoreOptions, stamp: RunStamp
+) -> Counter[str]:
+    subjects: Subjects = options.subjects
+    with closing(Runner(options.runner)) as runner:
+        pipeline = runner.pipeline()
+        _ = (
+            pipeline
+            | "Stored" >> beam.Create(stored)
+            | "Restore repetitions" >> RestoreRepetitions(root, subjects)
+            | "Score repetitions" >> ScoreRepetitions(scorer)
+            | "Write tables" >> WriteTables(root, stamp)
+        )
+        return counters_of(runner.run(pipeline))
+
+
+def moved(before: Sequence[Row], after: Sequence[Row]) -> dict[str, Any]:
+    """What became of the repetitions of a dataset: counts, and the five largest moves of a score.
+
+    A repetition is the same where video, person and start are.
+    """
+    key = ("video_id", "person", "start_s")
+    old = {tuple(row[name] for name in key): row for row in before}
+    pairs = [(old[at], row) for row in after if (at := tuple(row[name] for name in key)) in old]
+    shifts = [
+        (new["score"] - was["score"], was, new)
+        for was, new in pairs
+        if was["score"] is not None and new["score"] is not None
+    ]
+    far = [each for each in shifts if abs(each[0]) >= _POINT]
+    return {
+        "compared": len(pairs),
+        "appeared": len(after) - len(pairs),
+        "vanished": len(before) - len(pairs),
+        "exercise": sum(was["exercise"] != new["exercise"] for was, new in pairs),
+        "score": len(far),
+        "now_scorable": sum(new["scorable"] and not was["scorable"] for was, new in pairs),
+        "no_longer_scorable": sum(was["scorable"] and not new["scorable"] for was, new in pairs),
+        "mean_shift": sum(shift for shift, _, _ in shifts) / len(shifts) if shifts else None,
+        "largest": [
+            {
+                "video_uri": new["video_uri"],
+                "repetition": new["repetition"],
+                "before": was["score"],
+                "after": new["score"],
+            }
+            for _, was, new in sorted(far, key=lambda each: -abs(each[0]))[:5]
+        ],
+    }

@@ -1,0 +1,1 @@
+"""Scorer files learned from repetitions with a known truth."""

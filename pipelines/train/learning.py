@@ -1,0 +1,380 @@
+"""From repetitions with a known truth to a scorer: folds by person, one network, its borders."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+from torch.nn import functional
+
+from repscore.models.scorer.calibration import (
+    Border,
+    Floats,
+    Names,
+    border_of_judged,
+    covered,
+    quantile_of_people,
+)
+from repscore.models.scorer.checkpoint import EarlyStopping
+from repscore.models.scorer.files import References
+from repscore.models.scorer.learned import Seen, as_seen_by, distances, look
+from repscore.models.scorer.lengths import sequences_of
+from repscore.models.scorer.model import Rules, ScorerModel
+from repscore.models.scorer.network import Recipe, ScorerNetwork, Targets, train
+from repscore.models.scorer.represent import represent
+from repscore.pipelines.evaluate.irds import mirrored
+from repscore.pipelines.train.examples import Examples, NoExamples
+
+Rows = npt.NDArray[np.intp]
+Truths = npt.NDArray[np.bool_]
+
+PATIENCE: Final = 8
+_PLACES, _EXEMPLARS = 32, 3
+_LEAST_OF_EXERCISE: Final = 3
+USUAL_SCORE: Final = 90.0
+"""Of the middle one of the executions that were learned, where nobody judged them."""
+RARE: Final = 0.05
+"""Share of executions, of people not learned from, that lie beyond the border of likeness."""
+_LEAST_VIEW: Final = 0.05  # share of the repetitions from which on a view is learned
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What a training may be told; all of it enters the checkpoints' stamp."""
+
+    seed: int = 0
+    recipe: Recipe = Recipe()  # noqa: RUF009 - frozen
+    folds: int = 8
+
+    def __post_init__(self) -> None:
+        if self.folds < 3:
+            raise ValueError(
+                f"{self.folds} folds; expected 3 or more: to learn from, to stop on, to judge on"
+            )
+
+
+class Material:
+    """All repetitions as arrays.
+
+    Attributes:
+        exercise: (R,) int64, index into `names`; correct: (R,) float32, 1, 0, NaN unjudged.
+    """
+
+    def __init__(self, examples: Examples, folds: int) -> None:
+        self.examples, items = examples, examples.items
+        self.names = tuple(sorted({item.exercise for item in items}))
+        self.exercise = np.array([self.names.index(item.exercise) for item in items])
+        self.correct = np.array(
+            [np.nan if item.correct is None else item.correct for item in items], np.float32
+        )
+        self.group = np.array([item.subject for item in items])
+        groups = np.unique(self.group)
+        if len(groups) < folds:
+            raise NoExamples(
+                f"{examples.data}: {len(groups)} people or videos; expected {folds} or "
+                f"more, so that {folds} folds can leave some of them out"
+            )
+        for number, name in enumerate(self.names):
+            shown_by = np.unique(self.group[self.exercise == number])
+            if len(shown_by) < _LEAST_OF_EXERCISE:
+                raise NoExamples(
+                    f"{name} is shown by {len(shown_by)} people or videos; expected "
+                    f"{_LEAST_OF_EXERCISE} or more: to learn from, to stop on, to judge on"
+                )
+        turned = [mirrored(name) for name in self.names]
+        self.mirrored = tuple(
+            self.names.index(other) if other in self.names else number
+            for number, other in enumerate(turned)
+        )
+        own = [as_seen_by(examples.sensor, item.execution) for item in items]
+        self.sequences = sequences_of(own, "phases", None)
+
+    @property
+    def good(self) -> Truths:
+        """(R,) what an exercise is learned from: all that nobody called incorrect."""
+        return np.isnan(self.correct) | (self.correct > 0)
+
+
+def folds_of(group: npt.NDArray[np.str_], exercise: npt.NDArray[np.int64], tuning: Tuning) -> Rows:
+    """(R,) fold of each repetition; people and videos stay whole.
+
+    Dealt exercise by exercise, so that those of a rare one lie in different folds.
+    """
+    names, first, whose = np.unique(group, return_index=True, return_inverse=True)
+    order = np.random.default_rng(tuning.seed).permutation(len(names))
+    order = order[np.argsort(exercise[first][order], kind="stable")]
+    fold = np.empty(len(names), np.int64)
+    fold[order] = np.arange(len(names)) % tuning.folds
+    return np.asarray(fold[whose])
+
+
+Tell = Callable[[str, int, float, float], None]
+"""Called with the name of a training, its epoch, the loss and the best loss."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fitting:
+    """Trains networks on parts of the material, each with a checkpoint of its own."""
+
+    material: Material
+    tuning: Tuning
+    checkpoints: Path
+    tell: Tell
+
+    def network(self, name: str, known: Rows, held: Rows) -> ScorerNetwork:
+        """The best epoch on held-out people, learned from the known ones."""
+        material = self.material
+        known = evened(material.exercise, known)
+
+        def loss(model: ScorerNetwork) -> float:
+            return validation_loss(model, material, held)
+
+        watch = EarlyStopping(
+            loss, PATIENCE, self.checkpoints / f"{name}.safetensors", self._stamp(name, known),
+            lambda epoch, found, best: self.tell(name, epoch, found, best),
+        )  # fmt: skip
+        targets = Targets(material.exercise[known], material.correct[known])
+        model = train(material.sequences[known], targets, material.mirrored,
+                      self.tuning.recipe, self.tuning.seed, watch)  # fmt: skip
+        model.load_state_dict(watch.best)
+        return model.eval()
+
+    def _stamp(self, name: str, known: Rows) -> str:
+        told = json.dumps([name, asdict(self.tuning), self.material.names])
+        digest = hashlib.blake2b(told.encode(), digest_size=8)
+        for array in (self.material.sequences.joints, self.material.exercise,
+                      self.material.correct, known):  # fmt: skip
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def evened(exercise: npt.NDArray[np.int64], rows: Rows) -> Rows:
+    """Rows of rare exercises several times, at most four, so that they count about as much."""
+    names, counts = np.unique(exercise[rows], return_counts=True)
+    times = np.clip(np.round(np.median(counts) / counts), 1, 4).astype(int)
+    return np.repeat(rows, times[np.searchsorted(names, exercise[rows])])
+
+
+def validation_loss(model: ScorerNetwork, material: Material, rows: Rows) -> float:
+    """Mean over the classes of their cross entropy, plus that of correct and of incorrect."""
+    joints = torch.from_numpy(material.sequences.joints[rows])
+    extras = torch.from_numpy(material.sequences.extras[rows])
+    exercise = torch.from_numpy(material.exercise[rows])
+    correct = torch.from_numpy(material.correct[rows])
+    with torch.inference_mode():
+        logits, judged = model(joints, extras)
+        each = functional.cross_entropy(logits, exercise, reduction="none")
+        loss = torch.stack(
+            [each[exercise == name].mean() for name in set(exercise.tolist())]
+        ).mean()
+        for kind in (0.0, 1.0):
+            own = correct == kind
+            if own.any():
+                wanted = correct[own]
+                loss = loss + functional.binary_cross_entropy_with_logits(judged[own], wanted) / 2
+    return float(loss)
+
+
+def learn_scorer(examples: Examples, tuning: Tuning, checkpoints: Path, tell: Tell) -> ScorerModel:
+    """A scorer, with borders and figures from people whom its twins in other folds never saw.
+
+    Raises NoExamples for too few people, and ForeignCheckpoint.
+    """
+    material = Material(examples, tuning.folds)
+    fitting = Fitting(material, tuning, checkpoints, tell)
+    fold = folds_of(material.group, material.exercise, tuning)
+    strangers = _out_of_fold(fitting, fold)
+    final = fitting.network("final", np.flatnonzero(fold != 0), np.flatnonzero(fold == 0))
+    rules = _rules(material, tuning, strangers)
+    seen = look(final, material.sequences, material.mirrored)
+    rows = memorable(material, seen, np.flatnonzero(fold != 0), _PLACES)
+    return ScorerModel(
+        rules=rules,
+        weights={name: value.numpy() for name, value in final.state_dict().items()},
+        places=seen.place[rows],
+        place_exercise=material.exercise[rows],
+        exemplars=_exemplars(material, seen, rules.judged),
+        about={
+            "data": examples.data,
+            "licence": examples.licence,
+            "protocol": (
+                f"{tuning.folds} folds by person or video (seed {tuning.seed}); in each, one "
+                "further fold chose the epoch; figures, borders and bounds are of people in "
+                f"neither. The network in this file learned from {tuning.folds - 1} folds, the "
+                "rest chose its epoch."
+            ),
+            "figures": figures(material, strangers),
+        },
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Strangers:
+    """What networks say of the people they neither learned from nor were chosen on.
+
+    `named` (R, E) probabilities; `correct` (R,) logit; `away` (R,) distance from the recognised
+    exercise.
+    """
+
+    named: npt.NDArray[np.float64]
+    correct: npt.NDArray[np.float64]
+    away: npt.NDArray[np.float64]
+
+
+def _out_of_fold(fitting: Fitting, fold: Rows) -> Strangers:
+    material = fitting.material
+    count = len(fold)
+    named = np.zeros((count, len(material.names)))
+    correct, away = np.zeros(count), np.zeros(count)
+    folds = fitting.tuning.folds
+    for number in range(folds):
+        asked, held = fold == number, fold == (number + 1) % folds
+        known = np.flatnonzero(~asked & ~held)
+        model = fitting.network(f"fold-{number}", known, np.flatnonzero(held))
+        found = look(model, material.sequences, material.mirrored)
+        named[asked], correct[asked] = found.named[asked], found.correct[asked]
+        rows = memorable(material, found, known, _PLACES)
+        away[asked] = distances(
+            found.place[asked],
+            found.named[asked].argmax(axis=1),
+            found.place[rows],
+            material.exercise[rows],
+        )
+    return Strangers(named, correct, away)
+
+
+def memorable(material: Material, seen: Seen, known: Rows, most: int) -> Rows:
+    """Good executions that a scorer remembers: of each exercise at most so many, spread out.
+
+    The first is the one nearest to their mean; each further one is the farthest from all before.
+    """
+    chosen: list[int] = []
+    for number in range(len(material.names)):
+        own = known[(material.exercise[known] == number) & material.good[known]]
+        if not len(own):
+            raise NoExamples(f"{material.names[number]} has no correct execution to learn from")
+        place = seen.place[own]
+        taken = [int((place @ place.mean(axis=0)).argmax())]
+        near = place @ place[taken[0]]
+        while len(taken) < min(most, len(own)):
+            taken.append(int(near.argmin()))
+            near = np.maximum(near, place @ place[taken[-1]])
+        chosen += own[taken].tolist()
+    return np.array(chosen)
+
+
+def _exemplars(material: Material, seen: Seen, judged: Sequence[str]) -> References | None:
+    """Of each judged exercise the correct executions nearest to their mean, of different people."""
+    rows: list[int] = []
+    for name in judged:
+        own = np.flatnonzero(
+            (material.exercise == material.names.index(name)) & (material.correct > 0)
+        )
+        order = own[np.argsort(-(seen.place[own] @ seen.place[own].mean(axis=0)))]
+        _, first = np.unique(material.group[order], return_index=True)
+        rows += order[np.sort(first)[:_EXEMPLARS]].tolist()
+    if not rows:
+        return None
+    return References(
+        names=tuple(judged),
+        phases=represent([material.examples.items[row].execution for row in rows]),
+        exercise=np.array([judged.index(material.names[material.exercise[row]]) for row in rows]),
+        clip=np.arange(len(rows)),
+    )
+
+
+def _rules(material: Material, tuning: Tuning, strangers: Strangers) -> Rules:
+    labelled = ~np.isnan(material.correct)
+    judged = tuple(
+        name
+        for number, name in enumerate(material.names)
+        if {0.0, 1.0} <= set(material.correct[material.exercise == number].tolist())
+    )
+    in_judged = labelled & np.isin(np.array(material.names)[material.exercise], judged)
+    views = [view for view in material.examples.views if view is not None]
+    right = (strangers.named.argmax(axis=1) == material.exercise) & material.good
+    # What nobody called incorrect and is recognised: how far it may lie from what was learned.
+    alike, people = -strangers.away[right], material.group[right]
+    every = material.group
+    return Rules(
+        exercises=material.names,
+        mirrored=material.mirrored,
+        judged=judged,
+        sensor=material.examples.sensor,
+        views=tuple(
+            sorted({view for view in views if views.count(view) >= _LEAST_VIEW * len(views)})
+        ),
+        correct=border_of_judged(
+            strangers.correct[in_judged],
+            material.correct[in_judged] > 0,
+            material.group[in_judged],
+        )
+        if judged
+        else None,
+        alike=border_of_alike(alike, people),
+        unknown=quantile_of_people(strangers.away, every, 1 - RARE),
+        recipe=tuning.recipe,
+    )
+
+
+def border_of_alike(merit: Floats, people: Names) -> Border:
+    """One execution in twenty of the learned exercise lies beyond; the middle one scores 90."""
+    at = -quantile_of_people(-merit, people, 1 - RARE)
+    middle = -quantile_of_people(-merit, people, 0.5)
+    return Border(at, max((middle - at) / np.log(USUAL_SCORE / (100 - USUAL_SCORE)), 1e-6))
+
+
+def figures(material: Material, strangers: Strangers) -> dict[str, Any]:
+    """What the card says of people who were not learned from."""
+    named = strangers.named.argmax(axis=1)
+    right = named == material.exercise
+    found: dict[str, Any] = {
+        "repetitions": len(right),
+        "people_or_videos": len(np.unique(material.group)),
+        "exercise_right": _rounded(right.mean()),
+        "people_or_videos_right": _rounded(
+            np.mean(
+                [right[material.group == one].mean() > 0.5 for one in np.unique(material.group)]
+            )
+        ),
+        "exercise_right_by_class": {
+            name: _rounded(right[material.exercise == number].mean())
+            for number, name in enumerate(material.names)
+        },
+    }
+    labelled = ~np.isnan(material.correct)
+    truth = material.correct > 0
+    if labelled.any() and len(set(truth[labelled].tolist())) == 2:
+        found |= _judged_figures(
+            strangers.correct[labelled], truth[labelled], material.group[labelled]
+        )
+    return found
+
+
+def _judged_figures(
+    merit: npt.NDArray[np.float64], correct: Truths, people: npt.NDArray[np.str_]
+) -> Mapping[str, float]:
+    """Each person judged with the border of all others: coverage is that of strangers."""
+    score, admitted = np.zeros(len(merit)), np.zeros(len(merit), bool)
+    for name in np.unique(people):
+        own = people == name
+        border = border_of_judged(merit[~own], correct[~own], people[~own])
+        score[own], low, high = border.scores(merit[own])
+        admitted[own] = covered(low, high, correct[own])
+    return {
+        "correct_against_incorrect_auc": _rounded(float(roc_auc_score(correct, merit))),
+        "balanced_accuracy_at_50": _rounded(float(balanced_accuracy_score(correct, score > 50))),
+        "interval_reaches_the_right_side": _rounded(admitted.mean()),
+        "of_correct": _rounded(admitted[correct].mean()),
+        "of_incorrect": _rounded(admitted[~correct].mean()),
+    }
+
+
+def _rounded(value: float | np.floating) -> float:
+    return round(float(value), 4)

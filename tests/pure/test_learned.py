@@ -1,0 +1,247 @@
+"""A trained scorer: its file, its training, what it refuses, what a coach adds."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from executions import curl, lateral_raise, perform, squat, without, without_depth
+
+from repscore.models.scorer.calibration import Border
+from repscore.models.scorer.checkpoint import ForeignCheckpoint
+from repscore.models.scorer.files import references_of
+from repscore.models.scorer.learned import LearnedScorer
+from repscore.models.scorer.model import (
+    ScorerModel,
+    read_model,
+    read_scorer,
+    scorer_bytes,
+    with_references,
+)
+from repscore.models.scorer.network import Recipe
+from repscore.models.scorer.shipped import FOLDER, SHIPPED, located
+from repscore.pipelines.cli import cli
+from repscore.pipelines.evaluate.labelled import Labelled
+from repscore.pipelines.rescore import moved
+from repscore.pipelines.train.examples import Examples, NoExamples, read_examples
+from repscore.pipelines.train.learning import Tuning, folds_of, learn_scorer
+from repscore.pipelines.train.run import together
+
+TUNING = Tuning(
+    0, Recipe(width=16, embedding=16, epochs=10, batch=32, dropout=0.1, shrunk=0.0), folds=3
+)
+
+
+def examples() -> Examples:
+    """Nine people who squat, well and half, and curl."""
+    items = []
+    for person in range(9):
+        leg = 0.7 + 0.02 * person
+        for seed in range(2):
+            noise = {"noise": 0.01, "seed": 10 * person + seed}
+            items += [
+                Labelled(f"p{person}", False, "squat", True, perform(squat(leg=leg), **noise)),
+                Labelled(f"p{person}", False, "squat", False, perform(squat(45, leg=leg), **noise)),
+                Labelled(f"p{person}", False, "curl", None, perform(curl(), **noise)),
+            ]
+    return Examples(items, ["front"] * len(items), "body", "figures", "own")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> ScorerModel:
+    return learn_scorer(examples(), TUNING, tmp_path_factory.mktemp("train"), lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def scorer(model: ScorerModel) -> LearnedScorer:
+    """The border of the unknown is set wide: how far is far is not what is tested here."""
+    return LearnedScorer(replace(model, rules=replace(model.rules, unknown=2.0)))
+
+
+def test_what_is_judged_and_what_is_not_is_known(model: ScorerModel) -> None:
+    assert model.rules.exercises == ("curl", "squat")
+    assert model.rules.judged == ("squat",)
+    assert model.exemplars is not None
+    assert model.exemplars.names == ("squat",)
+    assert {"correct_against_incorrect_auc", "exercise_right"} <= model.about["figures"].keys()
+
+
+def test_a_deep_squat_scores_more_than_half_a_one_and_has_bounds(scorer: LearnedScorer) -> None:
+    deep, half = scorer.score([perform(squat()), perform(squat(45))], [None, None])
+    assert deep.score is not None
+    assert half.score is not None
+    assert deep.score > half.score
+    assert deep.score_low is not None
+    assert deep.score_high is not None
+    assert deep.score_low <= deep.score <= deep.score_high
+    assert (deep.score_kind, deep.exercise) == ("learned", "squat")
+    assert "knee" in half.findings[0].message
+
+
+def test_what_nobody_judged_has_no_bounds_and_no_remarks(scorer: LearnedScorer) -> None:
+    (verdict,) = scorer.score([perform(curl())], [None])
+    assert verdict.exercise == "curl"
+    assert (verdict.score_low, verdict.score_high, verdict.findings) == (None, None, ())
+
+
+def test_a_batch_says_the_same_as_one_by_one(scorer: LearnedScorer) -> None:
+    every = [perform(squat(40 + 3 * i), noise=0.01, seed=i) for i in range(12)]
+    batch = scorer.score(every, [None] * 12)
+    for execution, verdict in zip(every, batch, strict=True):
+        (alone,) = scorer.score([execution], [None])
+        assert alone.score == pytest.approx(verdict.score, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("execution", "view", "reason"),
+    [
+        (perform(squat(), duration_s=0.1), "front", "broken repetition: 3 frames"),
+        (without_depth(perform(squat())), "front", "no depth"),
+        (perform(squat()), "back", "unfit view: seen from the back"),
+        (
+            without(perform(squat()), *(f"{side}_{joint}" for side in ("left", "right")
+                    for joint in ("hip", "knee", "ankle", "wrist"))),
+            "front",
+            "too little visible: 47 % of the joints seen",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_judged_says_why(scorer, execution, view, reason) -> None:
+    (verdict,) = scorer.score([execution], [view])
+    assert verdict.score is None
+    assert verdict.unscorable_reason.startswith(reason)
+
+
+def test_another_exercise_is_unknown(model: ScorerModel) -> None:
+    strict = replace(model, rules=replace(model.rules, unknown=1e-4))
+    (verdict,) = LearnedScorer(strict).score([perform(lateral_raise())], [None])
+    assert verdict.exercise is None
+    assert verdict.unscorable_reason.startswith("unknown exercise: nearest is ")
+
+
+def test_a_coach_adds_an_exercise_and_the_file_keeps_all(model: ScorerModel) -> None:
+    raises = [perform(lateral_raise(), noise=0.01, seed=i) for i in range(3)]
+    more = with_references(model, references_of({"lateral raise": [raises]}))
+    read = read_scorer(scorer_bytes(more), "file")
+    assert read.names == ("curl", "squat", "lateral raise")
+    assert read.version() == more.version() != model.version()
+    (verdict,) = LearnedScorer(read).score([perform(lateral_raise())], [None])
+    assert (verdict.exercise, verdict.score_kind) == ("lateral raise", "reference")
+    again = with_references(more, references_of({"lateral raise": [raises[:1]]}))
+    assert again.names == more.names
+
+
+def test_a_file_gives_back_the_same_scores(model: ScorerModel) -> None:
+    read = read_model(scorer_bytes(model), "file")
+    assert scorer_bytes(read) == scorer_bytes(model)
+    for one, other in zip(
+        *(LearnedScorer(m).score([perform(squat())], [None]) for m in (model, read)), strict=True
+    ):
+        assert (one.score, one.exercise) == (other.score, other.exercise)
+
+
+@pytest.mark.parametrize("keep", [0, 7, 100, -1])
+def test_a_part_of_a_file_is_an_error(model: ScorerModel, keep: int) -> None:
+    with pytest.raises(ValueError, match="broken\\.safetensors"):
+        read_scorer(scorer_bytes(model)[:keep], "broken.safetensors")
+
+
+def test_a_changed_weight_is_found(model: ScorerModel) -> None:
+    content = bytearray(scorer_bytes(model))
+    content[-5] ^= 1
+    with pytest.raises(ValueError, match="damaged"):
+        read_model(bytes(content), "file")
+
+
+def test_an_interrupted_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+    class Interrupted(Exception): ...
+
+    def interrupt(name: str, epoch: int, *_: float) -> None:
+        if (name, epoch) == ("fold-1", 2):
+            raise Interrupted
+
+    told: list[tuple[str, int]] = []
+    whole = learn_scorer(examples(), TUNING, tmp_path / "whole", lambda *_: None)
+    with pytest.raises(Interrupted):
+        learn_scorer(examples(), TUNING, tmp_path / "parts", interrupt)
+    resumed = learn_scorer(
+        examples(), TUNING, tmp_path / "parts", lambda name, epoch, *_: told.append((name, epoch))
+    )
+    assert told[0] == ("fold-1", 3)
+    assert resumed.version() == whole.version()
+    other = replace(TUNING, seed=1)
+    with pytest.raises(ForeignCheckpoint, match="other options"):
+        learn_scorer(examples(), other, tmp_path / "parts", lambda *_: None)
+    next((tmp_path / "parts").glob("fold-0*")).write_bytes(b"nothing of ours")
+    with pytest.raises(ForeignCheckpoint, match="no checkpoint of repscore"):
+        learn_scorer(examples(), TUNING, tmp_path / "parts", lambda *_: None)
+
+
+def test_nobody_is_on_both_sides_of_a_fold() -> None:
+    group = np.array([f"p{i % 7}" for i in range(70)])
+    fold = folds_of(group, np.arange(70) % 2, TUNING)
+    for one in np.unique(group):
+        assert len(set(fold[group == one].tolist())) == 1
+    assert set(fold.tolist()) == {0, 1, 2}
+
+
+def test_too_few_people_and_other_sensors_are_refused(tmp_path: Path) -> None:
+    few = examples()
+    few = replace(few, items=[one for one in few.items if one.subject in ("p0", "p1")])
+    with pytest.raises(NoExamples, match="2 people or videos; expected 3"):
+        learn_scorer(few, TUNING, tmp_path, lambda *_: None)
+    with pytest.raises(NoExamples, match="different sensors"):
+        together([examples(), replace(examples(), sensor="picture")])
+
+
+def test_a_foreign_folder_and_labels_without_columns_are_told(tmp_path: Path) -> None:
+    with pytest.raises(NoExamples, match="expected skeletons"):
+        read_examples(tmp_path, None)
+    labels = tmp_path / "labels.csv"
+    labels.write_text("video,score\na,1\n")
+    with pytest.raises(NoExamples, match="video_uri, repetition, exercise"):
+        read_examples(tmp_path, labels)
+    done = CliRunner().invoke(cli, ["train", str(tmp_path), "-o", str(tmp_path / "m.safetensors")])
+    assert done.exit_code != 0
+    assert "expected skeletons.npz" in done.output
+
+
+def test_fifty_is_the_border() -> None:
+    score, low, high = Border(at=1.0, width=0.5, down=1.0, up=0.5).scores(np.array([1.0, 9.0]))
+    assert score[0] == 50
+    assert low[0] < 50 < high[0]
+    assert score[1] > 99
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_scorers_are_small_and_their_cards_belong_to_them(name: str) -> None:
+    path = Path(located(name) or "")
+    assert path.parent == FOLDER
+    content = path.read_bytes()
+    assert len(content) < 1_000_000
+    model = read_model(content, name)
+    card = json.loads(path.with_suffix(".json").read_text())
+    assert card == json.loads(json.dumps(model.card()))
+    assert card["about"]["not_for"]
+    assert card["about"]["command"].startswith("repscore train ")
+    assert card["about"]["licence"]
+
+
+def test_what_moved_is_counted() -> None:
+    def row(start_s: float, exercise: str | None, score: float | None) -> dict[str, object]:
+        return {
+            "video_id": "v", "video_uri": "u", "person": 0, "repetition": int(start_s),
+            "start_s": start_s, "exercise": exercise, "score": score,
+            "scorable": score is not None,
+        }  # fmt: skip
+
+    before = [row(0, "squat", 80.0), row(1, "squat", 60.0), row(2, None, None)]
+    after = [row(0, "squat", 80.2), row(1, "curl", 50.0), row(2, "squat", 70.0), row(3, None, None)]
+    found = moved(before, after)
+    assert found["compared"] == 3
+    assert found["appeared"] == 1
+    assert (found["score"], found["exercise"]) == (1, 2)
+    assert (found["now_scorable"], found["no_longer_scorable"]) == (1, 0)
+    assert found["largest"] == [{"video_uri": "u", "repetition": 1, "before": 60.0, "after": 50.0}]
