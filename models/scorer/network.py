@@ -39,8 +39,8 @@ class Recipe:
     rate: float = 3e-3
     decay: float = 0.02
     dropout: float = 0.3
-    shrunk: float = 0.5
-    """Share of the repetitions that are shown with a smaller movement, to name, not to judge."""
+    shrunk: float = 0.0
+    """Share of repetitions shown with a smaller movement too: helps to name, blinds to range."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +181,9 @@ def train(
             turned = torch.rand(len(rows), generator=draw) < 0.5
             shown = torch.where(turned[:, None, None, None], mirror(joints[rows]), joints[rows])
             label = torch.where(turned, swap[exercise[rows]], exercise[rows])
-            shown, changed = shrink(shown, recipe.shrunk, draw)
+            changed = torch.zeros(len(rows), dtype=torch.bool)
+            if recipe.shrunk > 0:
+                shown, changed = shrink(shown, recipe.shrunk, draw)
             logits, judged = model(augment(shown, draw), extras[rows])
             loss = functional.cross_entropy(logits, label, label_smoothing=0.05)
             known = ~correct[rows].isnan() & ~changed

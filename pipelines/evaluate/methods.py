@@ -161,8 +161,11 @@ def network(lengths: Lengths) -> Method:
 
 
 def recipe_for(repetitions: int) -> Recipe:
-    """The recipe, with smaller batches where there is so little that an epoch has few of them."""
-    return Recipe(batch=int(np.clip(repetitions // 16, 8, Recipe().batch)))
+    """The recipe, with smaller batches where there is so little that an epoch has few of them.
+
+    Smaller movements keep their name; the distance in the embedding is not asked for a score here.
+    """
+    return Recipe(batch=int(np.clip(repetitions // 16, 8, Recipe().batch)), shrunk=0.5)
 
 
 METHODS: Final[Mapping[str, Method]] = {
