@@ -23,7 +23,6 @@ from repscore.transforms.repetitions.clean import samples_of
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import athletes
 
-
 CHANGES: dict[str, Callable[[PoseFrames], PoseFrames]] = {
     "0.7 of the time": lambda one: athletes.stretched(one, 0.7),
     "0.85 of the time": lambda one: athletes.stretched(one, 0.85),
