@@ -12,7 +12,6 @@ from typing import Any, Final
 
 import apache_beam as beam
 
-from repscore.pipelines.group import counters_of
 from repscore.pipelines.options import NoReference, NoScorer, ScoreOptions, config_key
 from repscore.pipelines.runners import Runner
 from repscore.pipelines.score import (
@@ -156,7 +155,7 @@ def _run(
             | "Score repetitions" >> ScoreRepetitions(scorer)
             | "Write tables" >> WriteTables(root, stamp)
         )
-        return counters_of(runner.run(pipeline))
+        return runner.run(pipeline)
 
 
 def moved(before: Sequence[Row], after: Sequence[Row]) -> dict[str, Any]:

@@ -143,5 +143,6 @@ def _read(path: str, stored: Stored) -> Recording | None:
         segments=stored.segments,
         repetitions=repetitions,
         failures=stored.failures,
+        pose_s=0.0,
         **{name: told[name] for name in _TOLD},
     )
