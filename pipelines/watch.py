@@ -61,7 +61,9 @@ def run(
             counts = _follow(runner, pipeline, watch, begun, grace_s, quiet=quiet, as_json=as_json)
         finally:
             forget(name)
-        counts["discover in"] = counts["write in"]
+        told = watch.status()  # Prism's own counters were once short of a commit at the end
+        counts["discover in"] = counts["write in"] = told.done
+        counts["write failed"] = told.failed
         return begun.close(counts, skipped=0)
 
 

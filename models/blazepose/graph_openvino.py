@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -80,13 +81,17 @@ def identity_of(
     detector_sha256: str, landmarks_sha256: str, precision: Precision
 ) -> dict[str, str]:
     """What `OpenVinoNetwork.identity` will be on this machine, told without loading a model."""
-    capabilities = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return {
         "runtime": f"openvino {ov.__version__.split('-')[0]}",
-        "precision": settle_precision(precision, capabilities),
+        "precision": settle_precision(precision, _capabilities()),
         "detector_sha256": detector_sha256,
         "landmarks_sha256": landmarks_sha256,
     }
+
+
+@cache
+def _capabilities() -> tuple[str, ...]:
+    return tuple(ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
 
 
 def _request(core: ov.Core, model: ov.Model, precision: str) -> Any:

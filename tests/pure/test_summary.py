@@ -37,6 +37,7 @@ def repetition(name: str, rank: int, exercise: str | None, score: float | None):
         "start_s": float(rank),
         "end_s": rank + 1.0,
         "duration_s": 1.0,
+        "confidence": 1.0,
         "exercise": exercise,
         "score": score,
         "scorable": score is not None,
