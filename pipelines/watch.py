@@ -123,7 +123,7 @@ def _follow(
         stopped = things.enter_context(_stopping(watch))
         live = None
         if out.is_terminal and not silent:
-            live = things.enter_context(out.status("starting"))
+            live = things.enter_context(out.status(line()))
         thread.start()
         while thread.is_alive():
             thread.join(_TICK_S)

@@ -178,16 +178,8 @@ def card_of(content: bytes) -> dict[str, Any]:
     """The card of a safetensors file; empty where there is none that can be read."""
     try:
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-        return _card(header.get("__metadata__", {}))
-    except (ValueError, AttributeError):
-        return {}
-
-
-def _card(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """The card of a file; empty where there is none that can be read."""
-    try:
-        card = json.loads(metadata.get("card", "{}"))
-    except json.JSONDecodeError:
+        card = json.loads(header["__metadata__"]["card"])
+    except (ValueError, TypeError, KeyError):  # no header, not a mapping, no card
         return {}
     return card if isinstance(card, dict) else {}
 

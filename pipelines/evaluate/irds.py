@@ -28,7 +28,6 @@ GESTURES: Final = (
 The paper calls label 0 the left elbow; the sensor's names of joints say the right one.
 """
 
-_MIRRORED: Final = {"left": "right", "right": "left"}
 _COLUMNS: Final = frozenset({"subject", "gesture", "correctness", "frames", "offset"})
 # Of each canonical joint; the neck lies between the shoulders.
 _KINECT: Final = (
@@ -80,7 +79,9 @@ def execution_of(xyz: Array) -> Execution:
     neck, hip = JOINT["neck"], JOINT["mid_hip"]
     torso = float(np.median(np.linalg.norm(xyz[:, neck] - xyz[:, hip], axis=-1)))
     places = (xyz - xyz[:, hip : hip + 1]) * np.array([-1.0, 1.0, -1.0]) / torso
-    left, right = ([JOINT[f"{side}_{part}"] for part in ("shoulder", "hip")] for side in _MIRRORED)
+    left, right = (
+        [JOINT[f"{side}_{part}"] for part in ("shoulder", "hip")] for side in ("left", "right")
+    )
     across = (places[:, left] - places[:, right]).mean(axis=(0, 1))
     cosine, sine = across[[0, 2]] / np.linalg.norm(across[[0, 2]])
     x, y, z = np.moveaxis(places, -1, 0)
@@ -96,8 +97,3 @@ def execution_of(xyz: Array) -> Execution:
         body=body,
         visibility=np.ones((len(body), 15)),
     )
-
-
-def mirrored(exercise: str) -> str:
-    """What the mirrored person performs: left and right in a name change places."""
-    return "_".join(_MIRRORED.get(word, word) for word in exercise.split("_"))

@@ -11,6 +11,7 @@ from repscore.transforms.repetitions import normalise
 from repscore.transforms.repetitions.clean import RATE_HZ, clean, samples_of
 
 _LEAST_INSTANTS = 5
+_MIRRORED = {"left": "right", "right": "left"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,35 @@ class Labelled:
     exercise: str
     correct: bool | None
     execution: Execution
+
+
+class Truth:
+    """What is known of R repetitions, as arrays.
+
+    Attributes:
+        names: of the E exercises, sorted.
+        exercise: (R,) int64, index into `names`; correct: (R,) float32, 1, 0 or NaN unjudged.
+        subject: (R,) who performs it, or the video.
+        mirrored: exercise e of the mirrored person is mirrored[e].
+    """
+
+    def __init__(self, items: Sequence[Labelled]) -> None:
+        self.names = tuple(sorted({item.exercise for item in items}))
+        self.exercise = np.array([self.names.index(item.exercise) for item in items])
+        self.correct = np.array(
+            [np.nan if item.correct is None else item.correct for item in items], np.float32
+        )
+        self.subject = np.array([item.subject for item in items])
+        turned = [mirrored(name) for name in self.names]
+        self.mirrored = tuple(
+            self.names.index(other) if other in self.names else number
+            for number, other in enumerate(turned)
+        )
+
+
+def mirrored(exercise: str) -> str:
+    """What the mirrored person performs: left and right in a name change places."""
+    return "_".join(_MIRRORED.get(word, word) for word in exercise.split("_"))
 
 
 def executions_of(poses: PoseFrames, spans_s: Sequence[tuple[float, float]]) -> list[Execution]:

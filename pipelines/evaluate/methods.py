@@ -19,8 +19,7 @@ from repscore.models.scorer.lengths import (
     warp_distance,
 )
 from repscore.models.scorer.network import Judgement, Recipe, Targets, judge, train
-from repscore.pipelines.evaluate.irds import mirrored
-from repscore.pipelines.evaluate.labelled import Labelled
+from repscore.pipelines.evaluate.labelled import Labelled, Truth
 
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
@@ -28,30 +27,16 @@ Rows = npt.NDArray[np.intp]
 _EXEMPLARS = 5
 
 
-class Material:
-    """Repetitions with their truth, and what every method computes from them once.
-
-    Attributes:
-        exercise: (R,) int64, index into `names`; correct: (R,) float32, 1, 0 or NaN unlabelled.
-    """
+class Material(Truth):
+    """Repetitions with their truth, and what every method computes from them once."""
 
     def __init__(self, items: Sequence[Labelled]) -> None:
+        super().__init__(items)
         self.items = items
         self.executions = [item.execution for item in items]
-        self.names = sorted({item.exercise for item in items})
-        self.exercise = np.array([self.names.index(item.exercise) for item in items])
-        self.correct = np.array(
-            [np.nan if item.correct is None else item.correct for item in items], np.float32
-        )
-        self.subject = np.array([item.subject for item in items])
         self.patient = np.array([item.patient for item in items])
         self.features = kinematics(self.executions)
         self.phases = sequences_of(self.executions, "phases", None)
-        others = [mirrored(name) for name in self.names]
-        self.mirrored = [
-            self.names.index(other) if other in self.names else number
-            for number, other in enumerate(others)
-        ]
 
     @property
     def judged(self) -> npt.NDArray[np.bool_]:

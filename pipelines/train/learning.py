@@ -28,7 +28,7 @@ from repscore.models.scorer.lengths import sequences_of
 from repscore.models.scorer.model import Rules, ScorerModel
 from repscore.models.scorer.network import Recipe, ScorerNetwork, Targets, train
 from repscore.models.scorer.represent import represent
-from repscore.pipelines.evaluate.irds import mirrored
+from repscore.pipelines.evaluate.labelled import Truth
 from repscore.pipelines.train.examples import Examples, NoExamples
 
 Rows = npt.NDArray[np.intp]
@@ -59,39 +59,25 @@ class Tuning:
             )
 
 
-class Material:
-    """All repetitions as arrays.
-
-    Attributes:
-        exercise: (R,) int64, index into `names`; correct: (R,) float32, 1, 0, NaN unjudged.
-    """
+class Material(Truth):
+    """All repetitions with their truth, as the network sees them."""
 
     def __init__(self, examples: Examples, folds: int) -> None:
+        super().__init__(examples.items)
         self.examples, items = examples, examples.items
-        self.names = tuple(sorted({item.exercise for item in items}))
-        self.exercise = np.array([self.names.index(item.exercise) for item in items])
-        self.correct = np.array(
-            [np.nan if item.correct is None else item.correct for item in items], np.float32
-        )
-        self.group = np.array([item.subject for item in items])
-        groups = np.unique(self.group)
+        groups = np.unique(self.subject)
         if len(groups) < folds:
             raise NoExamples(
                 f"{examples.data}: {len(groups)} people or videos; expected {folds} or "
                 f"more, so that {folds} folds can leave some of them out"
             )
         for number, name in enumerate(self.names):
-            shown_by = np.unique(self.group[self.exercise == number])
+            shown_by = np.unique(self.subject[self.exercise == number])
             if len(shown_by) < _LEAST_OF_EXERCISE:
                 raise NoExamples(
                     f"{name} is shown by {len(shown_by)} people or videos; expected "
                     f"{_LEAST_OF_EXERCISE} or more: to learn from, to stop on, to judge on"
                 )
-        turned = [mirrored(name) for name in self.names]
-        self.mirrored = tuple(
-            self.names.index(other) if other in self.names else number
-            for number, other in enumerate(turned)
-        )
         own = [as_seen_by(examples.sensor, item.execution) for item in items]
         self.sequences = sequences_of(own, "phases", None)
 
@@ -188,7 +174,7 @@ def learn_scorer(examples: Examples, tuning: Tuning, checkpoints: Path, tell: Te
     """
     material = Material(examples, tuning.folds)
     fitting = Fitting(material, tuning, checkpoints, tell)
-    fold = folds_of(material.group, material.exercise, tuning)
+    fold = folds_of(material.subject, material.exercise, tuning)
     strangers = _out_of_fold(fitting, fold)
     final = fitting.network("final", np.flatnonzero(fold != 0), np.flatnonzero(fold == 0))
     rules = _rules(material, tuning, strangers)
@@ -277,7 +263,7 @@ def _exemplars(material: Material, seen: Seen, judged: Sequence[str]) -> Referen
             (material.exercise == material.names.index(name)) & (material.correct > 0)
         )
         order = own[np.argsort(-(seen.place[own] @ seen.place[own].mean(axis=0)))]
-        _, first = np.unique(material.group[order], return_index=True)
+        _, first = np.unique(material.subject[order], return_index=True)
         rows += order[np.sort(first)[:_EXEMPLARS]].tolist()
     if not rows:
         return None
@@ -300,8 +286,8 @@ def _rules(material: Material, tuning: Tuning, strangers: Strangers) -> Rules:
     views = [view for view in material.examples.views if view is not None]
     right = (strangers.named.argmax(axis=1) == material.exercise) & material.good
     # What nobody called incorrect and is recognised: how far it may lie from what was learned.
-    alike, people = -strangers.away[right], material.group[right]
-    every = material.group
+    alike, people = -strangers.away[right], material.subject[right]
+    every = material.subject
     return Rules(
         exercises=material.names,
         mirrored=material.mirrored,
@@ -313,7 +299,7 @@ def _rules(material: Material, tuning: Tuning, strangers: Strangers) -> Rules:
         correct=border_of_judged(
             strangers.correct[in_judged],
             material.correct[in_judged] > 0,
-            material.group[in_judged],
+            material.subject[in_judged],
         )
         if judged
         else None,
@@ -336,11 +322,11 @@ def figures(material: Material, strangers: Strangers) -> dict[str, Any]:
     right = named == material.exercise
     found: dict[str, Any] = {
         "repetitions": len(right),
-        "people_or_videos": len(np.unique(material.group)),
+        "people_or_videos": len(np.unique(material.subject)),
         "exercise_right": _rounded(right.mean()),
         "people_or_videos_right": _rounded(
             np.mean(
-                [right[material.group == one].mean() > 0.5 for one in np.unique(material.group)]
+                [right[material.subject == one].mean() > 0.5 for one in np.unique(material.subject)]
             )
         ),
         "exercise_right_by_class": {
@@ -352,7 +338,7 @@ def figures(material: Material, strangers: Strangers) -> dict[str, Any]:
     truth = material.correct > 0
     if labelled.any() and len(set(truth[labelled].tolist())) == 2:
         found |= _judged_figures(
-            strangers.correct[labelled], truth[labelled], material.group[labelled]
+            strangers.correct[labelled], truth[labelled], material.subject[labelled]
         )
     return found
 

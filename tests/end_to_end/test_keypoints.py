@@ -136,9 +136,7 @@ def test_recordings_of_others(shared_data: Path, tmp_path: Path) -> None:
     assert {str(row[0]) for row in found.values()} == {"openpose coco18"}
     counts = {path.stem: int(str(found[path.stem][3])) for path in lifts}
     assert set(counts.values()) <= {0, 1}  # each shows one repetition
-    small = {path.stem for path in lifts if "shrug" in path.parent.name}
-    assert sum(counts[name] for name in counts.keys() - small) > 0.8 * (len(lifts) - len(small))
-    assert sum(counts[name] for name in small) > 0.3 * len(small)
+    assert sum(counts.values()) > 0.8 * len(lifts)
 
 
 def test_a_dataset_is_scored_again_without_its_inputs(dataset: Path, tmp_path: Path) -> None:

@@ -191,6 +191,7 @@ def test_prism_killed_is_one_line_and_sigterm_finishes_what_is_under_way(
         finish(run)
         told = re.findall(r"arrived (\d), waiting \d, under way \d, done \d, failed 0", shown())
     assert listed(root, "b.mp4")
+    assert told[0] == "0"
     assert told == sorted(told)
     assert told[-1] in "12", "it was told to stop before or after it had seen both"
 

@@ -30,8 +30,8 @@ from repscore.models.scorer.network import (
 )
 from repscore.models.skeleton import JOINT
 from repscore.pipelines.cli import scoring
-from repscore.pipelines.evaluate.irds import execution_of, mirrored, read_irds
-from repscore.pipelines.evaluate.labelled import Labelled
+from repscore.pipelines.evaluate.irds import execution_of, read_irds
+from repscore.pipelines.evaluate.labelled import Labelled, mirrored
 from repscore.pipelines.evaluate.lifts import LIFTS, read_lifts
 from repscore.pipelines.evaluate.methods import METHODS, Material, linear
 from repscore.pipelines.evaluate.scoring import (

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from repscore.models.phases.network import HOP, LOOKAHEAD, PHASES
+from repscore.models.phases.network import PHASES
 from repscore.transforms.repetitions.clean import RATE_HZ
 
 Array = npt.NDArray[np.float64]
@@ -23,8 +23,6 @@ WINDOW: Final = round(20 * RATE_HZ)
 """Instants within which cycles are looked for."""
 WAIT: Final = round(1 * RATE_HZ)
 """A cycle is given out once the phases of this many instants after its end are known."""
-DELAY_S: Final = (LOOKAHEAD + HOP + WAIT) / RATE_HZ
-"""So long after its end a cycle is given out at the latest."""
 
 
 @dataclass(frozen=True)
