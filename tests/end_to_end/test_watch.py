@@ -252,7 +252,9 @@ def test_streams_become_recordings_and_a_kill_changes_nothing(
         streams.write_chunk(archive, number)
     for frame in coming[:150]:
         frame.rename(archive / frame.name)
-    time.sleep(random.uniform(0, 4))
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")  # noqa: T201 - to repeat a failure
+    time.sleep(random.Random(seed).uniform(0, 4))
     run.kill()
     run.communicate()
     for frame in coming[150:]:
