@@ -127,6 +127,7 @@ def one_core(core: int, clips: Sequence[Path], config: EstimatorConfig, span: ar
 
 def measure(config: EstimatorConfig, options: argparse.Namespace) -> None:
     """One model and precision over all clips: a row per side, then where our time goes."""
+    weights.landmarks(config.model)  # raises here where it is missing; a worker would be waited for
     context = multiprocessing.get_context("spawn")
     cores = sorted(os.sched_getaffinity(0))
     results, barrier = context.Queue(), context.Barrier(len(cores))
