@@ -1,5 +1,6 @@
 import atexit
 import os
+import random
 import shutil
 import sys
 import tempfile
@@ -23,3 +24,11 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("needs ../shared/data, the footage that is not part of the repository")
     return folder
+
+
+@pytest.fixture
+def chance() -> random.Random:
+    """Chance whose seed is printed, so that a failure can be repeated."""
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")  # noqa: T201 - pytest shows it where a test fails
+    return random.Random(seed)

@@ -51,11 +51,8 @@ def pose_files(root: Path) -> dict[str, int]:
 
 
 def test_the_driver_is_killed_three_times(
-    archive: Path, undisturbed: dict[str, list[object]], tmp_path: Path
+    archive: Path, undisturbed: dict[str, list[object]], chance: random.Random, tmp_path: Path
 ) -> None:
-    seed = random.randrange(10**6)
-    print(f"seed {seed}")  # noqa: T201 - to repeat a failure
-    rng = random.Random(seed)
     for already in range(3):
         run = score(archive, tmp_path)
         # Strike at a random moment after this run has added to the store, or has ended.
@@ -63,7 +60,7 @@ def test_the_driver_is_killed_three_times(
         while run.poll() is None and len(pose_files(tmp_path)) <= already:
             assert time.monotonic() < limit_s, "nothing was written within five minutes"
             time.sleep(0.05)
-        time.sleep(rng.uniform(0, 1.5))
+        time.sleep(chance.uniform(0, 1.5))
         run.kill()
         run.communicate()
     kept = pose_files(tmp_path)
@@ -74,7 +71,7 @@ def test_the_driver_is_killed_three_times(
 
 
 def test_an_actor_is_killed(
-    archive: Path, undisturbed: dict[str, list[object]], tmp_path: Path
+    archive: Path, undisturbed: dict[str, list[object]], chance: random.Random, tmp_path: Path
 ) -> None:
     run = score(archive, tmp_path)
     limit_s = time.monotonic() + 300
@@ -84,7 +81,7 @@ def test_an_actor_is_killed(
         time.sleep(0.1)
         workers = workers_of(run.pid)
         if workers and pose_files(tmp_path):
-            killed = random.choice(workers)
+            killed = chance.choice(workers)
             os.kill(killed, signal.SIGKILL)
     assert killed is not None
     finish(run)

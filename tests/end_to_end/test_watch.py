@@ -148,18 +148,15 @@ def test_what_arrives_anyhow_ends_as_score_would_have_it(drawn: list[Path], tmp_
 
 
 def test_killed_at_any_moment_it_goes_on(
-    clips: list[Path], ray_address: str, tmp_path: Path
+    clips: list[Path], ray_address: str, chance: random.Random, tmp_path: Path
 ) -> None:
     archive, root = tmp_path / "archive", tmp_path / "watched"
     archive.mkdir()
     told = ("--estimator", FAKE, "--ray-address", ray_address)
-    seed = random.randrange(10**6)
-    print(f"seed {seed}")  # noqa: T201 - to repeat a failure
-    rng = random.Random(seed)
     for index, clip in enumerate(clips):
         shutil.copy(clip, archive / f"{index}.mp4")
         run = watch(archive, root, *told)
-        time.sleep(rng.uniform(2, 12))
+        time.sleep(chance.uniform(2, 12))
         run.kill()
         run.communicate()
     finish(watch(archive, root, *told, "--until-idle", "3"))
@@ -232,7 +229,7 @@ def children(parent: int, name: str) -> list[int]:
 
 
 def test_streams_become_recordings_and_a_kill_changes_nothing(
-    ray_address: str, tmp_path: Path
+    ray_address: str, chance: random.Random, tmp_path: Path
 ) -> None:
     """A growing folder of OpenPose, and chunks that come in no order, one of them never.
 
@@ -252,9 +249,7 @@ def test_streams_become_recordings_and_a_kill_changes_nothing(
         streams.write_chunk(archive, number)
     for frame in coming[:150]:
         frame.rename(archive / frame.name)
-    seed = random.randrange(10**6)
-    print(f"seed {seed}")  # noqa: T201 - to repeat a failure
-    time.sleep(random.Random(seed).uniform(0, 4))
+    time.sleep(chance.uniform(0, 4))
     run.kill()
     run.communicate()
     for frame in coming[150:]:
