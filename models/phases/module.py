@@ -44,7 +44,7 @@ class PhaseModule(nn.Module):
         return logits
 
     def weights(self) -> dict[str, npt.NDArray[np.float32]]:
-        """What `network.PhaseNetwork` takes."""
+        """A member of `network.PhaseNetwork`."""
         return {
             name: np.ascontiguousarray(value.detach().numpy().T, np.float32)
             for name, value in self.state_dict().items()

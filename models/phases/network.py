@@ -3,9 +3,10 @@
 It sees how far the body is from where it was and will be (self-similarity, for the whole body,
 arms, legs and trunk), the body's shape itself, and says for every instant: idle, or which eighth
 of a repetition. Dilated convolutions look LOOKAHEAD instants ahead; so much later a phase leaves.
+Several networks, its members, are computed side by side; what it says is the mean of what they say.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import as_file, files
@@ -72,7 +73,7 @@ class Memory:
         age: instants taken so far.
         vectors: (140 + 40, FEATURES), the latest instants.
         present: (40,), whether the person was seen at the latest instants.
-        layers: per convolution its latest inputs (n, width).
+        layers: per convolution its latest inputs (members, n, width).
     """
 
     age: int
@@ -83,14 +84,29 @@ class Memory:
 
 @dataclass(frozen=True, eq=False)
 class PhaseNetwork:
-    """Weights, as matrices (inputs, outputs) and biases (outputs,)."""
+    """Weights, as matrices (members, inputs, outputs) and biases (members, 1, outputs)."""
 
     weights: Mapping[str, Array32]
 
+    @classmethod
+    def of(cls, members: Sequence[Mapping[str, Array32]]) -> "PhaseNetwork":
+        """From each member's matrices (inputs, outputs) and biases (outputs,)."""
+        return cls(
+            {
+                name: np.stack([np.atleast_2d(one[name]) for one in members]).astype(np.float32)
+                for name in members[0]
+            }
+        )
+
+    @property
+    def members(self) -> int:
+        """Networks that are computed side by side."""
+        return int(self.weights["inp.weight"].shape[0])
+
     @property
     def width(self) -> int:
-        """Channels."""
-        return int(self.weights["inp.weight"].shape[1])
+        """Channels of each member."""
+        return int(self.weights["inp.weight"].shape[-1])
 
     def start(self, first: Array32) -> Memory:
         """Before the first instant, whose vectors (FEATURES,) are `first`."""
@@ -98,7 +114,10 @@ class PhaseNetwork:
             age=0,
             vectors=np.repeat(first[None], _BEHIND + _BEFORE, axis=0),
             present=np.zeros(_BEFORE, np.float32),
-            layers=tuple(np.zeros((taps[-1] - taps[0], self.width), np.float32) for taps in TAPS),
+            layers=tuple(
+                np.zeros((self.members, taps[-1] - taps[0], self.width), np.float32)
+                for taps in TAPS
+            ),
         )
 
     def step(
@@ -116,21 +135,20 @@ class PhaseNetwork:
         late = _BEFORE
         layers = []
         for number, (taps, before) in enumerate(zip(TAPS, memory.layers, strict=True)):
-            hidden[: max(0, late - memory.age)] = 0  # nothing was before the first instant
-            line = np.concatenate([before, hidden])
-            rows = [line[tap - taps[0] : tap - taps[0] + HOP] for tap in taps]
-            mixed = self._layer(f"mix.{number}", np.concatenate(rows, axis=1))
+            hidden[:, : max(0, late - memory.age)] = 0  # nothing was before the first instant
+            line = np.concatenate([before, hidden], axis=1)
+            rows = [line[:, tap - taps[0] : tap - taps[0] + HOP] for tap in taps]
+            mixed = self._layer(f"mix.{number}", np.concatenate(rows, axis=2))
             np.maximum(mixed, 0, out=mixed)
-            hidden = line[-taps[0] : HOP - taps[0]] + self._layer(f"out.{number}", mixed)
+            hidden = line[:, -taps[0] : HOP - taps[0]] + self._layer(f"out.{number}", mixed)
             late += taps[-1]
-            layers.append(line[HOP:])
+            layers.append(line[:, HOP:])
         logits = self._layer("head", np.maximum(hidden, 0)).astype(np.float64)
-        logits = _log_softmax(logits)
-        after = Memory(memory.age + HOP, course[HOP:], seen[HOP:], tuple(layers))
-        return after, logits
+        told = np.log(np.exp(_log_softmax(logits)).mean(axis=0))
+        return Memory(memory.age + HOP, course[HOP:], seen[HOP:], tuple(layers)), told
 
     def _body(self, inputs: Array32) -> Array32:
-        """The first layer's outputs (HOP, width), the same for a body and its mirror image."""
+        """The first layer's outputs (members, HOP, width), equal for a body and its mirror."""
         own = self._layer("inp", inputs)
         mirror = own + inputs[:, _SHAPE] @ self._to_mirror
         np.maximum(own, 0, out=own)
@@ -141,11 +159,11 @@ class PhaseNetwork:
 
     @cached_property
     def _to_mirror(self) -> Array32:
-        """What the mirrored shape adds: (FEATURES, width)."""
-        own = self.weights["inp.weight"][_SHAPE].reshape(len(MIRROR), 2, -1)
+        """What the mirrored shape adds: (members, FEATURES, width)."""
+        own = self.weights["inp.weight"][:, _SHAPE].reshape(-1, len(MIRROR), 2, self.width)
         signs = np.array([-1, 1], np.float32)[:, None]
-        change: Array32 = (own[list(MIRROR)] * signs - own).reshape(FEATURES, -1)
-        return change
+        change: Array32 = own[:, list(MIRROR)] * signs - own
+        return change.reshape(-1, FEATURES, self.width)
 
     def _layer(self, name: str, values: Array32) -> Array32:
         result: Array32 = values @ self.weights[f"{name}.weight"]

@@ -32,7 +32,7 @@ def train(
     begin: Mapping[str, npt.NDArray[np.float32]] | None = None,
     tell: Callable[[int, float], None] = lambda _step, _loss: None,
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """Weights for `network.PhaseNetwork`.
+    """Weights of a member of `network.PhaseNetwork`.
 
     `sources` are groups of sequences, each with the share of the examples that it gives; what is
     missing to 1 is invented.

@@ -20,25 +20,45 @@ from repscore.transforms.repetitions.segment import Cycle, Tuning, find_cycles
 def test_the_stream_computes_what_the_module_does() -> None:
     torch.manual_seed(0)
     module = PhaseModule(8).eval()
-    streamed = PhaseNetwork(module.weights())
-    rng = np.random.default_rng(0)
-    vectors = rng.normal(0, 1, (8 * HOP, FEATURES)).cumsum(axis=0).astype(np.float32) / 10
-    present = (rng.random(8 * HOP) > 0.1).astype(np.float32)
+    vectors, present = wandering(8 * HOP)
     with torch.no_grad():
         inputs = torch.tensor(vectors)[None], torch.tensor(present)[None, :, None]
         expected = torch.log_softmax(module(*inputs, torch.ones(1, 1, 1)), -1)[0].numpy()
-    memory, found = streamed.start(vectors[0]), []
-    for begin in range(0, len(vectors), HOP):
-        memory, told = streamed.step(memory, vectors[begin : begin + HOP], present[begin:][:HOP])
-        found.append(told)
-    known = np.concatenate(found)[LOOKAHEAD:]
+    known = streamed(PhaseNetwork.of([module.weights()]), vectors, present)[LOOKAHEAD:]
     assert np.allclose(known, expected[: len(known)], atol=1e-4)
 
 
+def test_several_members_say_the_mean_of_what_each_says() -> None:
+    torch.manual_seed(1)
+    members = [PhaseModule(8).weights() for _ in range(3)]
+    vectors, present = wandering(8 * HOP)
+    each = [streamed(PhaseNetwork.of([one]), vectors, present) for one in members]
+    together = streamed(PhaseNetwork.of(members), vectors, present)
+    assert not np.allclose(each[0], each[1], atol=1e-2)
+    assert np.allclose(np.exp(together), np.exp(each).mean(axis=0), atol=1e-6)
+
+
+def wandering(length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors of a body that drifts about, and whether it is seen."""
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(0, 1, (length, FEATURES)).cumsum(axis=0).astype(np.float32) / 10
+    return vectors, (rng.random(length) > 0.1).astype(np.float32)
+
+
+def streamed(phases: PhaseNetwork, vectors: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """What the network says hop by hop."""
+    memory, found = phases.start(vectors[0]), []
+    for begin in range(0, len(vectors), HOP):
+        memory, told = phases.step(memory, vectors[begin : begin + HOP], present[begin:][:HOP])
+        found.append(told)
+    return np.concatenate(found)
+
+
 def test_every_shipped_network_loads() -> None:
-    width = network.shipped().width
+    shipped = network.shipped()
     assert len(network.held_out()) == 108
-    assert all(one.width == width for one in network.held_out().values())
+    for one in network.held_out().values():
+        assert (one.width, one.members) == (shipped.width, shipped.members)
 
 
 def test_phases_are_equal_parts_of_the_duration() -> None:

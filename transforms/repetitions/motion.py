@@ -26,7 +26,7 @@ from repscore.transforms.repetitions.clean import (
 )
 from repscore.transforms.repetitions.segment import WAIT, WINDOW, Cycle, Tuning
 
-REVISION = 2
+REVISION = 3
 """Rises with every change that gives other repetitions for the same poses."""
 
 Array = npt.NDArray[np.float64]
