@@ -35,6 +35,7 @@ Array32 = npt.NDArray[np.float32]
 _TUNING = Tuning()
 _BREAK_S = 20.0  # frames farther apart do not belong to one movement
 _TORSOS = 8  # hops over which the torso is measured
+_PAUSE_S = 1.0  # between two repetitions, without which they are one movement
 _MIN_COVERAGE = 0.5
 _MIN_KNOWN = 0.25  # share of the body's vectors without which nobody is there
 _MIN_AMPLITUDE_TORSOS = 0.12
@@ -251,8 +252,12 @@ def _settle(state: MotionState, until: int) -> tuple[MotionState, list[Repetitio
         found = Cycle(cycle.start + begin, cycle.end + begin)
         if found.end > until:
             break
-        state = replace(state, settled=found.end, last_length=found.end - found.start)
         sure = segment.confidence(state.phases[found.start - origin : found.end - origin])
+        own, pause = found.end - found.start, found.start - state.settled
+        follows = state.last_length is not None and state.settled >= origin
+        if follows and pause < min(_PAUSE_S * RATE_HZ, own / 2):
+            found = replace(found, start=state.settled)  # a short pause belongs to what follows
+        state = replace(state, settled=found.end, last_length=own)
         repetition = _measured(state, found, sure)
         if repetition is not None:
             given.append(repetition)
