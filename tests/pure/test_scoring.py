@@ -33,7 +33,7 @@ from repscore.pipelines.cli import scoring
 from repscore.pipelines.evaluate.irds import execution_of, read_irds
 from repscore.pipelines.evaluate.labelled import Labelled, mirrored
 from repscore.pipelines.evaluate.lifts import LIFTS, read_lifts
-from repscore.pipelines.evaluate.methods import METHODS, Material, linear
+from repscore.pipelines.evaluate.methods import METHODS, Material, linear, recipe_for
 from repscore.pipelines.evaluate.scoring import (
     Figures,
     _known,
@@ -197,6 +197,12 @@ def test_what_one_person_repeats_counts_by_its_square_root() -> None:
     assert weights[correct == 1].sum() == pytest.approx(weights[correct == 0].sum())
     assert weights[:4].sum() == pytest.approx(2 * weights[4])
     assert weights[6] == 0
+
+
+def test_few_repetitions_are_shown_more_often() -> None:
+    few, many = recipe_for(100), recipe_for(1_800)
+    assert (few.epochs, few.batch) == (100, 8)
+    assert (many.epochs, many.batch) == (Recipe().epochs, Recipe().batch)
 
 
 def test_kinematics_do_not_depend_on_the_frame_rate() -> None:
