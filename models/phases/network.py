@@ -144,7 +144,7 @@ class PhaseNetwork:
             late += taps[-1]
             layers.append(line[:, HOP:])
         logits = self._layer("head", np.maximum(hidden, 0)).astype(np.float64)
-        told = np.log(np.exp(_log_softmax(logits)).mean(axis=0))
+        told = np.logaddexp.reduce(_log_softmax(logits), axis=0) - np.log(self.members)
         return Memory(memory.age + HOP, course[HOP:], seen[HOP:], tuple(layers)), told
 
     def _body(self, inputs: Array32) -> Array32:

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from repscore.models.phases.examples import phases_of
+from repscore.models.phases.network import HOP, LOOKAHEAD, PHASES, Memory, PhaseNetwork
 from repscore.transforms.records import PoseFrames, Repetition
 from repscore.transforms.repetitions import motion
 
@@ -66,6 +68,33 @@ def test_every_raise_is_counted_and_turns_overhead() -> None:
     for one in found:
         assert one.end_s - one.start_s == pytest.approx(2.0, abs=0.4)
         assert one.turn_s % 2 == pytest.approx(1.0, abs=0.2), "the arms are overhead at odd seconds"
+
+
+class Scripted(PhaseNetwork):
+    """Says what it is told to say of each instant."""
+
+    def start(self, first: np.ndarray) -> Memory:
+        return Memory(0, first, first, ())
+
+    def step(
+        self, memory: Memory, vectors: np.ndarray, present: np.ndarray
+    ) -> tuple[Memory, np.ndarray]:
+        rows = np.clip(memory.age + np.arange(HOP) - LOOKAHEAD, 0, len(self.weights["said"]) - 1)
+        after = replace(memory, age=memory.age + HOP)
+        return after, self.weights["said"][rows].astype(np.float64)
+
+
+def test_a_short_pause_belongs_to_what_follows_and_a_long_one_to_nothing() -> None:
+    spans = ((15, 45), (50, 80), (110, 130), (142, 162))
+    phase = phases_of(np.arange(400.0), spans)
+    chance = np.full((400, 1 + PHASES), 0.01)
+    chance[np.arange(400), phase] = 1 - 0.01 * PHASES
+    scripted = Scripted({"said": np.log(chance).astype(np.float32)})
+    state, found = motion.step(motion.start(0), WHOLE, scripted)
+    found = (*found, *motion.finish(state, scripted))
+    times = [(round(one.start_s * RATE_HZ), round(one.end_s * RATE_HZ)) for one in found]
+    # Twelve instants are less than a second, but more than half of the fourth.
+    assert times == [(15, 45), (45, 80), (110, 130), (142, 162)]
 
 
 @settings(deadline=None, max_examples=15)

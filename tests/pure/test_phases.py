@@ -38,6 +38,13 @@ def test_several_members_say_the_mean_of_what_each_says() -> None:
     assert np.allclose(np.exp(together), np.exp(each).mean(axis=0), atol=1e-6)
 
 
+def test_members_that_are_sure_of_different_things_leave_finite_numbers() -> None:
+    torch.manual_seed(2)
+    phases = PhaseNetwork.of([PhaseModule(8).weights() for _ in range(2)])
+    vectors, present = wandering(8 * HOP)
+    assert np.isfinite(streamed(phases, 1e5 * vectors, present)).all()
+
+
 def wandering(length: int) -> tuple[np.ndarray, np.ndarray]:
     """Vectors of a body that drifts about, and whether it is seen."""
     rng = np.random.default_rng(0)
