@@ -63,6 +63,12 @@ def excursion(vectors: npt.NDArray[np.floating]) -> Excursion:
     return Excursion((first + after - 1) // 2, first, after, float(sizes[far]))
 
 
+def left_open(vectors: npt.NDArray[np.floating]) -> float:
+    """How far the last of body vectors (N, D) is from the first one, as a share of the farthest."""
+    away = np.linalg.norm(vectors - vectors[:1], axis=1)
+    return float(away[-1] / max(away.max(), 1e-9))
+
+
 def angles_deg(flat: Array, body: Array) -> Array:
     """The named angles (N, 8) in degrees, from the 3D joints where they are known, else in 2D."""
     if np.isnan(body).all():

@@ -26,7 +26,7 @@ from repscore.transforms.repetitions.clean import (
 )
 from repscore.transforms.repetitions.segment import WAIT, WINDOW, Cycle, Tuning
 
-REVISION = 3
+REVISION = 4
 """Rises with every change that gives other repetitions for the same poses."""
 
 Array = npt.NDArray[np.float64]
@@ -39,6 +39,7 @@ _PAUSE_S = 1.0  # between two repetitions; a longer one belongs to neither
 _MIN_COVERAGE = 0.5
 _MIN_KNOWN = 0.25  # share of the body's vectors without which nobody is there
 _MIN_AMPLITUDE_TORSOS = 0.12
+_MAX_OPEN = 0.5  # share of its way that a repetition on its own may leave untravelled at its end
 _KEPT = WINDOW + LOOKAHEAD
 _TOGETHER = 32  # hops that are cleaned in one go
 
@@ -255,24 +256,34 @@ def _settle(state: MotionState, until: int) -> tuple[MotionState, list[Repetitio
         sure = segment.confidence(state.phases[found.start - origin : found.end - origin])
         own, pause = found.end - found.start, found.start - state.settled
         follows = state.last_length is not None and state.settled >= origin
-        if follows and pause < min(_PAUSE_S * RATE_HZ, own / 2):
+        follows = follows and pause < _PAUSE_S * RATE_HZ
+        if follows and pause < own / 2:
             found = replace(found, start=state.settled)  # a short pause belongs to what follows
+        idle = np.exp(state.phases[found.end - origin :, 0][:WAIT])
+        alone = not follows and (len(idle) == 0 or idle.mean() >= 0.5)
         state = replace(state, settled=found.end, last_length=own)
-        repetition = _measured(state, found, sure)
+        repetition = _measured(state, found, sure, alone=alone)
         if repetition is not None:
             given.append(repetition)
     return state, given
 
 
-def _measured(state: MotionState, cycle: Cycle, confidence: float) -> Repetition | None:
-    """A cycle as a repetition; None where the person was hardly seen or hardly moved."""
+def _measured(
+    state: MotionState, cycle: Cycle, confidence: float, *, alone: bool
+) -> Repetition | None:
+    """A cycle as a repetition; None where the person was hardly seen, hardly moved or, with no
+    other repetition before or after, did not come back.
+    """
     assert state.hop is not None  # noqa: S101
     origin = state.hop - len(state.joints)
     rows = slice(cycle.start - origin, cycle.end - origin)
     joints, visibility = state.joints[rows], state.visibility[rows]
     seen = ~np.isnan(joints[..., 0]).all(axis=1)
-    way = measure.excursion(state.vectors[rows.start : rows.stop + 1])
+    vectors = state.vectors[rows.start : rows.stop + 1]
+    way = measure.excursion(vectors)
     if seen.mean() < _MIN_COVERAGE or way.amplitude < _MIN_AMPLITUDE_TORSOS:
+        return None
+    if alone and measure.left_open(vectors) > _MAX_OPEN:
         return None
     torso_px, torso_m = state.torso_px[-1], normalise.median(np.array(state.torsos)[:, 1])
     image, world = joints[..., :3], joints[..., 3:]
