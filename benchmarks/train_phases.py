@@ -25,7 +25,7 @@ from repscore.pipelines.evaluate.irds import RATE_HZ, read_irds
 from repscore.pipelines.evaluate.labelled import Labelled
 from repscore.pipelines.evaluate.repcount import LabelledPoses, read_repcount
 from repscore.transforms.repetitions import normalise
-from repscore.transforms.repetitions.clean import MAX_GAP_S, samples_of
+from repscore.transforms.repetitions.clean import MAX_GAP_S, samples_of, seen
 
 FOLDS = 5
 ROUNDS = (
@@ -47,13 +47,13 @@ Weights = dict[str, "np.ndarray[tuple[int, ...], np.dtype[np.float32]]"]
 
 def sequence_of(one: LabelledPoses) -> Sequence:
     """A labelled video as the pipeline measures it, before it is put on a grid."""
-    samples = samples_of(one.poses)
+    samples = seen(samples_of(one.poses))
     image = samples.image_px
     ends, starts = ([JOINT[pair[side]] for pair in VECTORS] for side in (1, 0))
     vectors = (image[:, ends] - image[:, starts]) / normalise.torso_px(image, samples.world_m)
     rate_hz = 1 / float(np.median(np.diff(samples.time_s)))
-    seen = ~np.isnan(vectors).any(axis=(1, 2))
-    filled, present = hold(np.nan_to_num(vectors), seen, round(MAX_GAP_S * rate_hz) - 1)
+    known = ~np.isnan(vectors).any(axis=(1, 2))
+    filled, present = hold(np.nan_to_num(vectors), known, round(MAX_GAP_S * rate_hz) - 1)
     return Sequence(filled, present, rate_hz, one.truth)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from repscore.models.scorer.represent import Execution
 from repscore.transforms.records import PoseFrames
 from repscore.transforms.repetitions import normalise
-from repscore.transforms.repetitions.clean import RATE_HZ, clean, samples_of
+from repscore.transforms.repetitions.clean import RATE_HZ, clean, samples_of, seen
 
 _LEAST_INSTANTS = 5
 _MIRRORED = {"left": "right", "right": "left"}
@@ -66,7 +66,7 @@ def executions_of(poses: PoseFrames, spans_s: Sequence[tuple[float, float]]) -> 
     One turns where the person is farthest from the start. Spans of less than five instants of the
     grid, or in which nobody is seen, are left out.
     """
-    samples = samples_of(poses)
+    samples = seen(samples_of(poses))
     torso_px = normalise.torso_px(samples.image_px, samples.world_m)
     torso_m = normalise.torso_m(samples.world_m)
     count = int(np.floor(poses.time_s[-1] * RATE_HZ)) + 1
@@ -78,8 +78,8 @@ def executions_of(poses: PoseFrames, spans_s: Sequence[tuple[float, float]]) -> 
         if len(image) < _LEAST_INSTANTS or np.isnan(image[..., 0]).all():
             continue
         flat = normalise.flatten(image, torso_px)
-        seen = np.flatnonzero(~np.isnan(flat[..., 0]).all(axis=1))
-        away = np.nansum(np.linalg.norm(flat - flat[seen[0]], axis=-1), axis=1)
+        there = np.flatnonzero(~np.isnan(flat[..., 0]).all(axis=1))
+        away = np.nansum(np.linalg.norm(flat - flat[there[0]], axis=-1), axis=1)
         time_s = np.arange(rows.start, rows.start + len(image)) / RATE_HZ
         found.append(
             Execution(

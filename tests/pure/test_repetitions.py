@@ -152,7 +152,19 @@ def test_limbs_that_come_into_sight_late_change_nothing_under_cuts() -> None:
     late = plain.visibility.copy()
     late[plain.time_s < 5.0, 9:] = 0
     late[plain.time_s > 9.0, 2:5] = 0
-    poses = replace(plain, visibility=late)
+    cuts_change_nothing(replace(plain, visibility=late))
+
+
+def test_limbs_that_flicker_in_and_out_of_sight_change_nothing_under_cuts() -> None:
+    plain = seen(CAST[1], 15.0)
+    flickering = plain.visibility.copy()
+    rng = np.random.default_rng(0)
+    flickering[:, 9:] = rng.uniform(0.0, 0.6, flickering[:, 9:].shape)
+    cuts_change_nothing(replace(plain, visibility=flickering))
+
+
+def cuts_change_nothing(poses: PoseFrames) -> None:
+    """Frame by frame as in one piece, to the last bit."""
     state, found = motion.start(0), []
     for row in range(len(poses.time_s)):
         state, some = motion.step(state, athletes.part(poses, slice(row, row + 1)))

@@ -1,7 +1,7 @@
 """Landmarks as sampled -> joints on a uniform grid, without glitches and jitter.
 
 Everything here looks at a bounded neighbourhood of an instant, so that a stream may be cleaned in
-pieces: `MARGIN` grid points and `MAX_GAP_S` seconds on either side decide a grid point for good.
+pieces: `MARGIN` grid points and `REACH_S` seconds on either side decide a grid point for good.
 """
 
 from dataclasses import dataclass
@@ -19,6 +19,9 @@ RATE_HZ = 15.0
 """The grid: instant k is k / RATE_HZ seconds from the start of the video."""
 MAX_GAP_S = 0.5
 MIN_VISIBILITY = 0.3
+STEADY_S = 0.25
+"""Seconds before and after a frame over whose mean a joint is visible: it flickers at the limit."""
+REACH_S = MAX_GAP_S + STEADY_S
 CUTOFF_HZ = 6.0
 _TAPS = 4  # of the low-pass, on either side
 _HAMPEL = 2  # grid points on either side that outvote an outlier
@@ -33,9 +36,9 @@ class Samples:
 
     Attributes:
         time_s: (N,), increasing.
-        image_px: (N, 15, 3), NaN where the joint is not seen.
-        world_m: (N, 15, 3), NaN where the joint is not seen or the source has no depth.
-        visibility: (N, 15), 0..1.
+        image_px: (N, 15, 3), NaN where the source gives no place.
+        world_m: (N, 15, 3), NaN there too, or where the source has no depth.
+        visibility: (N, 15), 0..1; 0 where the source gives no place.
     """
 
     time_s: Array
@@ -69,16 +72,36 @@ def no_samples() -> Samples:
 
 
 def samples_of(poses: PoseFrames) -> Samples:
-    """The canonical joints of landmarks; those of low visibility become NaN."""
+    """The canonical joints of landmarks; those without visibility become NaN."""
     image = to_canonical(poses.image_px.astype(np.float64), poses.topology)
     world = to_canonical(poses.world_m.astype(np.float64), poses.topology)
     visibility = to_canonical(poses.visibility[..., None].astype(np.float64), poses.topology)[
         ..., 0
     ]
-    hidden = ~(visibility >= MIN_VISIBILITY) | np.isnan(image[..., :2]).any(axis=-1)
-    image[hidden] = np.nan
-    world[hidden] = np.nan
-    return Samples(poses.time_s, image, world, np.nan_to_num(visibility))
+    absent = ~(visibility > 0) | np.isnan(image[..., :2]).any(axis=-1)
+    image[absent] = np.nan
+    world[absent] = np.nan
+    return Samples(poses.time_s, image, world, np.where(absent, 0.0, visibility))
+
+
+def seen(samples: Samples) -> Samples:
+    """The same frames; places of joints that are hardly visible around a frame become NaN.
+
+    What counts is the mean visibility over the frames within STEADY_S that give the joint a place.
+    Frames without their neighbours on both sides are not decided for good.
+    """
+    time = samples.time_s
+    low = np.searchsorted(time, time - STEADY_S)
+    high = np.searchsorted(time, time + STEADY_S, side="right")
+    # Whole numbers: sums of them do not depend on where the frames begin.
+    shares = np.rint(samples.visibility * 1000).astype(np.int64)
+    each = np.stack([shares, samples.visibility > 0])
+    total = np.concatenate([np.zeros_like(each[:, :1]), np.cumsum(each, axis=1)], axis=1)
+    share, frames = total[:, high] - total[:, low]
+    hidden = share < round(1000 * MIN_VISIBILITY) * np.maximum(frames, 1)
+    place = np.where(hidden[..., None], np.nan, samples.image_px)
+    world = np.where(hidden[..., None], np.nan, samples.world_m)
+    return Samples(time, place, world, samples.visibility)
 
 
 def on_grid(samples: Samples, first: int, count: int) -> tuple[Array, Array]:
@@ -97,10 +120,10 @@ def on_grid(samples: Samples, first: int, count: int) -> tuple[Array, Array]:
     )
     if n == 0:
         return np.full((count, 15, 6), np.nan), np.zeros((count, 15))
-    seen = ~np.isnan(values[..., 0])
+    known = ~np.isnan(values[..., 0])
     rows = np.arange(n)[:, None]
-    before = np.maximum.accumulate(np.where(seen, rows, -1), axis=0)
-    after = np.minimum.accumulate(np.where(seen, rows, n)[::-1], axis=0)[::-1]
+    before = np.maximum.accumulate(np.where(known, rows, -1), axis=0)
+    after = np.minimum.accumulate(np.where(known, rows, n)[::-1], axis=0)[::-1]
     instants = (first + np.arange(count)) / RATE_HZ
     row = np.searchsorted(time, instants, side="right")
     none_before, none_after = np.full((1, 15), -1), np.full((1, 15), n)
@@ -189,9 +212,9 @@ def low_pass(values: Array, kernel: Array) -> Array:
 def clean(samples: Samples, first: int, count: int, torso_px: Array | float) -> tuple[Array, Array]:
     """Joints and visibilities at grid instants first .. first + count - 1, ready for measuring.
 
-    `samples` must hold all frames within MARGIN grid steps and MAX_GAP_S of these instants;
-    `torso_px` (NaN where unknown) is the measure for what counts as a jump: one, or one for each
-    of the count + 2 * MARGIN grid points around.
+    `samples`, of which `seen` has decided, hold all frames within MARGIN grid steps and MAX_GAP_S
+    of these instants; `torso_px` (NaN where unknown) is the measure for what counts as a jump:
+    one, or one for each of the count + 2 * MARGIN grid points around.
 
     Returns:
         (count, 15, 6): image x, y, z in pixels, world x, y, z in metres; (count, 15) visibility.

@@ -17,16 +17,17 @@ from repscore.transforms.records import PoseFrames, Repetition
 from repscore.transforms.repetitions import measure, normalise, segment
 from repscore.transforms.repetitions.clean import (
     MARGIN,
-    MAX_GAP_S,
     RATE_HZ,
+    REACH_S,
     Samples,
     clean,
     no_samples,
     samples_of,
+    seen,
 )
 from repscore.transforms.repetitions.segment import WAIT, WINDOW, Cycle, Tuning
 
-REVISION = 4
+REVISION = 5
 """Rises with every change that gives other repetitions for the same poses."""
 
 Array = npt.NDArray[np.float64]
@@ -151,7 +152,7 @@ def _advance(
     state = replace(state, samples=state.samples.then(samples))
     given: list[Repetition] = []
     assert state.hop is not None  # noqa: S101
-    complete = (state.samples.time_s[-1] - MAX_GAP_S) * RATE_HZ - MARGIN - state.hop
+    complete = (state.samples.time_s[-1] - REACH_S) * RATE_HZ - MARGIN - state.hop
     ready = int(complete // HOP)
     while ready > 0:
         count = min(ready, _TOGETHER)
@@ -167,14 +168,15 @@ def _work_off(
     """Clean some hops of grid instants, find their phases and give out what these settle."""
     assert state.hop is not None  # noqa: S101
     first, after = state.hop, state.hop + count * HOP
-    reach_s = MARGIN / RATE_HZ + MAX_GAP_S
-    torsos, torso_px = _torsos(state, count)
+    reach_s = MARGIN / RATE_HZ + REACH_S
+    samples = seen(state.samples)
+    torsos, torso_px = _torsos(state, samples, count)
     # An instant is held against the torso as known before its hop, so hops may come one by one.
     known_px = (*state.torso_px, *torso_px)
     if not np.isfinite(known_px[1]):
         known_px = (torso_px[0], torso_px[0], *torso_px)
     rows = np.repeat(known_px[: count + 2], HOP)[HOP - MARGIN : (count + 1) * HOP + MARGIN]
-    joints, visibility = clean(state.samples, first, count * HOP, rows)
+    joints, visibility = clean(samples, first, count * HOP, rows)
     own = np.repeat(torso_px, HOP)[:, None, None]
     measured = network.vectors_of(joints, own)
     state = replace(
@@ -206,14 +208,14 @@ def _work_off(
 
 
 def _torsos(
-    state: MotionState, count: int
+    state: MotionState, samples: Samples, count: int
 ) -> tuple[list[tuple[tuple[float, float], ...]], tuple[float, ...]]:
     """What is known of the torso with each of the next hops: (px, m) lately, and the px in all."""
     assert state.hop is not None  # noqa: S101
     latest, lengths = [], []
     torsos = state.torsos
     for begin in range(state.hop, state.hop + count * HOP, HOP):
-        own = state.samples.between(begin / RATE_HZ, (begin + HOP) / RATE_HZ)
+        own = samples.between(begin / RATE_HZ, (begin + HOP) / RATE_HZ)
         torso = normalise.torso_px(own.image_px, own.world_m), normalise.torso_m(own.world_m)
         if np.isfinite(torso[0]):
             torsos = (*torsos, torso)[-_TORSOS:]
@@ -278,10 +280,10 @@ def _measured(
     origin = state.hop - len(state.joints)
     rows = slice(cycle.start - origin, cycle.end - origin)
     joints, visibility = state.joints[rows], state.visibility[rows]
-    seen = ~np.isnan(joints[..., 0]).all(axis=1)
+    there = ~np.isnan(joints[..., 0]).all(axis=1)
     vectors = state.vectors[rows.start : rows.stop + 1]
     way = measure.excursion(vectors)
-    if seen.mean() < _MIN_COVERAGE or way.amplitude < _MIN_AMPLITUDE_TORSOS:
+    if there.mean() < _MIN_COVERAGE or way.amplitude < _MIN_AMPLITUDE_TORSOS:
         return None
     if alone and measure.left_open(vectors) > _MAX_OPEN:
         return None
@@ -305,7 +307,7 @@ def _measured(
         range_of_motion_deg=measure.range_of_motion_deg(angles),
         symmetry=measure.symmetry(angles),
         view=measure.view(flat, body, world),
-        pose_coverage=float(seen.mean()),
+        pose_coverage=float(there.mean()),
         time_s=np.arange(cycle.start, cycle.end) / RATE_HZ,
         flat=flat.astype(np.float16),
         body=body.astype(np.float16),
