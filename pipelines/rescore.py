@@ -35,6 +35,8 @@ _COMPARED: Final = (
     *("video_id", "video_uri", "person", "repetition", "start_s"),
     *("exercise", "score", "scorable"),
 )
+_BATCH: Final = 1000
+"""Recordings whose rows are committed together: a commit costs more than its rows."""
 _POINT: Final = 1.0
 """A score that changes by less has not moved."""
 
@@ -121,7 +123,7 @@ def rescore(
     append_run(root, row)
     counts = _run(chosen, root, path, options, stamp)
     busy_s = {
-        stage: counts[f"{stage} milliseconds"] / 1000 for stage in ("repetitions", "score", "write")
+        stage: counts[f"{stage} microseconds"] / 1e6 for stage in ("repetitions", "score", "write")
     }
     wall_s = time.monotonic() - begun_s
     row |= {
@@ -153,7 +155,7 @@ def _run(
             | "Stored" >> beam.Create(stored)
             | "Restore repetitions" >> RestoreRepetitions(root, subjects)
             | "Score repetitions" >> ScoreRepetitions(scorer)
-            | "Write tables" >> WriteTables(root, stamp)
+            | "Write tables" >> WriteTables(root, stamp, _BATCH)
         )
         return runner.run(pipeline)
 

@@ -104,7 +104,7 @@ class OpenRun:
     def close(self, counts: Counter[str], skipped: int) -> RunReport:
         """Complete the row in `runs`."""
         poses = self.pool.status()
-        busy_s = {stage: counts[f"{stage} milliseconds"] / 1000 for stage in ("plan", *_LIGHT)}
+        busy_s = {stage: counts[f"{stage} microseconds"] / 1e6 for stage in ("plan", *_LIGHT)}
         busy_s["pose"] = poses.busy_s / max(1, poses.actors)
         row = self.row | {
             "finished_at": datetime.now(UTC),

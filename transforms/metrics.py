@@ -8,14 +8,14 @@ from apache_beam.metrics import Metrics
 
 
 class StageMetrics:
-    """`in`, `out`, `failed`, `milliseconds` of a stage, in the namespace `repscore.<stage>`."""
+    """`in`, `out`, `failed`, `microseconds` of a stage, in the namespace `repscore.<stage>`."""
 
     def __init__(self, stage: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._namespace = f"repscore.{stage}"
         self._in = Metrics.counter(self._namespace, "in")
         self._out = Metrics.counter(self._namespace, "out")
         self._failed = Metrics.counter(self._namespace, "failed")
-        self._milliseconds = Metrics.counter(self._namespace, "milliseconds")
+        self._microseconds = Metrics.counter(self._namespace, "microseconds")
         self._clock = clock
 
     def came(self) -> None:
@@ -37,4 +37,4 @@ class StageMetrics:
         """Add the time of the block."""
         start = self._clock()
         yield
-        self._milliseconds.inc(round(1000 * (self._clock() - start)))
+        self._microseconds.inc(round(1e6 * (self._clock() - start)))
