@@ -2,13 +2,15 @@
 # Build Prism, Beam's own streaming runner, at the version of Beam that is pinned in pyproject.toml,
 # into repscore's cache, where `repscore watch` and `--runner prism` find it. Needs Go.
 #
-# One line differs from Beam's own build: the job service listens on 127.0.0.1 alone. As released it
-# listens on every interface and runs whatever job it is handed.
+# Two things differ from Beam's own build. The job service listens on 127.0.0.1 alone: as released it
+# listens on every interface and runs whatever job it is handed. And the counters of a bundle are
+# taken in one at a time: as released, those of a bundle that ends while the name of one of them is
+# being asked for replace those of the bundle before it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version="v$(sed -n 's/.*"apache-beam==\([0-9.]*\)".*/\1/p' pyproject.toml)"
 cache="${REPSCORE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/repscore}"
-target="$cache/bin/prism-$version"
+target="$cache/bin/prism-$version-r2"
 if [ -x "$target" ]; then
     echo "$target is there already"
     exit 0
@@ -21,10 +23,18 @@ go mod init prism.local/build 2> /dev/null
 go get "github.com/apache/beam/sdks/v2/go/cmd/prism@$version" 2> "$work/log" || { cat "$work/log" >&2; exit 1; }
 cp -r "$(go list -m -f '{{.Dir}}' github.com/apache/beam/sdks/v2)" beam
 chmod -R u+w beam
-server=beam/go/pkg/beam/runners/prism/internal/jobservices/server.go
-sed -i 's|net.Listen("tcp", fmt.Sprintf(":%d", port))|net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))|' "$server"
-if ! grep -q '"127.0.0.1:%d"' "$server"; then
-    echo "make prism: Beam $version listens elsewhere than expected: adapt infra/prism.sh" >&2
+internal=beam/go/pkg/beam/runners/prism/internal
+sed -i 's|net.Listen("tcp", fmt.Sprintf(":%d", port))|net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))|' \
+    "$internal/jobservices/server.go"
+sed -i '/j.ContributeFinalMetrics(resp)/,/^\t}$/{
+    s|^\tunknownIDs :=|\tcounting.Lock()\n&|
+    s|^\t}$|&\n\tcounting.Unlock()|
+}' "$internal/stage.go"
+sed -i 's|^import ($|&\n\t"sync"|' "$internal/stage.go"
+echo 'var counting sync.Mutex' >> "$internal/stage.go"
+if ! grep -q '"127.0.0.1:%d"' "$internal/jobservices/server.go" ||
+    [ "$(grep -c 'counting.*ock()' "$internal/stage.go")" != 2 ]; then
+    echo "make prism: Beam $version is written otherwise than expected: adapt infra/prism.sh" >&2
     exit 1
 fi
 go mod edit -replace github.com/apache/beam/sdks/v2=./beam

@@ -40,8 +40,8 @@ class FoundPrism:
 
 
 def cached_prism() -> Path:
-    """Where `make prism` puts it: named after the version of Beam."""
-    return cache_dir() / "bin" / f"prism-v{version('apache-beam')}"
+    """Where `make prism` puts it: named after the version of Beam and the revision of its build."""
+    return cache_dir() / "bin" / f"prism-v{version('apache-beam')}-r2"
 
 
 def log_folder() -> Path:

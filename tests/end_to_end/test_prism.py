@@ -5,16 +5,21 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import apache_beam as beam
 import pytest
 import videos
 from apache_beam.coders import VarIntCoder
+from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
+from apache_beam.runners.worker.sdk_worker import SdkHarness
+from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
+from apache_beam.utils.timestamp import Duration
 from rows import Rows, tables
 
 from repscore.pipelines.options import RunnerConfig
@@ -106,6 +111,53 @@ def test_state_survives_slow_bundles() -> None:
     found = runner.run(pipeline)
     runner.close()
     assert found["test in"] == 2, "both keys saw all twelve"
+
+
+class _Bundles(RestrictionProvider):
+    """Twelve elements."""
+
+    def initial_restriction(self, element: Any) -> Any:
+        return OffsetRange(0, 12)
+
+    def create_tracker(self, restriction: Any) -> Any:
+        return OffsetRestrictionTracker(restriction)
+
+    def restriction_size(self, element: Any, restriction: Any) -> Any:
+        return restriction.size()
+
+
+_LEFT: Final = beam.DoFn.RestrictionParam(_Bundles())
+
+
+class _OneByOne(beam.DoFn):
+    """A bundle for each element, each a moment after the one before."""
+
+    def process(self, element: Any, left: Any = _LEFT) -> Any:
+        if left.try_claim(left.current_restriction().start):
+            yield element
+            left.defer_remainder(Duration(seconds=0.02))
+
+
+class _Counts(beam.DoFn):
+    def process(self, element: Any) -> Any:
+        StageMetrics("test").came()
+        return ()
+
+
+def test_no_count_is_lost_while_its_name_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = SdkHarness._request_monitoring_infos
+
+    def slowly(self: Any, request: Any) -> None:
+        threading.Timer(0.5, answer, (self, request)).start()
+
+    monkeypatch.setattr(SdkHarness, "_request_monitoring_infos", slowly)
+    runner = Runner(RunnerConfig("prism"))
+    pipeline = runner.pipeline()
+    once = pipeline | beam.Create([0]) | beam.ParDo(_OneByOne())
+    _ = once | beam.Reshuffle() | beam.ParDo(_Counts())
+    found = runner.run(pipeline)
+    runner.close()
+    assert found["test in"] == 12
 
 
 def listening(pid: int) -> set[str]:
