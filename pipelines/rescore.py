@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import apache_beam as beam
+from rich.progress import track
 
-from repscore.pipelines.options import NoReference, NoScorer, ScoreOptions, config_key
+from repscore.pipelines.options import NoReference, NoScorer, config_key
+from repscore.pipelines.progress import console
 from repscore.pipelines.runners import Runner
 from repscore.pipelines.score import (
     RunReport,
@@ -35,8 +37,8 @@ _COMPARED: Final = (
     *("video_id", "video_uri", "person", "repetition", "start_s"),
     *("exercise", "score", "scorable"),
 )
-_BATCH: Final = 1000
-"""Recordings whose rows are committed together: a commit costs more than its rows."""
+_GROUP: Final = 5000
+"""Inputs that go through one pipeline and are committed together."""
 _POINT: Final = 1.0
 """A score that changes by less has not moved."""
 
@@ -121,10 +123,15 @@ def rescore(
     before = read_rows(root, "repetitions", _COMPARED)
     row = opening_row(options, stamp, "rescore")
     append_run(root, row)
-    counts = _run(chosen, root, path, options, stamp)
+    counts: Counter[str] = Counter()
+    groups = [chosen[start : start + _GROUP] for start in range(0, len(chosen), _GROUP)]
+    with closing(Runner(options.runner)) as runner:
+        for group in track(groups, "rescore", console=console(), transient=True, disable=quiet):
+            counts += _run_group(runner, group, root, path, options.subjects, stamp)
     busy_s = {
         stage: counts[f"{stage} microseconds"] / 1e6 for stage in ("repetitions", "score", "write")
     }
+    what_moved = moved(before, read_rows(root, "repetitions", _COMPARED))
     wall_s = time.monotonic() - begun_s
     row |= {
         "finished_at": datetime.now(UTC),
@@ -138,26 +145,29 @@ def rescore(
         "frames_per_s": counts["repetitions frames"] / wall_s,
         "limiting_stage": max(busy_s, key=lambda stage: busy_s[stage]),
         "stage_s": json.dumps({stage: round(spent, 3) for stage, spent in busy_s.items()}),
-        "moved": json.dumps(moved(before, read_rows(root, "repetitions", _COMPARED))),
+        "moved": json.dumps(what_moved),
     }
     append_run(root, row)
     return RunReport(row, counts["write failed"])
 
 
-def _run(
-    stored: Sequence[Stored], root: str, scorer: str | None, options: ScoreOptions, stamp: RunStamp
+def _run_group(
+    runner: Runner,
+    stored: Sequence[Stored],
+    root: str,
+    scorer: str | None,
+    subjects: Subjects,
+    stamp: RunStamp,
 ) -> Counter[str]:
-    subjects: Subjects = options.subjects
-    with closing(Runner(options.runner)) as runner:
-        pipeline = runner.pipeline()
-        _ = (
-            pipeline
-            | "Stored" >> beam.Create(stored)
-            | "Restore repetitions" >> RestoreRepetitions(root, subjects)
-            | "Score repetitions" >> ScoreRepetitions(scorer)
-            | "Write tables" >> WriteTables(root, stamp, _BATCH)
-        )
-        return runner.run(pipeline)
+    pipeline = runner.pipeline()
+    _ = (
+        pipeline
+        | "Stored" >> beam.Create(stored, reshuffle=False)  # the next step spreads them
+        | "Restore repetitions" >> RestoreRepetitions(root, subjects)
+        | "Score repetitions" >> ScoreRepetitions(scorer)
+        | "Write tables" >> WriteTables(root, stamp, _GROUP)
+    )
+    return runner.run(pipeline)
 
 
 def moved(before: Sequence[Row], after: Sequence[Row]) -> dict[str, Any]:

@@ -139,7 +139,9 @@ def test_recordings_of_others(shared_data: Path, tmp_path: Path) -> None:
     assert sum(counts.values()) > 0.8 * len(lifts)
 
 
-def test_a_dataset_is_scored_again_without_its_inputs(dataset: Path, tmp_path: Path) -> None:
+def test_a_dataset_is_scored_again_without_its_inputs(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = tmp_path / "dataset"
     shutil.copytree(dataset, root)
     windows = "SELECT video_id, person, repetition, start_s, end_s FROM repetitions ORDER BY ALL"
@@ -148,6 +150,7 @@ def test_a_dataset_is_scored_again_without_its_inputs(dataset: Path, tmp_path: P
     scored = "SELECT * EXCLUDE (run_id, processed_at) FROM repetitions ORDER BY ALL"
     cut = rescore(str(root), located("exercises"), (), quiet=True)
     first = rows(root, scored)
+    monkeypatch.setattr("repscore.pipelines.rescore._GROUP", 2)
     kept = rescore(str(root), None, (), quiet=True)
     assert (rows(root, windows), rows(root, failures)) == before
     assert rows(root, scored) == first, "kept windows give the same scores as the poses"
