@@ -1,5 +1,6 @@
-"""What every benchmark prints first: the machine and the versions."""
+"""What benchmarks share: the line on machine and versions, and the check of their files."""
 
+import argparse
 import os
 import platform
 from importlib.metadata import version
@@ -13,3 +14,11 @@ def describe() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     model = next((line.partition(":")[2].strip() for line in lines if "model name" in line), "")
     return f"{model or platform.machine()}, {os.cpu_count()} CPUs; {versions}"
+
+
+def existing_file(text: str) -> Path:
+    """An argument that names a file; a worker that cannot read it would be waited for."""
+    path = Path(text)
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"{text}: expected a file, as of {text}/*.mp4")
+    return path

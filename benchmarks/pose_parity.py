@@ -29,7 +29,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from machine import describe
+from machine import describe, existing_file
 
 from repscore.models import weights
 from repscore.models.blazepose.estimator import BlazePoseEstimator
@@ -168,7 +168,7 @@ class Sides:
 def main(arguments: Sequence[str]) -> None:
     """Print a row per clip and the figures over all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("clips", nargs="+", type=Path)
+    parser.add_argument("clips", nargs="+", type=existing_file)
     parser.add_argument("--model", choices=weights.MODELS, default="full")
     parser.add_argument("--sample-fps", type=float, default=15.0)
     parser.add_argument("--limit-s", type=float, default=math.inf, help="seconds of each clip")

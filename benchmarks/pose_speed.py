@@ -23,7 +23,7 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from machine import describe
+from machine import describe, existing_file
 
 from repscore.models import weights
 from repscore.models.blazepose import regions
@@ -180,7 +180,7 @@ def measure(config: EstimatorConfig, options: argparse.Namespace) -> None:
 def main(arguments: Sequence[str]) -> None:
     """Print machine, versions, and four lines per model and precision."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("clips", nargs="+", type=Path)
+    parser.add_argument("clips", nargs="+", type=existing_file)
     parser.add_argument("--models", nargs="+", choices=weights.MODELS, default=list(weights.MODELS))
     parser.add_argument(
         "--precisions", nargs="+", choices=Precision.__args__[1:], default=["f32", "bf16"]

@@ -151,13 +151,11 @@ def test_no_count_is_lost_while_its_name_is_asked_for(monkeypatch: pytest.Monkey
         threading.Timer(0.5, answer, (self, request)).start()
 
     monkeypatch.setattr(SdkHarness, "_request_monitoring_infos", slowly)
-    runner = Runner(RunnerConfig("prism"))
-    pipeline = runner.pipeline()
-    once = pipeline | beam.Create([0]) | beam.ParDo(_OneByOne())
-    _ = once | beam.Reshuffle() | beam.ParDo(_Counts())
-    found = runner.run(pipeline)
-    runner.close()
-    assert found["test in"] == 12
+    with closing(Runner(RunnerConfig("prism"))) as runner:
+        pipeline = runner.pipeline()
+        once = pipeline | beam.Create([0]) | beam.ParDo(_OneByOne())
+        _ = once | beam.Reshuffle() | beam.ParDo(_Counts())
+        assert runner.run(pipeline)["test in"] == 12
 
 
 def listening(pid: int) -> set[str]:
