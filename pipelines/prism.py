@@ -114,10 +114,14 @@ class PrismProcess:
         """Of its process."""
         return self._process.pid
 
-    def ended(self) -> str | None:
-        """What became of the process, in words; None while it runs."""
-        status = self._process.poll()
-        if status is None:
+    def ended(self, within_s: float = 0.0) -> str | None:
+        """What became of the process, in words; None if it still runs after so many seconds.
+
+        A process that dies loses its connections before it counts as ended.
+        """
+        try:
+            status = self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
             return None
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         return f"Prism {how}; its log is {self.log}"

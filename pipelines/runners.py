@@ -47,7 +47,8 @@ class Runner:
             self._result = result = pipeline.run()
             result.wait_until_finish()
         except Exception as error:
-            ended = self.prism.ended() if self.prism else None
+            within_s = _ENDING_S if isinstance(error, grpc.RpcError) else 0.0
+            ended = self.prism.ended(within_s) if self.prism else None
             if ended is not None:
                 raise PrismDied(f"{ended}; the same command goes on where it stopped") from error
             raise

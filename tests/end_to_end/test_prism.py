@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import apache_beam as beam
+import grpc  # type: ignore[import-untyped]
 import pytest
 import videos
 from apache_beam.coders import VarIntCoder
@@ -23,7 +25,7 @@ from apache_beam.utils.timestamp import Duration
 from rows import Rows, tables
 
 from repscore.pipelines.options import RunnerConfig
-from repscore.pipelines.prism import PrismMissing, PrismProcess, binary_of
+from repscore.pipelines.prism import PrismDied, PrismMissing, PrismProcess, binary_of
 from repscore.pipelines.runners import Runner
 from repscore.transforms.metrics import StageMetrics
 
@@ -179,6 +181,26 @@ def test_the_port_is_local_and_the_process_ends_with_us() -> None:
         assert listening(os.getpid()) - before <= {"0100007F"}
         assert prism.log.is_file()
     assert "signal 15" in str(prism.ended())
+
+
+class _Lost:
+    """A pipeline whose connection is gone a moment before the process is."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+
+    def run(self) -> None:
+        threading.Timer(0.3, os.kill, (self._pid, signal.SIGKILL)).start()
+        raise grpc.RpcError
+
+
+def test_a_lost_connection_waits_for_the_reason() -> None:
+    with closing(Runner(RunnerConfig("prism"))) as runner:
+        runner.pipeline()
+        assert runner.prism is not None
+        lost: Any = _Lost(runner.prism.pid)
+        with pytest.raises(PrismDied, match="Prism was killed by signal 9"):
+            runner.run(lost)
 
 
 def test_a_missing_prism_is_one_line_with_the_remedy(archive: Path, tmp_path: Path) -> None:
