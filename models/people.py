@@ -1,6 +1,6 @@
 """Who is who from frame to frame, told by place alone: for sources without identities."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -38,6 +38,13 @@ _ENDS: Final = [JOINT[end] for _, end, _ in _BONES]
 _TORSOS: Final = np.array([length for _, _, length in _BONES])
 
 
+def load_matching() -> Callable[[Array], tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+    """SciPy's solver of the assignment problem, which takes half a second the first time."""
+    from scipy.optimize import linear_sum_assignment
+
+    return linear_sum_assignment
+
+
 def pairs_within(costs: Array, most: float) -> list[tuple[int, int]]:
     """Pairs (row, column) of costs (R, C), each index once, chosen together for the least in all.
 
@@ -45,9 +52,7 @@ def pairs_within(costs: Array, most: float) -> list[tuple[int, int]]:
     """
     if not costs.size:
         return []
-    from scipy.optimize import linear_sum_assignment  # slow to import, for several people only
-
-    rows, columns = linear_sum_assignment(np.minimum(costs, 2 * most))
+    rows, columns = load_matching()(np.minimum(costs, 2 * most))
     pairs = zip(rows.tolist(), columns.tolist(), strict=True)
     return [(row, column) for row, column in pairs if costs[row, column] <= most]
 

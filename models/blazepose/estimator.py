@@ -11,6 +11,7 @@ from repscore.models.blazepose import networks
 from repscore.models.blazepose.network import Network
 from repscore.models.blazepose.tracker import Stream, TrackerConfig, step
 from repscore.models.estimator import EstimatorConfig, People
+from repscore.models.people import load_matching
 
 _DEFAULT: Final = EstimatorConfig()
 _TRACKER: Final = "2"
@@ -58,6 +59,7 @@ class BlazePoseEstimator:
         """See `PoseEstimator`."""
         if self._network is None:
             self._network = networks.load_network(self._config)
+        load_matching()
         self._stream = Stream()
 
     def track(self, frame_bgr: npt.NDArray[np.uint8], time_s: float) -> People:
