@@ -175,8 +175,9 @@ def measure(config: EstimatorConfig, options: argparse.Namespace) -> None:
         cpu_s, decode_cpu_s = (1000 * clock.cpu[part] / frames for part in (side, f"decode {side}"))
         print(
             f"{name} {side:10} {frames:6} frames; per core {1000 / ms:6.1f} fps, with decode "
-            f"{1000 / (ms + decode_ms[side]):6.1f} fps; {ms:6.2f} ms, median {clock.median_ms(side):6.2f}"
-            f"; CPU s per 1000 frames {cpu_s:6.2f}, with decode {cpu_s + decode_cpu_s:6.2f}"
+            f"{1000 / (ms + decode_ms[side]):6.1f} fps; {ms:6.2f} ms, "
+            f"median {clock.median_ms(side):6.2f}; "
+            f"CPU s per 1000 frames {cpu_s:6.2f}, with decode {cpu_s + decode_cpu_s:6.2f}"
         )
     theirs_ms, ours_ms = (clock.ms(side, frames) for side in SIDES)
     middle = clock.median_ms("mediapipe") / clock.median_ms("repscore")

@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 import openvino as ov
+from openvino import opset13 as opset
 
+from repscore.models.blazepose.bfloat import round_together
 from repscore.models.blazepose.landmarks import decode, landmark_outputs, sigmoid
 from repscore.models.blazepose.network import CropLandmarks, FloatArray, together
 from repscore.models.estimator import Precision, Unavailable
@@ -27,8 +30,8 @@ _CONFIG: Final = {
 class OpenVinoNetwork:
     """A `Network` on one core; a batch is worked off crop by crop.
 
-    The last, dense layers always compute in f32: they are cheap, and in bf16 the world landmarks
-    would be off by a sixth of the torso (measured; the rest costs them 2 % of it).
+    With bf16, what it spoils and what takes little time computes in f32: the dense layers, without
+    which the world landmarks would be off by a sixth of the torso, and the layers of 2x2 cells.
 
     Args:
         detector: `pose_detection.tflite`.
@@ -44,11 +47,8 @@ class OpenVinoNetwork:
         self.identity: Mapping[str, str] = identity_of(*digests, precision)
         core = ov.Core()
         # The detector stays f32: it runs seldom, and its threshold decides who is seen at all.
-        model = core.read_model(detector)
-        kept = [_before_result(output) for output in model.outputs]
-        self._detector = _Compiled(core, _fed_with_pixels(model, kept, 127.5, 127.5), "f32")
-        trunk, self._heads = _trunk_and_heads(core, landmarks)
-        self._trunk = _Compiled(core, trunk, self.identity["precision"])
+        self._detector = _Compiled(core, [(_detector(core, detector), "f32")])
+        self._trunk, self._heads = _trunk_and_heads(core, landmarks, self.identity["precision"])
 
     def infer_detector(self, images: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
         """See `Network`."""
@@ -81,9 +81,11 @@ def identity_of(
     detector_sha256: str, landmarks_sha256: str, precision: Precision
 ) -> dict[str, str]:
     """What `OpenVinoNetwork.identity` will be on this machine, told without loading a model."""
+    settled = settle_precision(precision, _capabilities())
     return {
         "runtime": f"openvino {ov.__version__.split('-')[0]}",
-        "precision": settle_precision(precision, _capabilities()),
+        "precision": settled,
+        **({"in_f32": "2x2, dense"} if settled == "bf16" else {}),
         "detector_sha256": detector_sha256,
         "landmarks_sha256": landmarks_sha256,
     }
@@ -95,18 +97,29 @@ def _capabilities() -> tuple[str, ...]:
 
 
 class _Compiled:
-    """A model for one core; its outputs (1, ...) are its own memory until its next call."""
+    """A model in parts for one core: pixels (H, W, 3) -> its outputs, (1, ...) each.
 
-    def __init__(self, core: ov.Core, model: ov.Model, precision: str) -> None:
-        config = _CONFIG | {"INFERENCE_PRECISION_HINT": precision}
-        self._request: Any = core.compile_model(model, "CPU", config).create_infer_request()
+    The first output of a part is the input of the next. Given are the first one of the last part,
+    then all others; they are the model's own memory until its next call.
+    """
+
+    def __init__(self, core: ov.Core, parts: Sequence[tuple[ov.Model, str]]) -> None:
+        compiled = [
+            core.compile_model(model, "CPU", _CONFIG | {"INFERENCE_PRECISION_HINT": precision})
+            for model, precision in parts
+        ]
+        self._requests: list[Any] = [part.create_infer_request() for part in compiled]
+        for one, following in pairwise(self._requests):
+            following.set_input_tensor(one.get_output_tensor(0))
         # Held, since to bind and to ask for memory at every call takes 2 % of a crop's time.
-        self._pixels = self._request.input_tensors[0].data
-        self._outputs: list[FloatArray] = [one.data for one in self._request.output_tensors]
+        self._pixels = self._requests[0].get_input_tensor().data
+        given = [[tensor.data for tensor in each.output_tensors] for each in self._requests]
+        self._outputs = [given[-1][0], *(other for part in given for other in part[1:])]
 
     def __call__(self, image: npt.NDArray[np.uint8]) -> list[FloatArray]:
         self._pixels[0] = image
-        self._request.infer()
+        for request in self._requests:
+            request.infer()
         return self._outputs
 
 
@@ -125,7 +138,7 @@ class _Heads:
         return np.split(features.reshape(1, -1) @ self.weights + self.biases, self.ends, axis=1)
 
 
-def _trunk_and_heads(core: ov.Core, path: Path) -> tuple[Any, _Heads]:
+def _trunk_and_heads(core: ov.Core, path: Path, precision: str) -> tuple[_Compiled, _Heads]:
     """The landmark model in two: crop -> (features, heatmap), features -> the other outputs.
 
     The segmentation and what only feeds it is gone.
@@ -146,7 +159,74 @@ def _trunk_and_heads(core: ov.Core, path: Path) -> tuple[Any, _Heads]:
         biases=np.concatenate([_constant(one.input_value(1)).reshape(-1) for one in sums]),
         ends=tuple(np.cumsum([len(part) for part in weights])[:-1].tolist()),
     )
-    return _fed_with_pixels(model, [features, heatmap], 0.0, 255.0), heads
+    _scale_pixels(model)
+    ends = [output.get_node().get_friendly_name() for output in (features, heatmap)]
+    if precision == "f32":
+        return _Compiled(core, [(_part(model, None, None, ends), "f32")]), heads
+    _round_kernels(core, model)
+    last = _last_of(model, 4)
+    parts = [
+        (_part(model, None, last, ends[1:]), precision),
+        (_part(model, last, None, ends[:1]), "f32"),
+    ]
+    return _Compiled(core, parts), heads
+
+
+def _scale_pixels(model: Any) -> None:
+    """Let the first layer take pixels 0..255 for what it took 0..1, as floats in their own order.
+
+    As whole numbers they are exact in bf16, and no work is spent on them.
+    """
+    layer = next(node for node in model.get_ordered_ops() if node.get_type_name() == "Convolution")
+    scaled = opset.constant(_constant(layer.input_value(1)) / np.float32(255))
+    layer.input(1).replace_source_output(scaled.output(0))
+
+
+def _round_kernels(core: ov.Core, model: Any) -> None:
+    """Round kernels of several pixels to bf16 in such a way that even areas look as they did."""
+    layers = [
+        node
+        for node in model.get_ordered_ops()
+        if node.get_type_name() in ("Convolution", "GroupConvolution")
+        and np.prod(node.input_value(1).shape[-2:]) > 1
+    ]
+    weights = _MODEL([layer.input_value(1) for layer in layers], [], "kernels")
+    for layer, kernels in zip(layers, core.compile_model(weights, "CPU")([]).values(), strict=True):
+        size = int(np.prod(kernels.shape[-2:]))
+        rounded = round_together(kernels.reshape(-1, size)).reshape(kernels.shape)
+        layer.input(1).replace_source_output(opset.constant(rounded).output(0))
+
+
+def _last_of(model: Any, side: int) -> str:
+    """The name of the last activation of side x side cells."""
+    *_, last = (
+        node
+        for node in model.get_ordered_ops()
+        if node.get_type_name() == "Clamp" and list(node.output(0).shape)[2:] == [side, side]
+    )
+    return str(last.get_friendly_name())
+
+
+def _part(model: Any, start: str | None, cut: str | None, ends: Sequence[str]) -> Any:
+    """What leads from a layer, or from the model's input, to another, where the next part starts.
+
+    Between parts lie (1, H, W, C), as the processor works on them.
+
+    Args:
+        ends: layers whose outputs are given too.
+    """
+    own = model.clone()
+    layers = {node.get_friendly_name(): node for node in own.get_ordered_ops()}
+    outputs = [layers[name].output(0) for name in ends]
+    inputs = own.get_parameters()
+    if cut is not None:
+        outputs.insert(0, opset.transpose(layers[cut], [0, 2, 3, 1]).output(0))
+    if start is not None:
+        _, channels, height, width = layers[start].output(0).shape
+        inputs = [opset.parameter([1, height, width, channels], ov.Type.f32)]
+        began = opset.transpose(inputs[0], [0, 3, 1, 2])
+        layers[start].output(0).replace(began.output(0))
+    return _MODEL(outputs, inputs, "part")
 
 
 def _constant(output: Any) -> FloatArray:
@@ -164,11 +244,14 @@ def _first_before(output: Any, kind: str) -> Any:
     return node
 
 
-def _fed_with_pixels(model: ov.Model, outputs: list[Any], mean: float, scale: float) -> Any:
-    """The part of a model that gives these outputs, fed with uint8 pixels (1, H, W, 3)."""
-    pruned = _MODEL(outputs, model.get_parameters(), model.get_friendly_name())
-    steps: Any = ov.preprocess.PrePostProcessor(pruned)
+def _detector(core: ov.Core, path: Path) -> Any:
+    """The detector, fed with uint8 pixels (1, 224, 224, 3)."""
+    model = core.read_model(path)
+    outputs = [_before_result(output) for output in model.outputs]
+    steps: Any = ov.preprocess.PrePostProcessor(
+        _MODEL(outputs, model.get_parameters(), model.get_friendly_name())
+    )
     steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
     steps.input().model().set_layout(ov.Layout("NHWC"))
-    steps.input().preprocess().convert_element_type(ov.Type.f32).mean(mean).scale(scale)
+    steps.input().preprocess().convert_element_type(ov.Type.f32).mean(127.5).scale(127.5)
     return steps.build()

@@ -8,11 +8,17 @@ import pytest
 import torch
 
 from repscore.models import weights
-from repscore.models.blazepose import landmarks, regions
+from repscore.models.blazepose import graph_openvino, landmarks, regions
+from repscore.models.blazepose.bfloat import round_together
+from repscore.models.blazepose.estimator import BlazePoseEstimator
 from repscore.models.blazepose.graph_openvino import OpenVinoNetwork, settle_precision
 from repscore.models.blazepose.graph_torch import TorchGraph
 from repscore.models.blazepose.network_torch import TorchNetwork, refine, without_segmentation
 from repscore.models.blazepose.tflite import Graph, Operator, densify, read_graph
+from repscore.models.estimator import EstimatorConfig
+from repscore.pipelines.demo.athlete import Motion
+from repscore.pipelines.demo.render import frames
+from repscore.pipelines.demo.scene import Camera, Look
 from repscore.transforms.pose.decode import Decoder
 
 MODELS = [
@@ -101,6 +107,39 @@ def test_the_segmentation_and_what_feeds_it_is_gone(model: weights.Model) -> Non
     assert shapes == [(1, 195), (1, 1), (1, 64, 64, 39), (1, 117)]
     assert len(kept.operators) < len(whole.operators)
     assert not any(kept.shapes[o.output][1:3] == (256, 256) for o in kept.operators)
+
+
+@pytest.mark.parametrize("model", MODELS[1:2])
+def test_bf16_in_parts_sees_what_f32_sees(
+    model: weights.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drawn athlete, every half second; a processor without bf16 computes the parts in f32."""
+    monkeypatch.setattr(graph_openvino, "_capabilities", lambda: ("FP32", "BF16"))
+    estimators = [BlazePoseEstimator(EstimatorConfig(model, precision=p)) for p in ("f32", "bf16")]
+    apart = []
+    for frame in frames(Motion("squat", 2), Look(), Camera(), fps=2.0):
+        worlds = []
+        for estimator in estimators:
+            estimator.start()
+            (world,) = estimator.track(frame, 0.0).world_m
+            worlds.append(world)
+        expected, found = worlds
+        torso = expected[[11, 12]].mean(axis=0) - expected[[23, 24]].mean(axis=0)
+        apart.append(np.linalg.norm(found - expected, axis=1) / np.linalg.norm(torso))
+    assert np.median(apart) < 0.02
+
+
+def test_kernels_rounded_together_keep_their_sums() -> None:
+    kernels = np.random.default_rng(2).normal(size=(500, 9)).astype(np.float32)
+    nearest = torch.from_numpy(kernels).bfloat16().float().numpy()
+    rounded = round_together(kernels)
+    assert np.array_equal(torch.from_numpy(rounded).bfloat16().float().numpy(), rounded)
+    spacing = np.exp2(np.floor(np.log2(np.abs(kernels))) - 7)
+    assert (np.abs(rounded - kernels) <= spacing * 1.0001).all()
+    sums, before = (np.abs((k - kernels).sum(axis=1)) for k in (rounded, nearest))
+    assert sums.mean() < before.mean() / 3
+    assert np.array_equal(round_together(nearest), nearest)  # nothing to round
+    assert round_together(np.array([[0.0, -0.0, 1.0]], np.float32)).tolist() == [[0.0, 0.0, 1.0]]
 
 
 def test_densify_follows_a_compressed_last_dimension() -> None:
