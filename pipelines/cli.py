@@ -411,6 +411,19 @@ def counting(path: Path, **given: Any) -> None:
     multiple=True,
     help="Repeatable.  [default: all of them]",
 )
+@click.option(
+    "--train",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="PATH",
+    help="Learn from this data set instead of from the other people of PATH.  Repeatable.",
+)
+@click.option(
+    "--model",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Judge by a scorer file of `repscore train` too; without --method and --train by it only.",
+)
 @click.option("--leaky", is_flag=True, help="Beside it the random split that leaks subjects.")
 @as_json_flag
 @quiet_flag
@@ -422,10 +435,15 @@ def scoring(path: Path, **given: Any) -> None:
     frontraise, shoulderpress and shouldershrug (Pose Trainer).
     """
     from repscore.pipelines.evaluate.methods import METHODS
+    from repscore.pipelines.evaluate.scoring import Asked
     from repscore.pipelines.evaluate.scoring import evaluate as run_evaluation
 
-    given["methods"] = given["methods"] or tuple(METHODS)
+    output = {name: given.pop(name) for name in ("as_json", "quiet")}
+    if given["train"] and given["leaky"]:
+        raise click.UsageError("--leaky splits PATH, --train learns from elsewhere: give one")
+    if not given["methods"] and (given["train"] or given["model"] is None):
+        given["methods"] = tuple(METHODS)
     try:
-        run_evaluation(path, **given)
+        run_evaluation(Asked(path, **given), **output)
     except ValueError as error:
         raise click.ClickException(str(error)) from error

@@ -133,12 +133,10 @@ class LearnedScorer:
         """A verdict for each execution, in order; a batch says the same as one by one."""
         if not executions:
             return []
-        rules = self.model.rules
-        own = [as_seen_by(rules.sensor, execution) for execution in executions]
+        own = [as_seen_by(self.model.rules.sensor, execution) for execution in executions]
         sequences = sequences_of(own, "phases", None)
-        seen = look(self._network, sequences, rules.mirrored)
+        seen, away = self.judge(sequences)
         exercise = seen.named.argmax(axis=1)
-        away = distances(seen.place, exercise, self.model.places, self.model.place_exercise)
         verdicts = [
             self._refused(execution, joints, view) or self._unknown(int(name), one, float(far))
             for execution, joints, view, name, one, far in zip(
@@ -155,6 +153,15 @@ class LearnedScorer:
             mine if theirs.score is None else theirs
             for mine, theirs in zip(first, asked, strict=True)
         ]
+
+    def judge(self, sequences: Sequences) -> tuple[Seen, Floats]:
+        """What the network says of 64 phases each, whatever they show of whomever.
+
+        With it the distance (R,) from the learned executions of the likeliest exercise.
+        """
+        seen = look(self._network, sequences, self.model.rules.mirrored)
+        model, exercise = self.model, seen.named.argmax(axis=1)
+        return seen, distances(seen.place, exercise, model.places, model.place_exercise)
 
     def _refused(
         self, execution: Execution, joints: npt.NDArray[np.float32], view: str | None

@@ -44,6 +44,19 @@ class Material(Truth):
         """(R,) whether somebody called it correct or incorrect."""
         return ~np.isnan(self.correct)
 
+    @property
+    def kinds(self) -> npt.NDArray[np.generic]:
+        """(R,) what every fold should have some of.
+
+        Patients and healthy people; else exercises, and good and bad ones where nobody performs
+        both.
+        """
+        if self.patient.any():
+            return self.patient
+        kinds = np.char.add(self.exercise.astype(str), self.correct.astype(str))
+        pairs = {*zip(self.subject, kinds, strict=True)}
+        return kinds if len(pairs) == len(set(self.subject)) else self.exercise
+
     def shown(self, rows: Rows) -> Rows:
         """Those of some rows that an exercise may be learned from: what nobody called incorrect."""
         return np.asarray(rows[self.correct[rows] != 0])
@@ -141,7 +154,10 @@ def network(lengths: Lengths) -> Method:
         who = material.subject[known]
         targets = Targets(material.exercise[known], material.correct[known], who)
         model = train(of(known), targets, material.mirrored, recipe_for(len(known)), seed=0)
-        return judge(model, of(asked), material.mirrored)
+        found = judge(model, of(asked), material.mirrored)
+        if material.judged[known].any():
+            return found
+        return Judgement(found.exercise, np.full(len(asked), np.nan))
 
     return method
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,9 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from repscore.models.scorer.calibration import border_of_judged, covered
 from repscore.models.scorer.distance import score_of, tensors
 from repscore.models.scorer.files import References
+from repscore.models.scorer.learned import LearnedScorer, as_seen_by
+from repscore.models.scorer.lengths import sequences_of
+from repscore.models.scorer.model import ScorerModel, read_scorer
 from repscore.models.scorer.network import Judgement
 from repscore.models.scorer.reference import ReferenceScorer
 from repscore.models.scorer.represent import Phases, represent
@@ -87,7 +90,7 @@ class Figures:
 
 def figures(material: Material, folds: Rows, found: Judgement) -> Figures:
     """The figures of what was found by cross-validation over these folds."""
-    truth, judged = material.correct > 0, material.judged
+    truth, judged = material.correct > 0, material.judged & np.isfinite(found.correct)
     named = found.exercise.argmax(axis=1)
     right = named == material.exercise
     names, whose = np.unique(material.subject, return_inverse=True)
@@ -124,9 +127,12 @@ def figures(material: Material, folds: Rows, found: Judgement) -> Figures:
 
 
 def balanced(material: Material, found: Judgement, rows: Rows) -> float:
-    """Balanced accuracy of correctness over judged rows; NaN where only one kind is there."""
+    """Balanced accuracy of correctness over judged rows.
+
+    NaN where only one kind is there, or nothing was learned about correctness.
+    """
     truth = material.correct[rows] > 0
-    if len(np.unique(truth)) < 2:
+    if len(np.unique(truth)) < 2 or not np.isfinite(found.correct[rows]).all():
         return np.nan
     return float(balanced_accuracy_score(truth, found.correct[rows] > 0))
 
@@ -142,10 +148,10 @@ def by_exercise(material: Material, found: Judgement) -> dict[str, float]:
 
 
 def intervals(material: Material, folds: Rows, found: Judgement) -> tuple[Floats, Floats]:
-    """(R,) bounds of the scores, each calibrated on the other folds; NaN where nobody judged."""
+    """(R,) bounds of the scores, each calibrated on the other folds; NaN where nothing is known."""
     low, high = np.full((2, len(folds)), np.nan)
     for fold in np.unique(folds):
-        known = (folds != fold) & material.judged
+        known = (folds != fold) & material.judged & np.isfinite(found.correct)
         if len(np.unique(material.correct[known])) == 2:
             border = border_of_judged(
                 found.correct[known], material.correct[known] > 0, material.subject[known]
@@ -209,32 +215,68 @@ def _by_references(phases: Phases, shown: Rows, asked: Rows) -> Floats:
     return score_of(torch.hypot(far.pose[:, 0], far.tempo[:, 0])).double().numpy()
 
 
-def evaluate(
-    path: Path, *, methods: Sequence[str], leaky: bool, as_json: bool, quiet: bool
-) -> None:
-    """Evaluate a folder of repetitions with labels; print a table or one JSON object."""
-    material = Material(read(path))
-    several = material.patient if material.patient.any() else material.exercise
-    protocols = {"by subject": folds_of(material.subject, several)}
-    if leaky:
-        shuffled = np.random.default_rng(0).permutation(len(material.items))
-        protocols["LEAKY random split"] = shuffled % FOLDS
-    table: dict[tuple[str, str], Figures] = {}
-    each: dict[tuple[str, str], dict[str, float]] = {}
-    for protocol, folds in protocols.items():
-        judged = {}
-        for name in methods:
-            if not quiet and not as_json:
-                click.echo(f"{protocol}: {name}", err=True)
-            judged[name] = cross_validate(material, folds, METHODS[name])
-        if {"network-phases", "linear"} <= judged.keys():
-            judged[BOTH] = mean(judged["network-phases"], judged["linear"])
-        for name, one in judged.items():
-            table[protocol, name] = figures(material, folds, one)
-            each[protocol, name] = by_exercise(material, one)
-    shots = few_shot(material)
+@dataclass(frozen=True)
+class Asked:
+    """What is evaluated, and how.
+
+    Attributes:
+        methods: names of METHODS; all learn from the other folds, or from `train` alone.
+        train: folders to learn from, with people of their own.
+        model: a trained scorer beside the methods.
+        leaky: the random split that leaks people, beside the honest one.
+    """
+
+    path: Path
+    methods: tuple[str, ...]
+    train: tuple[Path, ...] = ()
+    model: Path | None = None
+    leaky: bool = False
+
+
+def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
+    """Evaluate a folder of repetitions with labels; print a table or one JSON object.
+
+    Raises ValueError for folders and files that cannot be used.
+    """
+    material = Material(read(asked.path))
+    folds = folds_of(material.subject, material.kinds)
+    found: dict[tuple[str, str], Judgement] = {}
+
+    def tell(protocol: str, name: str) -> None:
+        if not quiet and not as_json:
+            click.echo(f"{protocol}: {name}", err=True)
+
+    if asked.train:
+        learned = [item for path in asked.train for item in read(path)]
+        protocol = "learned from " + ", ".join(path.resolve().name for path in asked.train)
+        for name in asked.methods:
+            tell(protocol, name)
+            found[protocol, name] = transfer(learned, material, METHODS[name])
+    else:
+        protocols = {"by subject": folds}
+        if asked.leaky:
+            shuffled = np.random.default_rng(0).permutation(len(material.items))
+            protocols["LEAKY random split"] = shuffled % FOLDS
+        for protocol, dealt in protocols.items():
+            for name in asked.methods:
+                tell(protocol, name)
+                found[protocol, name] = cross_validate(material, dealt, METHODS[name])
+    for protocol in dict.fromkeys(protocol for protocol, _ in found):
+        both = [found.get((protocol, name)) for name in ("network-phases", "linear")]
+        if both[0] is not None and both[1] is not None:
+            found[protocol, BOTH] = mean(both[0], both[1])
+    if asked.model is not None:
+        scorer = read_scorer(asked.model.read_bytes(), str(asked.model))
+        if not isinstance(scorer, ScorerModel):
+            raise ValueError(f"{asked.model}: expected a scorer of `repscore train`, found clips")
+        tell(asked.model.name, f"figures are kind to people of {scorer.about.get('data')}")
+        found["as it is", asked.model.stem] = by_scorer(scorer, material)
+    table = {key: figures(material, folds, one) for key, one in found.items()}
+    each = {key: by_exercise(material, one) for key, one in found.items()}
+    own = not asked.train and asked.model is None
+    shots = few_shot(material) if own else {}
     # Where nobody judged, the question is whether another exercise is told from the known ones.
-    rejected = {} if material.judged.any() else unknown(material, protocols["by subject"])
+    rejected = unknown(material, folds) if own and not material.judged.any() else {}
     if as_json:
         rows = [
             {"protocol": key[0], "method": key[1], **_known(found),
@@ -245,6 +287,53 @@ def evaluate(
         click.echo(json.dumps({"methods": rows, "references": shots, "unknown": unlike}))
     else:
         show(table, each, shots, rejected)
+
+
+def transfer(learned: Sequence[Labelled], material: Material, method: Method) -> Judgement:
+    """What a method that learned from other people says of all the material.
+
+    Where one side has no depth, neither has. Raises ValueError where somebody, or no exercise, is
+    on both sides.
+    """
+    shared = sorted({item.subject for item in learned} & set(material.subject))
+    if shared:
+        raise ValueError(
+            f"{', '.join(shared[:5])}{', ...' if len(shared) > 5 else ''}: on both sides; expected "
+            "to learn from people, or videos, other than those that are judged"
+        )
+    every = [*learned, *material.items]
+    if not all(np.isfinite(item.execution.body).any() for item in every):
+        every = [replace(i, execution=as_seen_by("picture", i.execution)) for i in every]
+    both = Material(every)
+    known = {item.exercise for item in learned}
+    if not known & set(material.names):
+        raise ValueError(
+            f"no exercise on both sides: learned are {', '.join(sorted(known))}, asked about are "
+            f"{', '.join(material.names)}"
+        )
+    rows = np.arange(len(both.items))
+    found = method(both, rows[: len(learned)], rows[len(learned) :])
+    return in_names(found, [name for name in both.names if name in known], material.names)
+
+
+def by_scorer(model: ScorerModel, material: Material) -> Judgement:
+    """What a trained scorer says of all the material, sure of it or not."""
+    own = [as_seen_by(model.rules.sensor, execution) for execution in material.executions]
+    seen, away = LearnedScorer(model).judge(sequences_of(own, "phases", None))
+    correct = -away if model.rules.correct is None else seen.correct
+    return in_names(Judgement(seen.named, correct), model.rules.exercises, material.names)
+
+
+def in_names(found: Judgement, known: Sequence[str], asked: Sequence[str]) -> Judgement:
+    """Probabilities of the exercises asked about, then of the likeliest one that was not.
+
+    An exercise that was not known has none.
+    """
+    others = [found.exercise[:, place] for place, name in enumerate(known) if name not in asked]
+    nothing = np.zeros(len(found.exercise))
+    named = [found.exercise[:, known.index(name)] if name in known else nothing for name in asked]
+    other = np.max(others, axis=0) if others else nothing
+    return Judgement(np.stack([*named, other], axis=1), found.correct)
 
 
 def read(path: Path) -> list[Labelled]:
@@ -293,7 +382,8 @@ def show(
         grid.add_column(heading, no_wrap=True)
     for (protocol, name), found in table.items():
         cells = [getattr(found, key) for key in there]
-        grid.add_row(protocol, name, *(f"{v:.3f} ({a:.2f}-{b:.2f})" for v, a, b in cells))
+        told = ("-" if np.isnan(v) else f"{v:.3f} ({a:.2f}-{b:.2f})" for v, a, b in cells)
+        grid.add_row(protocol, name, *told)
     console.print(grid)
     judged = [
         n for n in next(iter(each.values())) if any(not np.isnan(e[n]) for e in each.values())
@@ -301,7 +391,7 @@ def show(
     if judged:
         console.print("\nBalanced accuracy by exercise:")
         for (protocol, name), own in each.items():
-            words = [f"{exercise} {own[exercise]:.2f}" for exercise in judged]
+            words = [f"{n} {own[n]:.2f}" for n in judged if not np.isnan(own[n])]
             console.print(f"  {protocol}, {name}: {', '.join(words)}")
     if shots:
         console.print("\nThree correct executions of other subjects as the only knowledge, AUC:")

@@ -24,6 +24,8 @@ from repscore.models.scorer.network import Recipe
 from repscore.models.scorer.shipped import FOLDER, SHIPPED, located
 from repscore.pipelines.cli import cli
 from repscore.pipelines.evaluate.labelled import Labelled
+from repscore.pipelines.evaluate.methods import Material
+from repscore.pipelines.evaluate.scoring import by_scorer
 from repscore.pipelines.rescore import moved
 from repscore.pipelines.train.examples import Examples, NoExamples, read_examples
 from repscore.pipelines.train.learning import Tuning, folds_of, learn_scorer
@@ -52,6 +54,25 @@ def examples() -> Examples:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> ScorerModel:
     return learn_scorer(examples(), TUNING, tmp_path_factory.mktemp("train"), lambda *_: None)
+
+
+def test_evaluation_asks_a_scorer_about_people_it_has_not_seen(model: ScorerModel) -> None:
+    people = [
+        Labelled("q", False, name, correct, perform(pose, noise=0.01, seed=90 + seed))
+        for name, correct, pose in (
+            ("squat", True, squat(leg=0.9)),
+            ("squat", False, squat(45, leg=0.9)),
+            ("lunge", None, curl()),
+        )
+        for seed in range(3)
+    ]
+    material = Material(people)
+    found = by_scorer(model, material)
+    squats = material.exercise == material.names.index("squat")
+    assert (found.exercise[squats].argmax(axis=1) == material.names.index("squat")).all()
+    assert (found.exercise[~squats].argmax(axis=1) == len(material.names)).all(), "none of these"
+    truth = material.correct
+    assert found.correct[truth == 1].min() > found.correct[truth == 0].max()
 
 
 @pytest.fixture(scope="module")

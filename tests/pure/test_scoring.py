@@ -1,5 +1,6 @@
 """Evaluation of scores: subjects stay apart, lengths, symmetry of the network, files of others."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -42,6 +43,8 @@ from repscore.pipelines.evaluate.scoring import (
     few_shot,
     figures,
     folds_of,
+    in_names,
+    transfer,
 )
 from repscore.pipelines.evaluate.unknown import unlikeness
 
@@ -124,6 +127,64 @@ def test_nobody_is_on_both_sides_of_a_fold() -> None:
     assert set(folds) == set(range(8))
     for name in set(subjects):
         assert len(set(folds[subjects == name])) == 1
+
+
+def test_good_and_bad_are_dealt_evenly_where_nobody_performs_both() -> None:
+    """Eight good and eight bad squats, a file each."""
+    items = [
+        Labelled(f"{kind}{i}", False, "squat", kind == "good", perform(squat()))
+        for kind in ("good", "bad")
+        for i in range(8)
+    ]
+    material = Material(items)
+    folds = folds_of(material.subject, material.kinds)
+    for fold in range(8):
+        assert sorted(material.correct[folds == fold]) == [0, 1]
+    everybody = Material([item for number in range(3) for item in _person(number)])
+    assert np.array_equal(everybody.kinds, everybody.exercise), "people perform both"
+
+
+def test_what_was_learned_elsewhere_judges_other_people() -> None:
+    learned = [item for number in range(6) for item in _person(number)]
+    asked = Material([item for number in range(6, 9) for item in _person(number)])
+    found = transfer(learned, asked, linear)
+    assert (found.exercise.argmax(axis=1) == asked.exercise).all()
+    truth = asked.correct
+    assert found.correct[truth == 1].min() > found.correct[truth == 0].max()
+
+
+def test_depth_counts_only_where_both_sides_have_it() -> None:
+    learned = [item for number in range(6) for item in _person(number)]
+    flat = [replace(i, execution=without_depth(i.execution)) for i in _person(7)]
+    asked = Material(flat)
+    found = transfer(learned, asked, linear)
+    assert (found.exercise.argmax(axis=1) == asked.exercise).all()
+
+
+def test_correctness_that_nobody_taught_has_no_figures() -> None:
+    learned = [replace(item, correct=None) for number in range(6) for item in _person(number)]
+    asked = Material([item for number in range(6, 9) for item in _person(number)])
+    found = transfer(learned, asked, linear)
+    told = figures(asked, folds_of(asked.subject, asked.kinds), found)
+    assert told.accuracy[0] == 1.0
+    assert np.isnan([told.auc[0], told.balanced[0], told.coverage[0]]).all()
+    assert np.isnan(by_exercise(asked, found)["squat"])
+
+
+def test_nobody_is_learned_from_and_judged() -> None:
+    learned = [item for number in range(3) for item in _person(number)]
+    with pytest.raises(ValueError, match=r"102: on both sides"):
+        transfer(learned, Material([*_person(2), *_person(3)]), linear)
+    raises = [Labelled("a", False, "raise", None, perform(lateral_raise()))]
+    with pytest.raises(ValueError, match=r"no exercise on both sides: learned are curl, squat"):
+        transfer(learned, Material(raises), linear)
+
+
+def test_an_exercise_that_was_not_asked_about_is_none_of_those() -> None:
+    found = Judgement(np.array([[0.1, 0.2, 0.7], [0.1, 0.6, 0.3]]), np.zeros(2))
+    named = in_names(found, ["curl", "raise", "squat"], ["lunge", "raise"]).exercise
+    assert named.tolist() == [[0.0, 0.2, 0.7], [0.0, 0.6, 0.3]]
+    assert named.argmax(axis=1).tolist() == [2, 1], "2 is no exercise of those asked about"
 
 
 def test_linear_tells_half_a_squat_of_unseen_people_from_a_whole_one() -> None:
