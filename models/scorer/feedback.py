@@ -256,13 +256,14 @@ def _number(
     low, high = _range(measure)
     name = _plain(group.joint)
     when = _when(execution, measure.phase)
+    measured, least, most = told_apart(measure.measured, low, high, 0)
     if group.quantity == "angle":
         verb = "reaches" if measure.phase == "turn" else "is on average at"
-        what = f"{name} {verb} {measure.measured:.0f} degrees"
+        what = f"{name} {verb} {measured} degrees"
     else:
-        what = f"{name} is {measure.measured:.0f} degrees inward of the leg's line"
+        what = f"{name} is {measured} degrees inward of the leg's line"
     too = "" if other is None else f" ({_plain(mirrored_name(group.joint))}: {other.measured:.0f})"
-    message = f"{what} {when}, expected {low:.0f} to {high:.0f}{too}"
+    message = f"{what} {when}, expected {least} to {most}{too}"
     return _finding(execution, group.joint, group.quantity, measure, (low, high), message)
 
 
@@ -279,11 +280,12 @@ def _asymmetry(
     if not difference.beyond:
         return None
     low, high = _range(difference)
+    apart, least, most = told_apart(difference.measured, low, high, 0)
     more = "more" if difference.measured > 0 else "less"
     message = (
         f"{_plain(group.joint)} {_when(execution, measure.phase)} is at {measure.measured:.0f} "
-        f"degrees, {abs(difference.measured):.0f} {more} than {_plain(mirrored_name(group.joint))},"
-        f" expected a difference of {low:.0f} to {high:.0f}"
+        f"degrees, {apart.removeprefix('-')} {more} than {_plain(mirrored_name(group.joint))},"
+        f" expected a difference of {least} to {most}"
     )
     return _finding(execution, group.joint, "asymmetry", difference, (low, high), message)
 
@@ -294,14 +296,16 @@ def _away(execution: Execution, group: Group, measure: _Measure) -> Finding:
     if group.quantity == "direction":
         side, _, kind = group.joint.rpartition("_")
         limb = f"{side} {_LIMBS[kind]}".strip()
+        away, _, most = told_apart(measure.measured, 0.0, high, 0)
         message = (
-            f"{limb} points {measure.measured:.0f} degrees away from where it should {when}, "
-            f"expected at most {high:.0f}"
+            f"{limb} points {away} degrees away from where it should {when}, "
+            f"expected at most {most}"
         )
     else:
+        away, _, most = told_apart(measure.measured, 0.0, high, 2)
         message = (
-            f"{_plain(group.joint)} lies {measure.measured:.2f} torso lengths away from where it "
-            f"should {when}, expected at most {high:.2f}"
+            f"{_plain(group.joint)} lies {away} torso lengths away from where it "
+            f"should {when}, expected at most {most}"
         )
     return _finding(execution, group.joint, group.quantity, measure, (0.0, high), message)
 
@@ -318,7 +322,8 @@ def _duration(execution: Execution, phases: Phases, expected: Expected) -> Findi
     low, high = usual_s / TEMPO_FREE[worst][0], usual_s * TEMPO_FREE[worst][1]
     measured_s = math.exp(phases.log_duration[0, worst])
     measure = _Measure(phase, ratio[worst], 0.0, math.log(TEMPO_SPREAD))
-    message = f"{name} takes {measured_s:.1f} s, expected {low:.1f} to {high:.1f} s"
+    took, least, most = told_apart(measured_s, low, high, 1)
+    message = f"{name} takes {took} s, expected {least} to {most} s"
     finding = _finding(execution, "mid_hip", "duration", measure, (low, high), message)
     turn_s, start_s, end_s = execution.turn_s, execution.start_s, execution.end_s
     span_s = {"whole": (start_s, end_s), "out": (start_s, turn_s), "back": (turn_s, end_s)}[phase]
@@ -331,6 +336,16 @@ def _duration(execution: Execution, phases: Phases, expected: Expected) -> Findi
         start_frame=start_frame,
         end_frame=end_frame,
     )
+
+
+def told_apart(measured: float, low: float, high: float, digits: int) -> tuple[str, str, str]:
+    """What lies outside of a range, and the range, in words: rounding must not hide that it does.
+
+    Three digits at most, `digits` where they suffice.
+    """
+    words = f"{measured:.{digits}f}", f"{low:.{digits}f}", f"{high:.{digits}f}"
+    hidden = float(words[1]) <= float(words[0]) <= float(words[2])
+    return told_apart(measured, low, high, digits + 1) if hidden and digits < 3 else words
 
 
 def _range(measure: _Measure) -> tuple[float, float]:

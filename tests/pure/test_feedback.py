@@ -1,10 +1,13 @@
 """Remarks: the right joint in the right phase, measured beyond what is expected."""
 
+import re
+
 import pytest
 from executions import curl, figure, from_the_other_side, perform, squat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from repscore.models.scorer.feedback import told_apart
 from repscore.models.scorer.files import references_of
 from repscore.models.scorer.reference import ReferenceScorer
 
@@ -100,6 +103,28 @@ def test_a_rushed_repetition_is_told_in_seconds(scorer):
     assert first.expected_low == pytest.approx(2.0 / 1.5, rel=1e-3)
     assert first.deviation < 0
     assert first.message == "the repetition takes 0.8 s, expected 1.3 to 4.0 s"
+
+
+@pytest.mark.parametrize("duration_s", [1.26, 1.28, 1.3, 1.31, 1.32, 1.33, 4.02, 4.04, 4.1])
+def test_a_deviation_is_not_rounded_away(scorer, duration_s):
+    """The squats took two seconds, from 1.33 to 4 are free."""
+    (found,) = (
+        one
+        for one in remarks(scorer, perform(squat(), duration_s=duration_s, fps=60))
+        if one.quantity == "duration" and one.phase == "whole"
+    )
+    told = re.fullmatch(
+        r"the repetition takes ([\d.]+) s, expected ([\d.]+) to ([\d.]+) s", found.message
+    )
+    measured, low, high = map(float, told.groups())
+    assert not low <= measured <= high, found.message
+
+
+def test_numbers_have_as_many_digits_as_tell_them_apart():
+    assert told_apart(0.8, 1.333, 4.0, 1) == ("0.8", "1.3", "4.0")
+    assert told_apart(0.799, 0.801, 5.1, 1) == ("0.799", "0.801", "5.100")
+    assert told_apart(85.4, 40.0, 85.2, 0) == ("85.4", "40.0", "85.2")
+    assert told_apart(85.0, 40.0, 85.0 - 1e-9, 0) == ("85.000", "40.000", "85.000"), "in vain"
 
 
 def test_dropping_down_is_told_of_the_way_out(scorer):
