@@ -420,9 +420,9 @@ def counting(path: Path, **given: Any) -> None:
 )
 @click.option(
     "--model",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Judge by a scorer file of `repscore train` too; without --method and --train by it only.",
+    help="Judge by a scorer file of `train`, or a shipped one, too; without --method and --train "
+    "by it alone.",
 )
 @click.option("--leaky", is_flag=True, help="Beside it the random split that leaks subjects.")
 @as_json_flag
@@ -438,6 +438,7 @@ def scoring(path: Path, **given: Any) -> None:
     from repscore.pipelines.evaluate.scoring import Asked
     from repscore.pipelines.evaluate.scoring import evaluate as run_evaluation
 
+    given["model"] = located(given["model"])
     output = {name: given.pop(name) for name in ("as_json", "quiet")}
     if given["train"] and given["leaky"]:
         raise click.UsageError("--leaky splits PATH, --train learns from elsewhere: give one")

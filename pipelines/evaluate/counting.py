@@ -17,6 +17,7 @@ from repscore.models.phases import network
 from repscore.pipelines.evaluate import baselines, clips, repcount
 from repscore.pipelines.evaluate.metrics import OVERLAPS, Figures, Outcome, figures
 from repscore.pipelines.evaluate.repcount import LabelledPoses
+from repscore.pipelines.query import plain
 from repscore.transforms.records import PoseFrames
 from repscore.transforms.repetitions import motion
 
@@ -110,7 +111,7 @@ def _finish(
     if table is not None:
         _write(table, evaluation.outcomes[OURS])
     if as_json:
-        click.echo(json.dumps(_as_json(evaluation)))
+        click.echo(json.dumps(plain(_as_json(evaluation))))
     else:
         show(evaluation)
     if plots is not None:

@@ -19,7 +19,7 @@ from repscore.models.scorer.distance import score_of, tensors
 from repscore.models.scorer.files import References
 from repscore.models.scorer.learned import LearnedScorer, as_seen_by
 from repscore.models.scorer.lengths import sequences_of
-from repscore.models.scorer.model import ScorerModel, read_scorer
+from repscore.models.scorer.model import ScorerModel
 from repscore.models.scorer.network import Judgement
 from repscore.models.scorer.reference import ReferenceScorer
 from repscore.models.scorer.represent import Phases, represent
@@ -27,6 +27,8 @@ from repscore.pipelines.evaluate import irds, lifts, repcount
 from repscore.pipelines.evaluate.labelled import Labelled
 from repscore.pipelines.evaluate.methods import BOTH, METHODS, Floats, Material, Method, Rows, mean
 from repscore.pipelines.evaluate.unknown import Rejection, unknown
+from repscore.pipelines.learn import read_file
+from repscore.pipelines.query import plain
 
 Truths = npt.NDArray[np.bool_]
 
@@ -222,21 +224,21 @@ class Asked:
     Attributes:
         methods: names of METHODS; all learn from the other folds, or from `train` alone.
         train: folders to learn from, with people of their own.
-        model: a trained scorer beside the methods.
+        model: file of a trained scorer, beside the methods.
         leaky: the random split that leaks people, beside the honest one.
     """
 
     path: Path
     methods: tuple[str, ...]
     train: tuple[Path, ...] = ()
-    model: Path | None = None
+    model: str | None = None
     leaky: bool = False
 
 
 def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
     """Evaluate a folder of repetitions with labels; print a table or one JSON object.
 
-    Raises ValueError for folders and files that cannot be used.
+    Raises ValueError for folders, NoScorer for a scorer file, that cannot be used.
     """
     material = Material(read(asked.path))
     folds = folds_of(material.subject, material.kinds)
@@ -266,11 +268,12 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
         if both[0] is not None and both[1] is not None:
             found[protocol, BOTH] = mean(both[0], both[1])
     if asked.model is not None:
-        scorer = read_scorer(asked.model.read_bytes(), str(asked.model))
+        scorer = read_file(asked.model)
         if not isinstance(scorer, ScorerModel):
             raise ValueError(f"{asked.model}: expected a scorer of `repscore train`, found clips")
-        tell(asked.model.name, f"figures are kind to people of {scorer.about.get('data')}")
-        found["as it is", asked.model.stem] = by_scorer(scorer, material)
+        name = Path(asked.model).stem
+        tell(name, f"figures are kind to people of {scorer.about.get('data')}")
+        found["as it is", name] = by_scorer(scorer, material)
     table = {key: figures(material, folds, one) for key, one in found.items()}
     each = {key: by_exercise(material, one) for key, one in found.items()}
     own = not asked.train and asked.model is None
@@ -279,12 +282,12 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
     rejected = unknown(material, folds) if own and not material.judged.any() else {}
     if as_json:
         rows = [
-            {"protocol": key[0], "method": key[1], **_known(found),
-             "balanced_by_exercise": {n: _null(v) for n, v in each[key].items()}}
+            {"protocol": key[0], "method": key[1], **vars(found),
+             "balanced_by_exercise": each[key]}
             for key, found in table.items()
         ]  # fmt: skip
         unlike = {name: one._asdict() for name, one in rejected.items()}
-        click.echo(json.dumps({"methods": rows, "references": shots, "unknown": unlike}))
+        click.echo(json.dumps(plain({"methods": rows, "references": shots, "unknown": unlike})))
     else:
         show(table, each, shots, rejected)
 
@@ -348,15 +351,6 @@ def read(path: Path) -> list[Labelled]:
         f"{path}: expected {irds.SKELETONS} and {irds.INDEX}, or {repcount.POSES} and "
         f"{repcount.ANNOTATIONS}, or the folders {', '.join(lifts.LIFTS)}"
     )
-
-
-def _known(found: Figures) -> dict[str, list[float | None]]:
-    """The figures as JSON can say them: null for NaN."""
-    return {name: [_null(value) for value in values] for name, values in vars(found).items()}
-
-
-def _null(value: float) -> float | None:
-    return None if np.isnan(value) else value
 
 
 def show(

@@ -1,5 +1,6 @@
 """Evaluation of scores: subjects stay apart, lengths, symmetry of the network, files of others."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import click
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from executions import curl, from_the_other_side, lateral_raise, perform, squat, without_depth
 
 from repscore.models.scorer.kinematics import kinematics
@@ -36,8 +38,6 @@ from repscore.pipelines.evaluate.labelled import Labelled, mirrored
 from repscore.pipelines.evaluate.lifts import LIFTS, read_lifts
 from repscore.pipelines.evaluate.methods import METHODS, Material, linear, recipe_for
 from repscore.pipelines.evaluate.scoring import (
-    Figures,
-    _known,
     by_exercise,
     cross_validate,
     few_shot,
@@ -299,14 +299,6 @@ def test_the_command_offers_the_methods_that_there_are() -> None:
     assert list(offered.type.choices) == list(METHODS)
 
 
-def test_what_is_not_known_is_null() -> None:
-    unknown = (np.nan, np.nan, np.nan)
-    known = (0.5, 0.4, 0.6)
-    told = _known(Figures(known, unknown, *[known] * 6))
-    assert told["auc"] == [0.5, 0.4, 0.6]
-    assert told["auc_patients"] == [None, None, None]
-
-
 def test_the_layout_of_irds_is_read(shared_data: Path) -> None:
     items = read_irds(shared_data / "irds")
     assert len(items) == 2130
@@ -321,6 +313,25 @@ def test_the_layout_of_irds_is_read(shared_data: Path) -> None:
                     for each in (side, other)
                 }
                 assert moved[side] > moved[other], "named by the side that moves"
+
+
+def test_a_scorer_file_is_evaluated_and_what_is_not_known_is_null(tmp_path: Path) -> None:
+    points = np.random.default_rng(0).uniform(100, 300, (1, 18, 3)).repeat(40, axis=0)
+    for lift in LIFTS:
+        (tmp_path / lift).mkdir()
+        np.save(tmp_path / lift / f"{lift}_good_1.npy", points)
+    done = CliRunner().invoke(scoring, [str(tmp_path), "--model", "exercises", "--json"])
+    assert done.exit_code == 0, done.output
+    (row,) = json.loads(done.stdout, parse_constant=pytest.fail)["methods"]
+    assert (row["protocol"], row["method"]) == ("as it is", "exercises")
+    assert row["auc"] == [None, None, None], "nothing is bad"
+    assert 0 <= row["accuracy"][0] <= 1
+    done = CliRunner().invoke(scoring, [str(tmp_path), "--model", str(tmp_path / "none")])
+    assert done.exit_code == 1
+    assert f"scorer file {tmp_path / 'none'}" in done.output.replace("\n", "")
+    done = CliRunner().invoke(scoring, [str(tmp_path), "--train", str(tmp_path), "--leaky"])
+    assert done.exit_code == 2
+    assert "give one" in done.output
 
 
 def test_files_of_lifts_say_whether_they_are_good(tmp_path: Path) -> None:
