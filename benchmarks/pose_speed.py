@@ -18,6 +18,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -97,9 +98,16 @@ class TimedNetwork:
             return self._network.infer_landmarks(crops)
 
 
-def one_core(core: int, clips: Sequence[Path], config: EstimatorConfig, span: argparse.Namespace,
-             barrier: Any, results: Any) -> None:  # fmt: skip
-    """Measure on one core; puts (frames, clock)."""
+def meet_at(barrier: Any) -> None:
+    """Where the processes of all cores wait for each other before they begin."""
+    global meeting  # a barrier reaches a process when it starts, not with its task
+    meeting = barrier
+
+
+def one_core(
+    core: int, clips: Sequence[Path], config: EstimatorConfig, span: argparse.Namespace
+) -> tuple[int, Clock]:
+    """Measure on one core: frames of its clips, and the clock."""
     os.sched_setaffinity(0, {core})
     cv2.setNumThreads(1)
     clock = Clock()
@@ -108,12 +116,12 @@ def one_core(core: int, clips: Sequence[Path], config: EstimatorConfig, span: ar
     regions.crop = clock.timed("crop", regions.crop)
     reference.start()
     estimators = {"mediapipe": reference, "repscore": ours}
-    barrier.wait()
+    meeting.wait()
     frames = 0
     for clip in clips:
         frames += one_clip(clip, estimators, span, clock)
     reference.close()
-    results.put((frames, clock))
+    return frames, clock
 
 
 def one_clip(
@@ -146,28 +154,24 @@ def one_clip(
 
 def measure(config: EstimatorConfig, options: argparse.Namespace) -> None:
     """One model and precision over all clips: a row per side, then where our time goes."""
-    weights.landmarks(config.model)  # raises here where it is missing; a worker would be waited for
+    weights.landmarks(config.model)  # raises here where it is missing, before anything starts
     context = multiprocessing.get_context("spawn")
     cores = sorted(os.sched_getaffinity(0))
-    results, barrier = context.Queue(), context.Barrier(len(cores))
     # Longest first, in turns: the fairest split that needs no queue.
     ordered = sorted(options.clips, key=lambda clip: -clip.stat().st_size)
-    workers = [
-        context.Process(
-            target=one_core,
-            args=(core, ordered[number :: len(cores)], config, options, barrier, results),
-        )
-        for number, core in enumerate(cores)
-    ]
-    for worker in workers:
-        worker.start()
     frames, clock = 0, Clock()
-    for _ in workers:
-        part_frames, part = results.get()
-        frames += part_frames
-        clock.add(part)
-    for worker in workers:
-        worker.join()
+    # A pool, since it says when a process dies.
+    with ProcessPoolExecutor(
+        len(cores), context, initializer=meet_at, initargs=(context.Barrier(len(cores)),)
+    ) as pool:
+        runs = [
+            pool.submit(one_core, core, ordered[number :: len(cores)], config, options)
+            for number, core in enumerate(cores)
+        ]
+        for run in as_completed(runs):
+            part_frames, part = run.result()
+            frames += part_frames
+            clock.add(part)
     name = f"{config.model:5} {config.precision:4}"
     decode_ms = {side: clock.ms(f"decode {side}", frames) for side in SIDES}
     for side in SIDES:
