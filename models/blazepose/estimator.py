@@ -14,8 +14,8 @@ from repscore.models.estimator import EstimatorConfig, People
 from repscore.models.people import load_matching
 
 _DEFAULT: Final = EstimatorConfig()
-_TRACKER: Final = "2"
-"""Rises with every change of the tracker that gives other poses."""
+_TRACKER: Final = "3"
+"""Rises with every change of the tracker or the computing of networks that gives other poses."""
 
 
 def require(config: EstimatorConfig) -> None:

@@ -81,11 +81,9 @@ def identity_of(
     detector_sha256: str, landmarks_sha256: str, precision: Precision
 ) -> dict[str, str]:
     """What `OpenVinoNetwork.identity` will be on this machine, told without loading a model."""
-    settled = settle_precision(precision, _capabilities())
     return {
         "runtime": f"openvino {ov.__version__.split('-')[0]}",
-        "precision": settled,
-        **({"in_f32": "2x2, dense"} if settled == "bf16" else {}),
+        "precision": settle_precision(precision, _capabilities()),
         "detector_sha256": detector_sha256,
         "landmarks_sha256": landmarks_sha256,
     }
