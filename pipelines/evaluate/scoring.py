@@ -240,8 +240,12 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
 
     Raises ValueError for folders, NoScorer for a scorer file, that cannot be used.
     """
+    scorer = None if asked.model is None else read_file(asked.model)
+    if isinstance(scorer, References):
+        raise ValueError(f"{asked.model}: expected a scorer of `repscore train`, found clips")
     material = Material(read(asked.path))
     folds = folds_of(material.subject, material.kinds)
+    protocols: dict[str, Rows] = {}
     found: dict[tuple[str, str], Judgement] = {}
 
     def tell(protocol: str, name: str) -> None:
@@ -251,11 +255,12 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
     if asked.train:
         learned = [item for path in asked.train for item in read(path)]
         protocol = "learned from " + ", ".join(path.resolve().name for path in asked.train)
+        protocols[protocol] = folds
         for name in asked.methods:
             tell(protocol, name)
             found[protocol, name] = transfer(learned, material, METHODS[name])
     else:
-        protocols = {"by subject": folds}
+        protocols["by subject"] = folds
         if asked.leaky:
             shuffled = np.random.default_rng(0).permutation(len(material.items))
             protocols["LEAKY random split"] = shuffled % FOLDS
@@ -263,28 +268,26 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
             for name in asked.methods:
                 tell(protocol, name)
                 found[protocol, name] = cross_validate(material, dealt, METHODS[name])
-    for protocol in dict.fromkeys(protocol for protocol, _ in found):
+    for protocol in protocols:
         both = [found.get((protocol, name)) for name in ("network-phases", "linear")]
         if both[0] is not None and both[1] is not None:
             found[protocol, BOTH] = mean(both[0], both[1])
-    if asked.model is not None:
-        scorer = read_file(asked.model)
-        if not isinstance(scorer, ScorerModel):
-            raise ValueError(f"{asked.model}: expected a scorer of `repscore train`, found clips")
-        name = Path(asked.model).stem
+    if scorer is not None:
+        name = Path(str(asked.model)).stem
         tell(name, f"figures are kind to people of {scorer.about.get('data')}")
+        protocols["as it is"] = folds
         found["as it is", name] = by_scorer(scorer, material)
-    table = {key: figures(material, folds, one) for key, one in found.items()}
+    table = {key: figures(material, protocols[key[0]], one) for key, one in found.items()}
     each = {key: by_exercise(material, one) for key, one in found.items()}
-    own = not asked.train and asked.model is None
+    own = not asked.train and scorer is None
     shots = few_shot(material) if own else {}
     # Where nobody judged, the question is whether another exercise is told from the known ones.
     rejected = unknown(material, folds) if own and not material.judged.any() else {}
     if as_json:
         rows = [
-            {"protocol": key[0], "method": key[1], **vars(found),
+            {"protocol": key[0], "method": key[1], **vars(one),
              "balanced_by_exercise": each[key]}
-            for key, found in table.items()
+            for key, one in table.items()
         ]  # fmt: skip
         unlike = {name: one._asdict() for name, one in rejected.items()}
         click.echo(json.dumps(plain({"methods": rows, "references": shots, "unknown": unlike})))
