@@ -27,7 +27,7 @@ from repscore.transforms.repetitions.clean import (
 )
 from repscore.transforms.repetitions.segment import WAIT, WINDOW, Cycle, Tuning
 
-REVISION = 5
+REVISION = 6
 """Rises with every change that gives other repetitions for the same poses."""
 
 Array = npt.NDArray[np.float64]
@@ -37,6 +37,7 @@ _TUNING = Tuning()
 _BREAK_S = 20.0  # frames farther apart do not belong to one movement
 _TORSOS = 8  # hops over which the torso is measured
 _PAUSE_S = 1.0  # between two repetitions; a longer one belongs to neither
+_LEAD_S = 0.2  # after rest, a movement begins so much earlier than it is seen to
 _MIN_COVERAGE = 0.5
 _MIN_KNOWN = 0.25  # share of the body's vectors without which nobody is there
 _MIN_AMPLITUDE_TORSOS = 0.12
@@ -261,32 +262,38 @@ def _settle(state: MotionState, until: int) -> tuple[MotionState, list[Repetitio
         follows = follows and pause < _PAUSE_S * RATE_HZ
         if follows and pause < own / 2:
             found = replace(found, start=state.settled)  # a short pause belongs to what follows
+        begun = max(state.settled, origin, found.start - round(_LEAD_S * RATE_HZ))
         idle = np.exp(state.phases[found.end - origin :, 0][:WAIT])
         alone = not follows and (len(idle) == 0 or idle.mean() >= 0.5)
         state = replace(state, settled=found.end, last_length=own)
-        repetition = _measured(state, found, sure, alone=alone)
-        if repetition is not None:
-            given.append(repetition)
+        if _is_believed(state, found, alone=alone):
+            given.append(_measured(state, replace(found, start=begun), sure))
     return state, given
 
 
-def _measured(
-    state: MotionState, cycle: Cycle, confidence: float, *, alone: bool
-) -> Repetition | None:
-    """A cycle as a repetition; None where the person was hardly seen, hardly moved or, with no
-    other repetition before or after, did not come back.
-    """
+def _is_believed(state: MotionState, cycle: Cycle, *, alone: bool) -> bool:
+    """Whether somebody was seen and moved and, with no repetition before or after, came back."""
+    rows = _rows(state, cycle)
+    vectors = state.vectors[rows.start : rows.stop + 1]
+    seen = ~np.isnan(state.joints[rows, ..., 0]).all(axis=1)
+    moved = measure.excursion(vectors).amplitude >= _MIN_AMPLITUDE_TORSOS
+    came_back = not alone or measure.left_open(vectors) <= _MAX_OPEN
+    return bool(seen.mean() >= _MIN_COVERAGE) and moved and came_back
+
+
+def _rows(state: MotionState, cycle: Cycle) -> slice:
+    """Where the instants of a cycle lie in the state's arrays."""
     assert state.hop is not None  # noqa: S101
     origin = state.hop - len(state.joints)
-    rows = slice(cycle.start - origin, cycle.end - origin)
+    return slice(cycle.start - origin, cycle.end - origin)
+
+
+def _measured(state: MotionState, cycle: Cycle, confidence: float) -> Repetition:
+    """A cycle as a repetition."""
+    rows = _rows(state, cycle)
     joints, visibility = state.joints[rows], state.visibility[rows]
     there = ~np.isnan(joints[..., 0]).all(axis=1)
-    vectors = state.vectors[rows.start : rows.stop + 1]
-    way = measure.excursion(vectors)
-    if there.mean() < _MIN_COVERAGE or way.amplitude < _MIN_AMPLITUDE_TORSOS:
-        return None
-    if alone and measure.left_open(vectors) > _MAX_OPEN:
-        return None
+    way = measure.excursion(state.vectors[rows.start : rows.stop + 1])
     torso_px, torso_m = state.torso_px[-1], normalise.median(np.array(state.torsos)[:, 1])
     image, world = joints[..., :3], joints[..., 3:]
     flat = normalise.flatten(image, torso_px)
