@@ -8,7 +8,7 @@ import numpy.typing as npt
 _EVEN: Final = 30.0
 """How much more of what kernels see is common to all their pixels than differs, in variance.
 
-Chosen on drawn athletes, whose world landmarks move by 0.66 % (3: 0.68, 1: 0.68, 0: 0.79, 100: 0.67).
+Chosen on drawn athletes, whose world landmarks it moves by 0.66 % of the torso (1: 0.68, 0: 0.79).
 """
 
 
