@@ -2,7 +2,7 @@
 
     python benchmarks/pose_parity.py CLIPS... [--model full] [--sample-fps 15] [--pictures DIR]
 
-Four comparisons, each against a reference on the same frames:
+Five comparisons, each against a reference on the same frames:
 
 - `single`: every frame by itself, MediaPipe in IMAGE mode, ours as the first frame of a stream. No
   memory on either side: what is left is how exactly the same function is computed.
@@ -11,6 +11,8 @@ Four comparisons, each against a reference on the same frames:
 - `noise`: MediaPipe in VIDEO mode against itself, with at most one grey level of noise on its
   frames. The next region follows from the landmarks, so tiny differences grow: no tracker can agree
   with MediaPipe better than MediaPipe agrees with itself.
+- `twin`: ours against ours, tracked and filtered, the networks computed by OpenVINO and by torch,
+  both in f32: the same tracker and weights, and other last bits.
 - `bf16`: ours in bf16 against ours in f32, where the processor has it: single frames, and tracked
   without filters.
 
@@ -36,6 +38,7 @@ from machine import describe, existing_file
 from repscore.models import weights
 from repscore.models.blazepose.estimator import BlazePoseEstimator
 from repscore.models.blazepose.network import Network
+from repscore.models.blazepose.network_torch import TorchNetwork
 from repscore.models.blazepose.networks import load_network
 from repscore.models.blazepose.tracker import Stream, TrackerConfig, step
 from repscore.models.estimator import EstimatorConfig, People, Unavailable
@@ -47,7 +50,7 @@ Picture = npt.NDArray[np.uint8]
 
 VISIBLE = 0.5
 MEDIAN_LIMIT, P95_LIMIT, PRESENCE_LIMIT = 0.025, 0.08, 0.99
-KINDS = ("single", "tracked", "noise", "bf16 single", "bf16 tracked", "tracked, raw")
+KINDS = ("single", "tracked", "noise", "twin", "bf16 single", "bf16 tracked", "tracked, raw")
 SURE = "tracked, sure"
 
 
@@ -127,6 +130,8 @@ class Sides:
         self._video, self._noisy = MediaPipeEstimator(f32), MediaPipeEstimator(f32)
         self._smoothed = BlazePoseEstimator(f32, network=self._network, smoothing=True)
         self._raw = BlazePoseEstimator(f32, network=self._network)
+        torch = TorchNetwork(weights.detector(), weights.landmarks(model), "cpu")
+        self._twin = BlazePoseEstimator(f32, network=torch, smoothing=True)
         self._bf16: BlazePoseEstimator | None = None
         try:
             half = EstimatorConfig(model, precision="bf16")
@@ -140,7 +145,14 @@ class Sides:
     ) -> tuple[dict[str, Tally], Picture | None]:
         """A tally per kind; the frame on which the trackers differ most, if it is asked for."""
         tallies = {kind: Tally() for kind in KINDS}
-        every: list[Any] = [self._single, self._video, self._noisy, self._smoothed, self._raw]
+        every: list[Any] = [
+            self._single,
+            self._video,
+            self._noisy,
+            self._smoothed,
+            self._raw,
+            self._twin,
+        ]
         for estimator in [*every, *([self._bf16] if self._bf16 else [])]:
             estimator.start()
         noise = np.random.default_rng(1)
@@ -152,6 +164,7 @@ class Sides:
             found = self._smoothed.track(bgr, time_s)
             apart = tallies["tracked"].add(expected, found)
             tallies["tracked, raw"].add(expected, raw)
+            tallies["twin"].add(found, self._twin.track(bgr, time_s))
             change = noise.integers(-1, 2, bgr.shape, dtype=np.int16)
             noisy = np.clip(bgr + change, 0, 255).astype(np.uint8)
             tallies["noise"].add(expected, self._noisy.track(noisy, time_s))
