@@ -200,6 +200,12 @@ def vectors_of(
     return vectors.reshape(len(flat), FEATURES).astype(np.float32)
 
 
+def visibility_of(visibility: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """Of the bones that `vectors_of` measures, (N, FEATURES / 2), from that of joints (N, 15)."""
+    bones: npt.NDArray[np.floating] = np.minimum(visibility[:, _TO], visibility[:, _FROM])
+    return bones
+
+
 @cache
 def held_out() -> Mapping[str, PhaseNetwork]:
     """Per video of RepCount-pose a network that was trained without it, for evaluation."""

@@ -108,6 +108,15 @@ def test_a_movement_on_its_own_that_does_not_come_back_is_no_repetition() -> Non
     assert found_where((30, 60), (62, 78)) == [(27, 60), (60, 78)], "something was before"
 
 
+def test_what_joints_do_that_are_hardly_seen_is_no_repetition() -> None:
+    arms = [landmark for side in (11, 12) for landmark in range(side + 2, side + 12, 2)]
+    guessed = WHOLE.visibility.copy()
+    guessed[:, arms] = 0.4
+    assert run(replace(WHOLE, visibility=guessed)) == []
+    unsure = replace(WHOLE, visibility=np.full_like(WHOLE.visibility, 0.4))
+    assert len(run(unsure)) == len(EXPECTED), "an estimator that is sure of nothing"
+
+
 @settings(deadline=None, max_examples=15)
 @given(st.lists(st.integers(0, len(WHOLE.time_s)), max_size=12))
 def test_cuts_change_nothing(cuts: list[int]) -> None:

@@ -49,9 +49,7 @@ def excursion(vectors: npt.NDArray[np.floating]) -> Excursion:
     It is measured along the direction to the farthest shape, from a start position that may drift
     from the first instant's shape to the last one's.
     """
-    n = len(vectors)
-    share = np.linspace(0.0, 1.0, n)[:, None]
-    away = vectors - (vectors[:1] * (1.0 - share) + vectors[-1:] * share)
+    n, away = len(vectors), _away(vectors)
     sizes = np.linalg.norm(away, axis=1)
     far = int(np.argmax(sizes))
     if not sizes[far] > 0:
@@ -61,6 +59,25 @@ def excursion(vectors: npt.NDArray[np.floating]) -> Excursion:
     first = far - int(np.argmin(held[far::-1])) + 1 if not held[: far + 1].all() else 0
     after = far + int(np.argmin(held[far:])) if not held[far:].all() else n
     return Excursion((first + after - 1) // 2, first, after, float(sizes[far]))
+
+
+def sureness(vectors: npt.NDArray[np.floating], visibility: npt.NDArray[np.floating]) -> float:
+    """How visible what moves is, as a share of how visible all is: 1 where it makes no difference.
+
+    Body vectors (N, D) in torsos, and the visibilities (N, D / 2) of the bones they are made of.
+    A bone counts by the square of its way at the farthest shape.
+    """
+    away = _away(vectors)
+    farthest = away[np.linalg.norm(away, axis=1).argmax()]
+    power = np.square(farthest).reshape(-1, 2).sum(axis=1)
+    seen = visibility.mean(axis=0)
+    return float(power @ seen / max(power.sum() * seen.mean(), 1e-9))
+
+
+def _away(vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """Vectors (N, D) less a start position that drifts from the first one to the last one."""
+    share = np.linspace(0.0, 1.0, len(vectors))[:, None]
+    return vectors - (vectors[:1] * (1.0 - share) + vectors[-1:] * share)
 
 
 def left_open(vectors: npt.NDArray[np.floating]) -> float:

@@ -27,7 +27,7 @@ from repscore.transforms.repetitions.clean import (
 )
 from repscore.transforms.repetitions.segment import WAIT, WINDOW, Cycle, Tuning
 
-REVISION = 6
+REVISION = 7
 """Rises with every change that gives other repetitions for the same poses."""
 
 Array = npt.NDArray[np.float64]
@@ -41,6 +41,7 @@ _LEAD_S = 0.2  # after rest, a movement begins so much earlier than it is seen t
 _MIN_COVERAGE = 0.5
 _MIN_KNOWN = 0.25  # share of the body's vectors without which nobody is there
 _MIN_AMPLITUDE_TORSOS = 0.12
+_MIN_SURE = 0.6  # of the visibility of all, what moves must have: joints that are guessed wander
 _MAX_OPEN = 0.5  # share of its way that a repetition on its own may leave untravelled at its end
 _KEPT = WINDOW + LOOKAHEAD
 _TOGETHER = 32  # hops that are cleaned in one go
@@ -277,8 +278,9 @@ def _is_believed(state: MotionState, cycle: Cycle, *, alone: bool) -> bool:
     vectors = state.vectors[rows.start : rows.stop + 1]
     seen = ~np.isnan(state.joints[rows, ..., 0]).all(axis=1)
     moved = measure.excursion(vectors).amplitude >= _MIN_AMPLITUDE_TORSOS
+    sure = measure.sureness(vectors, network.visibility_of(state.visibility[rows])) >= _MIN_SURE
     came_back = not alone or measure.left_open(vectors) <= _MAX_OPEN
-    return bool(seen.mean() >= _MIN_COVERAGE) and moved and came_back
+    return bool(seen.mean() >= _MIN_COVERAGE) and moved and sure and came_back
 
 
 def _rows(state: MotionState, cycle: Cycle) -> slice:
