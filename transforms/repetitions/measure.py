@@ -29,18 +29,20 @@ _MASS = {
 _WEIGHTS = np.array([_MASS[name] for name in JOINT])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Excursion:
     """How a body goes out and comes back: rows of its turning point and of the hold around it.
 
     The hold is [hold_start, hold_end), the stretch in which the body is within a tenth of its
-    amplitude of the farthest point; the amplitude is in torsos.
+    amplitude of the farthest point. `farthest` (D,) is that point, seen from the start position,
+    and the amplitude its distance; both are in torsos.
     """
 
     turn: int
     hold_start: int
     hold_end: int
     amplitude: float
+    farthest: npt.NDArray[np.floating]
 
 
 def excursion(vectors: npt.NDArray[np.floating]) -> Excursion:
@@ -49,35 +51,29 @@ def excursion(vectors: npt.NDArray[np.floating]) -> Excursion:
     It is measured along the direction to the farthest shape, from a start position that may drift
     from the first instant's shape to the last one's.
     """
-    n, away = len(vectors), _away(vectors)
+    n = len(vectors)
+    share = np.linspace(0.0, 1.0, n)[:, None]
+    away = vectors - (vectors[:1] * (1.0 - share) + vectors[-1:] * share)
     sizes = np.linalg.norm(away, axis=1)
     far = int(np.argmax(sizes))
     if not sizes[far] > 0:
-        return Excursion(n // 2, n // 2, n // 2, 0.0)
+        return Excursion(n // 2, n // 2, n // 2, 0.0, away[far])
     course = away @ (away[far] / sizes[far])
     held = course >= (1.0 - _HOLD_SHARE) * course[far]
     first = far - int(np.argmin(held[far::-1])) + 1 if not held[: far + 1].all() else 0
     after = far + int(np.argmin(held[far:])) if not held[far:].all() else n
-    return Excursion((first + after - 1) // 2, first, after, float(sizes[far]))
+    return Excursion((first + after - 1) // 2, first, after, float(sizes[far]), away[far])
 
 
-def sureness(vectors: npt.NDArray[np.floating], visibility: npt.NDArray[np.floating]) -> float:
+def sureness(farthest: npt.NDArray[np.floating], visibility: npt.NDArray[np.floating]) -> float:
     """How visible what moves is, as a share of how visible all is: 1 where it makes no difference.
 
-    Body vectors (N, D) in torsos, and the visibilities (N, D / 2) of the bones they are made of.
-    A bone counts by the square of its way at the farthest shape.
+    A bone counts by the square of its way to the farthest shape (D,) of an excursion; `visibility`
+    (N, D / 2) is that of the bones.
     """
-    away = _away(vectors)
-    farthest = away[np.linalg.norm(away, axis=1).argmax()]
     power = np.square(farthest).reshape(-1, 2).sum(axis=1)
     seen = visibility.mean(axis=0)
     return float(power @ seen / max(power.sum() * seen.mean(), 1e-9))
-
-
-def _away(vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """Vectors (N, D) less a start position that drifts from the first one to the last one."""
-    share = np.linspace(0.0, 1.0, len(vectors))[:, None]
-    return vectors - (vectors[:1] * (1.0 - share) + vectors[-1:] * share)
 
 
 def left_open(vectors: npt.NDArray[np.floating]) -> float:

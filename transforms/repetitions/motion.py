@@ -273,12 +273,14 @@ def _settle(state: MotionState, until: int) -> tuple[MotionState, list[Repetitio
 
 
 def _is_believed(state: MotionState, cycle: Cycle, *, alone: bool) -> bool:
-    """Whether somebody was seen and moved and, with no repetition before or after, came back."""
+    """Whether somebody seen moved what was seen and, with none before or after, came back."""
     rows = _rows(state, cycle)
     vectors = state.vectors[rows.start : rows.stop + 1]
     seen = ~np.isnan(state.joints[rows, ..., 0]).all(axis=1)
-    moved = measure.excursion(vectors).amplitude >= _MIN_AMPLITUDE_TORSOS
-    sure = measure.sureness(vectors, network.visibility_of(state.visibility[rows])) >= _MIN_SURE
+    way = measure.excursion(vectors)
+    moved = way.amplitude >= _MIN_AMPLITUDE_TORSOS
+    visibility = network.visibility_of(state.visibility[rows])
+    sure = measure.sureness(way.farthest, visibility) >= _MIN_SURE
     came_back = not alone or measure.left_open(vectors) <= _MAX_OPEN
     return bool(seen.mean() >= _MIN_COVERAGE) and moved and sure and came_back
 
