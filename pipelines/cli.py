@@ -14,6 +14,7 @@ from repscore import __version__
 from repscore.models.scorer.shipped import located
 from repscore.pipelines.flags import (
     as_json_flag,
+    labels_flag,
     options_of,
     quiet_flag,
     reference_flag,
@@ -241,12 +242,7 @@ def learn(name: str, clips: Sequence[str], path: str, *, quiet: bool) -> None:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Scorer file; its card comes beside it, as JSON.",
 )
-@click.option(
-    "--labels",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Truth of a dataset of `score`: CSV with video_uri, repetition, exercise and, where "
-    "known, correct (1 or 0) and subject.",
-)
+@labels_flag
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
     "--epochs", type=click.IntRange(min=1), default=24, show_default=True, help="At most."
@@ -418,6 +414,7 @@ def counting(path: Path, **given: Any) -> None:
     metavar="PATH",
     help="Learn from this data set instead of from the other people of PATH.  Repeatable.",
 )
+@labels_flag
 @click.option(
     "--model",
     metavar="FILE",
@@ -432,7 +429,8 @@ def scoring(path: Path, **given: Any) -> None:
 
     PATH holds skeletons.npz and index.csv (IntelliRehabDS); or poses.npz and annotations.csv
     (RepCount-pose: exercises by video, and one left out as unknown); or the folders bicep,
-    frontraise, shoulderpress and shouldershrug (Pose Trainer).
+    frontraise, shoulderpress and shouldershrug (Pose Trainer); or is a dataset of `score`, with
+    --labels.
     """
     from repscore.pipelines.evaluate.methods import METHODS
     from repscore.pipelines.evaluate.scoring import Asked

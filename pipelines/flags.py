@@ -75,6 +75,12 @@ _config = click.option(
     help="TOML file with any of these options, e.g. sample-fps = 10.",
 )
 as_json_flag = click.option("--json", "as_json", is_flag=True, help="For machines: JSON on stdout.")
+labels_flag = click.option(
+    "--labels",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Truth of a dataset of `score`: CSV with video_uri, repetition, exercise and, where "
+    "known, correct (1 or 0) and subject.",
+)
 quiet_flag = click.option("--quiet", is_flag=True, help="No progress.")
 scorer_flag = click.option(
     "--scorer",

@@ -109,7 +109,8 @@ class LearnedScorer:
     """A trained scorer; exercises that were added by clips are asked first, by their distance.
 
     A repetition is not scored, and the reason says why, where it is too short, too little of it is
-    visible, its sensor or view is none that was learned, or it is no exercise that was learned.
+    visible, its sensor is none that was learned, the likeliest exercise was not learned from its
+    view, or it is no exercise that was learned.
     The score of a judged exercise comes from the correctness head (50 is the border); that of any
     other one from its likeness with what was learned, which need not be right.
     """
@@ -133,12 +134,14 @@ class LearnedScorer:
         """A verdict for each execution, in order; a batch says the same as one by one."""
         if not executions:
             return []
-        own = [as_seen_by(self.model.rules.sensor, execution) for execution in executions]
+        rules = self.model.rules
+        own = [as_seen_by(rules.sensor, execution) for execution in executions]
         sequences = sequences_of(own, "phases", None)
         seen, away = self.judge(sequences)
         exercise = seen.named.argmax(axis=1)
         verdicts = [
-            self._refused(execution, joints, view) or self._unknown(int(name), one, float(far))
+            self._refused(execution, joints, view, rules.exercises[int(name)])
+            or self._unknown(int(name), one, float(far))
             for execution, joints, view, name, one, far in zip(
                 own, sequences.joints, views, exercise, seen.named, away, strict=True
             )
@@ -164,7 +167,7 @@ class LearnedScorer:
         return seen, distances(seen.place, exercise, model.places, model.place_exercise)
 
     def _refused(
-        self, execution: Execution, joints: npt.NDArray[np.float32], view: str | None
+        self, execution: Execution, joints: npt.NDArray[np.float32], view: str | None, named: str
     ) -> Verdict | None:
         rules = self.model.rules
         start, stop = np.searchsorted(execution.time_s, [execution.start_s, execution.end_s])
@@ -181,9 +184,11 @@ class LearnedScorer:
                 f"too little visible: {100 * share.mean():.0f} % of the joints seen, expected "
                 f"{100 * LEAST_SEEN:.0f} % or more; missing: {', '.join(missing)}"
             )
-        if rules.views and view is not None and view not in rules.views:
+        learned = rules.views.get(named, ())
+        if learned and view is not None and view not in learned:
             return _silent(
-                f"unfit view: seen from the {view}, the scorer learned on {', '.join(rules.views)}"
+                f"unfit view: seen from the {view}, the scorer learned {named} from "
+                f"{', '.join(learned)}"
             )
         return None
 

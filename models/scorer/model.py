@@ -27,7 +27,7 @@ from repscore.models.scorer.represent import Phases
 from repscore.models.skeleton import JOINTS
 
 FORMAT: Final = "repscore-scorer"
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 """Rises when the tensors, or what a number of the card means, change."""
 
 REVISION: Final = 1
@@ -45,7 +45,7 @@ class Rules:
         judged: exercises whose executions were labelled correct and incorrect.
         sensor: `picture`: learned on joints in the picture; else on joints in space, of a depth
             camera (`kinect`) or of a pose estimator (`body`).
-        views: where the cameras stood; empty where it does not matter.
+        views: exercise -> where the cameras stood; none where it does not matter.
         correct: from the correctness logit to a score; None where nothing is judged.
         alike: from the likeness with learned executions (negative distance) to a score.
         unknown: distance beyond which a repetition is no exercise that was learned.
@@ -55,7 +55,7 @@ class Rules:
     mirrored: tuple[int, ...]
     judged: tuple[str, ...]
     sensor: str
-    views: tuple[str, ...]
+    views: Mapping[str, tuple[str, ...]]
     correct: Border | None
     alike: Border
     unknown: float
@@ -64,9 +64,10 @@ class Rules:
     @classmethod
     def from_json(cls, told: Mapping[str, Any]) -> "Rules":
         """What `asdict` and JSON made of it; raises KeyError or TypeError for anything else."""
-        lists = ("exercises", "mirrored", "judged", "views")
+        lists = ("exercises", "mirrored", "judged")
         return cls(
             **{name: tuple(told[name]) for name in lists},
+            views={name: tuple(views) for name, views in told["views"].items()},
             sensor=told["sensor"],
             correct=None if told["correct"] is None else Border(**told["correct"]),
             alike=Border(**told["alike"]),

@@ -23,12 +23,12 @@ from repscore.models.scorer.model import ScorerModel
 from repscore.models.scorer.network import Judgement
 from repscore.models.scorer.reference import ReferenceScorer
 from repscore.models.scorer.represent import Phases, represent
-from repscore.pipelines.evaluate import irds, lifts, repcount
 from repscore.pipelines.evaluate.labelled import Labelled
 from repscore.pipelines.evaluate.methods import BOTH, METHODS, Floats, Material, Method, Rows, mean
 from repscore.pipelines.evaluate.unknown import Rejection, unknown
 from repscore.pipelines.learn import read_file
 from repscore.pipelines.query import plain
+from repscore.pipelines.train.examples import read_all
 
 Truths = npt.NDArray[np.bool_]
 
@@ -224,6 +224,7 @@ class Asked:
     Attributes:
         methods: names of METHODS; all learn from the other folds, or from `train` alone.
         train: folders to learn from, with people of their own.
+        labels: CSV with the truth of those folders that are datasets of ours.
         model: file of a trained scorer, beside the methods.
         leaky: the random split that leaks people, beside the honest one.
     """
@@ -231,6 +232,7 @@ class Asked:
     path: Path
     methods: tuple[str, ...]
     train: tuple[Path, ...] = ()
+    labels: Path | None = None
     model: str | None = None
     leaky: bool = False
 
@@ -243,7 +245,8 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
     scorer = None if asked.model is None else read_file(asked.model)
     if isinstance(scorer, References):
         raise ValueError(f"{asked.model}: expected a scorer of `repscore train`, found clips")
-    material = Material(read(asked.path))
+    own, *others = read_all([asked.path, *asked.train], asked.labels)
+    material = Material(own.items)
     folds = folds_of(material.subject, material.kinds)
     protocols: dict[str, Rows] = {}
     found: dict[tuple[str, str], Judgement] = {}
@@ -253,7 +256,7 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
             click.echo(f"{protocol}: {name}", err=True)
 
     if asked.train:
-        learned = [item for path in asked.train for item in read(path)]
+        learned = [item for other in others for item in other.items]
         protocol = "learned from " + ", ".join(path.resolve().name for path in asked.train)
         protocols[protocol] = folds
         for name in asked.methods:
@@ -279,10 +282,10 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
         found["as it is", name] = by_scorer(scorer, material)
     table = {key: figures(material, protocols[key[0]], one) for key, one in found.items()}
     each = {key: by_exercise(material, one) for key, one in found.items()}
-    own = not asked.train and scorer is None
-    shots = few_shot(material) if own else {}
+    alone = not asked.train and scorer is None
+    shots = few_shot(material) if alone else {}
     # Where nobody judged, the question is whether another exercise is told from the known ones.
-    rejected = unknown(material, folds) if own and not material.judged.any() else {}
+    rejected = unknown(material, folds) if alone and not material.judged.any() else {}
     if as_json:
         rows = [
             {"protocol": key[0], "method": key[1], **vars(one),
@@ -340,20 +343,6 @@ def in_names(found: Judgement, known: Sequence[str], asked: Sequence[str]) -> Ju
     named = [found.exercise[:, known.index(name)] if name in known else nothing for name in asked]
     other = np.max(others, axis=0) if others else nothing
     return Judgement(np.stack([*named, other], axis=1), found.correct)
-
-
-def read(path: Path) -> list[Labelled]:
-    """The repetitions of a folder in one of three layouts."""
-    if (path / irds.SKELETONS).exists() and (path / irds.INDEX).exists():
-        return irds.read_irds(path)
-    if (path / repcount.POSES).exists() and (path / repcount.ANNOTATIONS).exists():
-        return repcount.read_executions(path)
-    if all((path / lift).is_dir() for lift in lifts.LIFTS):
-        return lifts.read_lifts(path)
-    raise click.UsageError(
-        f"{path}: expected {irds.SKELETONS} and {irds.INDEX}, or {repcount.POSES} and "
-        f"{repcount.ANNOTATIONS}, or the folders {', '.join(lifts.LIFTS)}"
-    )
 
 
 def show(

@@ -38,6 +38,20 @@ class NoExamples(ValueError):
     """A path holds nothing to learn from."""
 
 
+def read_all(paths: Sequence[Path], labels: Path | None) -> list[Examples]:
+    """The repetitions of each folder; labels belong to those that are datasets of ours.
+
+    Raises NoExamples, or ValueError of the layouts.
+    """
+    ours = [path for path in paths if (path / "tables").exists()]
+    if labels is not None and not ours:
+        raise NoExamples(
+            f"--labels {labels}: for a dataset of repscore, with tables/; found "
+            f"{', '.join(map(str, paths))}, which say themselves what is true: leave the labels out"
+        )
+    return [read_examples(path, labels if path in ours else None) for path in paths]
+
+
 def read_examples(path: Path, labels: Path | None) -> Examples:
     """The repetitions of a folder in one of the layouts that `repscore train` knows.
 

@@ -41,7 +41,8 @@ USUAL_SCORE: Final = 90.0
 """Of the middle one of the executions that were learned, where nobody judged them."""
 RARE: Final = 0.05
 """Share of executions, of people not learned from, that lie beyond the border of likeness."""
-_LEAST_VIEW: Final = 0.05  # share of the repetitions from which on a view is learned
+_LEAST_VIEW: Final = 0.05  # share of an exercise's repetitions from which on a view is learned
+_LEAST_PEOPLE_OF_VIEW: Final = 2
 
 
 @dataclass(frozen=True)
@@ -275,6 +276,24 @@ def _exemplars(material: Material, seen: Seen, judged: Sequence[str]) -> Referen
     )
 
 
+def _views(material: Material) -> dict[str, tuple[str, ...]]:
+    """Exercise -> the views from which enough of its repetitions are seen, of several people.
+
+    An exercise of which no view is known, or none is seen often enough, has none.
+    """
+    views = np.array([view or "" for view in material.examples.views])
+    learned = {}
+    for number, name in enumerate(material.names):
+        known = (material.exercise == number) & (views != "")
+        learned[name] = tuple(
+            str(view)
+            for view in np.unique(views[known])
+            if (seen := known & (views == view)).sum() >= _LEAST_VIEW * known.sum()
+            and len(np.unique(material.subject[seen])) >= _LEAST_PEOPLE_OF_VIEW
+        )
+    return {name: fit for name, fit in learned.items() if fit}
+
+
 def _rules(material: Material, tuning: Tuning, strangers: Strangers) -> Rules:
     labelled = ~np.isnan(material.correct)
     judged = tuple(
@@ -283,7 +302,6 @@ def _rules(material: Material, tuning: Tuning, strangers: Strangers) -> Rules:
         if {0.0, 1.0} <= set(material.correct[material.exercise == number].tolist())
     )
     in_judged = labelled & np.isin(np.array(material.names)[material.exercise], judged)
-    views = [view for view in material.examples.views if view is not None]
     right = (strangers.named.argmax(axis=1) == material.exercise) & material.good
     # What nobody called incorrect and is recognised: how far it may lie from what was learned.
     alike, people = -strangers.away[right], material.subject[right]
@@ -293,9 +311,7 @@ def _rules(material: Material, tuning: Tuning, strangers: Strangers) -> Rules:
         mirrored=material.mirrored,
         judged=judged,
         sensor=material.examples.sensor,
-        views=tuple(
-            sorted({view for view in views if views.count(view) >= _LEAST_VIEW * len(views)})
-        ),
+        views=_views(material),
         correct=border_of_judged(
             strangers.correct[in_judged],
             material.correct[in_judged] > 0,

@@ -13,7 +13,7 @@ from repscore.models.scorer.model import ScorerModel, scorer_bytes
 from repscore.models.scorer.network import Recipe
 from repscore.pipelines.progress import console
 from repscore.pipelines.score import UnusableConfiguration
-from repscore.pipelines.train.examples import Examples, NoExamples, read_examples
+from repscore.pipelines.train.examples import Examples, NoExamples, read_all
 from repscore.pipelines.train.learning import Tuning, learn_scorer
 from repscore.transforms.repetitions.kept import PosesMissing
 
@@ -57,7 +57,7 @@ def train(options: TrainOptions, *, quiet: bool) -> ScorerModel:
     if checkpoints.exists() and not options.resume:
         shutil.rmtree(checkpoints)
     try:
-        examples = together([read_examples(path, options.labels) for path in options.paths])
+        examples = together(read_all(options.paths, options.labels))
         tuning = Tuning(options.seed, replace(Recipe(), epochs=options.epochs), options.folds)
         model = learn_scorer(examples, tuning, checkpoints, tell)
     except (ForeignCheckpoint, PosesMissing, UnusableConfiguration, ValueError) as error:
@@ -109,7 +109,7 @@ def _not_for(model: ScorerModel) -> list[str]:
     """What follows from the data alone."""
     sensor = {
         "kinect": "joints of anything but a Kinect v2, without evidence that they measure alike",
-        "picture": "camera views other than " + ", ".join(model.rules.views),
+        "picture": "camera views that the exercise was not learned from (`rules.views`)",
         "body": "another pose estimator than the one it learned from, without evidence",
     }[model.rules.sensor]
     unjudged = sorted(set(model.rules.exercises) - set(model.rules.judged))

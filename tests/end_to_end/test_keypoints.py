@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import videos
+from click.testing import CliRunner, Result
 
 from repscore.models.scorer.shipped import located
+from repscore.pipelines.cli import cli
 from repscore.pipelines.query import query
 from repscore.pipelines.rescore import rescore
 
@@ -111,6 +113,34 @@ def test_options_of_one_kind_leave_the_other_alone(
     assert (report["videos"], report["frames"]) == (7, 4 * FRAMES - 4), "the keypoints alone"
     ((longest_s,),) = rows(root, "SELECT max(end_s) FROM repetitions WHERE video_uri LIKE '%_json'")
     assert float(str(longest_s)) > SECONDS, "at half the rate it lasts twice as long"
+
+
+def test_a_scorer_is_evaluated_on_a_dataset_with_labels(dataset: Path, tmp_path: Path) -> None:
+    """Repetitions are those of the rows: what `rescore` names them is right if it is the truth."""
+    root = tmp_path / "dataset"
+    shutil.copytree(dataset, root)
+    rescore(str(root), located("exercises"), (), quiet=True)
+    sql = "SELECT video_uri, repetition, exercise FROM repetitions WHERE scorable ORDER BY ALL"
+    known = rows(root, sql)
+    labels = tmp_path / "labels.csv"
+
+    def asked(truth: list[tuple[object, ...]]) -> Result:
+        lines = [("video_uri", "repetition", "exercise"), *truth]
+        labels.write_text("".join(",".join(map(str, line)) + "\n" for line in lines))
+        command = ["evaluate", "scoring", str(dataset), "--model", "exercises", "--json"]
+        return CliRunner().invoke(cli, [*command, "--labels", str(labels)])
+
+    for truth, accuracy in (
+        (known, 1),
+        ([(*known[0][:2], "curl"), *known[1:]], 1 - 1 / len(known)),
+    ):
+        done = asked(truth)
+        assert done.exit_code == 0, done.output
+        (row,) = json.loads(done.stdout)["methods"]
+        assert row["accuracy"][0] == pytest.approx(accuracy)
+    done = asked([*known, (known[0][0], 999, "squat")])
+    assert done.exit_code == 1
+    assert "repetition 999 is not in" in done.output.replace("\n", " ")
 
 
 def test_recordings_of_others(shared_data: Path, tmp_path: Path) -> None:

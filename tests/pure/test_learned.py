@@ -27,7 +27,7 @@ from repscore.pipelines.evaluate.labelled import Labelled
 from repscore.pipelines.evaluate.methods import Material
 from repscore.pipelines.evaluate.scoring import by_scorer
 from repscore.pipelines.rescore import moved
-from repscore.pipelines.train.examples import Examples, NoExamples, read_examples
+from repscore.pipelines.train.examples import Examples, NoExamples, read_all, read_examples
 from repscore.pipelines.train.learning import Tuning, folds_of, learn_scorer
 from repscore.pipelines.train.run import together
 
@@ -37,8 +37,8 @@ TUNING = Tuning(
 
 
 def examples() -> Examples:
-    """Nine people who squat, well and half, and curl."""
-    items = []
+    """Nine people who squat, well and half, seen from the front, and curl, seen from the back."""
+    items, views = [], []
     for person in range(9):
         leg = 0.7 + 0.02 * person
         for seed in range(2):
@@ -48,7 +48,8 @@ def examples() -> Examples:
                 Labelled(f"p{person}", False, "squat", False, perform(squat(45, leg=leg), **noise)),
                 Labelled(f"p{person}", False, "curl", None, perform(curl(), **noise)),
             ]
-    return Examples(items, ["front"] * len(items), "body", "figures", "own")
+            views += ["front", "front", "back"]
+    return Examples(items, views, "body", "figures", "own")
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +134,15 @@ def test_what_cannot_be_judged_says_why(scorer, execution, view, reason) -> None
     (verdict,) = scorer.score([execution], [view])
     assert verdict.score is None
     assert verdict.unscorable_reason.startswith(reason)
+
+
+def test_a_view_is_fit_for_an_exercise_that_was_learned_from_it(scorer: LearnedScorer) -> None:
+    (curled,) = scorer.score([perform(curl())], ["back"])
+    assert curled.score is not None
+    (squatted,) = scorer.score([perform(squat())], ["back"])
+    assert squatted.unscorable_reason == (
+        "unfit view: seen from the back, the scorer learned squat from front"
+    )
 
 
 def test_another_exercise_is_unknown(model: ScorerModel) -> None:
@@ -224,6 +234,8 @@ def test_a_foreign_folder_and_labels_without_columns_are_told(tmp_path: Path) ->
     labels.write_text("video,score\na,1\n")
     with pytest.raises(NoExamples, match="video_uri, repetition, exercise"):
         read_examples(tmp_path, labels)
+    with pytest.raises(NoExamples, match="leave the labels out"):
+        read_all([tmp_path], labels)
     done = CliRunner().invoke(cli, ["train", str(tmp_path), "-o", str(tmp_path / "m.safetensors")])
     assert done.exit_code != 0
     assert "expected skeletons.npz" in done.output
