@@ -245,7 +245,13 @@ def learn(name: str, clips: Sequence[str], path: str, *, quiet: bool) -> None:
 @labels_flag
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
-    "--epochs", type=click.IntRange(min=1), default=24, show_default=True, help="At most."
+    "--epochs", type=click.IntRange(min=1), default=100, show_default=True, help="Of the schedule."
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(min=1),
+    help="Stop after so many epochs without a smaller loss on people held out, with the best one. "
+    " [default: run all epochs]",
 )
 @click.option(
     "--folds",

@@ -23,11 +23,12 @@ class ForeignCheckpoint(ValueError):
 
 @dataclass(eq=False)
 class EarlyStopping:
-    """Keeps the weights of the best epoch; a `Watch` of `network.train`.
+    """Keeps the weights of the best epoch, or of the last one; a `Watch` of `network.train`.
 
     Attributes:
         loss: of a network on validation subjects.
-        patience: epochs without improvement after which the training ends.
+        patience: epochs without improvement after which the training ends with its best epoch;
+            None: it runs to its end, and the last epoch counts as the best.
         file: checkpoint after every epoch; taken up where it is there.
         stamp: names data and options; a checkpoint with another one is refused.
         tell: called with epoch, loss and best loss.
@@ -35,7 +36,7 @@ class EarlyStopping:
     """
 
     loss: Callable[[ScorerNetwork], float]
-    patience: int
+    patience: int | None
     file: Path
     stamp: str
     tell: Callable[[int, float, float], None]
@@ -62,18 +63,20 @@ class EarlyStopping:
         trainee.schedule.load_state_dict(told["schedule"])
         torch.set_rng_state(tensors["random.torch"])
         trainee.draw.set_state(tensors["random.draw"])
-        over = told["epoch"] - self.best_epoch >= self.patience
-        return 10**9 if over else int(told["epoch"]) + 1
+        return 10**9 if self._over(told["epoch"]) else int(told["epoch"]) + 1
 
     def after(self, epoch: int, trainee: Trainee) -> bool:
         """Judge the epoch, keep what is needed to go on after it."""
         found = self.loss(trainee.model.eval())
-        if found < self.best_loss:
-            self.best_loss, self.best_epoch = found, epoch
+        if self.patience is None or found < self.best_loss:
+            self.best_loss, self.best_epoch = min(found, self.best_loss), epoch
             self.best = {name: value.clone() for name, value in trainee.model.state_dict().items()}
         self._write(epoch, trainee)
         self.tell(epoch, found, self.best_loss)
-        return epoch - self.best_epoch >= self.patience
+        return self._over(epoch)
+
+    def _over(self, epoch: int) -> bool:
+        return self.patience is not None and epoch - self.best_epoch >= self.patience
 
     def _read(self) -> tuple[Weights, dict[str, Any]]:
         try:

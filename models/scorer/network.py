@@ -34,7 +34,7 @@ class Recipe:
 
     width: int = 64
     embedding: int = 64
-    epochs: int = 24
+    epochs: int = 100
     batch: int = 64
     rate: float = 3e-3
     decay: float = 0.02

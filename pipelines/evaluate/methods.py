@@ -25,7 +25,6 @@ Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
 
 _EXEMPLARS = 5
-_SHOWN, _MOST_EPOCHS = 10_000, 100  # repetitions that a training sees at least, if it may
 
 
 class Material(Truth):
@@ -163,15 +162,12 @@ def network(lengths: Lengths) -> Method:
 
 
 def recipe_for(repetitions: int) -> Recipe:
-    """The recipe, with smaller batches and more epochs where an epoch has few repetitions.
+    """The recipe, with smaller batches where there are few repetitions.
 
     Smaller movements keep their name; the distance in the embedding is not asked for a score here.
     """
-    return Recipe(
-        epochs=int(np.clip(_SHOWN // repetitions, Recipe().epochs, _MOST_EPOCHS)),
-        batch=int(np.clip(repetitions // 16, 8, Recipe().batch)),
-        shrunk=0.5,
-    )
+    batch = int(np.clip(repetitions // 16, 8, Recipe().batch))
+    return Recipe(batch=batch, shrunk=0.5)
 
 
 METHODS: Final[Mapping[str, Method]] = {

@@ -34,7 +34,6 @@ from repscore.pipelines.train.examples import Examples, NoExamples
 Rows = npt.NDArray[np.intp]
 Truths = npt.NDArray[np.bool_]
 
-PATIENCE: Final = 8
 _PLACES, _EXEMPLARS = 32, 3
 _LEAST_OF_EXERCISE: Final = 3
 USUAL_SCORE: Final = 90.0
@@ -47,11 +46,18 @@ _LEAST_PEOPLE_OF_VIEW: Final = 2
 
 @dataclass(frozen=True)
 class Tuning:
-    """What a training may be told; all of it enters the checkpoints' stamp."""
+    """What a training may be told; all of it enters the checkpoints' stamp.
+
+    Attributes:
+        patience: epochs without a smaller loss on people held out after which a training ends, with
+            its best epoch; None: it ends when its learning rate has come to rest, which is better
+            where few people are held out (decision 22).
+    """
 
     seed: int = 0
     recipe: Recipe = Recipe()  # noqa: RUF009 - frozen
     folds: int = 8
+    patience: int | None = None
 
     def __post_init__(self) -> None:
         if self.folds < 3:
@@ -115,7 +121,7 @@ class Fitting:
     tell: Tell
 
     def network(self, name: str, known: Rows, held: Rows) -> ScorerNetwork:
-        """The best epoch on held-out people, learned from the known ones."""
+        """Learned from the known people; with patience the best epoch on held-out ones."""
         material = self.material
         known = evened(material.exercise, known)
 
@@ -123,9 +129,12 @@ class Fitting:
             return validation_loss(model, material, held)
 
         watch = EarlyStopping(
-            loss, PATIENCE, self.checkpoints / f"{name}.safetensors", self._stamp(name, known),
+            loss,
+            self.tuning.patience,
+            self.checkpoints / f"{name}.safetensors",
+            self._stamp(name, known),
             lambda epoch, found, best: self.tell(name, epoch, found, best),
-        )  # fmt: skip
+        )
         targets = Targets(material.exercise[known], material.correct[known])
         model = train(material.sequences[known], targets, material.mirrored,
                       self.tuning.recipe, self.tuning.seed, watch)  # fmt: skip
@@ -190,14 +199,23 @@ def learn_scorer(examples: Examples, tuning: Tuning, checkpoints: Path, tell: Te
         about={
             "data": examples.data,
             "licence": examples.licence,
-            "protocol": (
-                f"{tuning.folds} folds by person or video (seed {tuning.seed}); in each, one "
-                "further fold chose the epoch; figures, borders and bounds are of people in "
-                f"neither. The network in this file learned from {tuning.folds - 1} folds, the "
-                "rest chose its epoch."
-            ),
+            "protocol": _protocol(tuning),
             "figures": figures(material, strangers),
         },
+    )
+
+
+def _protocol(tuning: Tuning) -> str:
+    dealt = f"{tuning.folds} folds by person or video (seed {tuning.seed}); "
+    learned = f"The network in this file learned from {tuning.folds - 1} folds"
+    if tuning.patience is None:
+        return (
+            f"{dealt}figures, borders and bounds are of people that nothing was learned from, "
+            f"after {tuning.recipe.epochs} epochs. {learned}."
+        )
+    return (
+        f"{dealt}in each, one further fold chose the epoch; figures, borders and bounds are of "
+        f"people in neither. {learned}, the rest chose its epoch."
     )
 
 

@@ -25,7 +25,7 @@ class TrainOptions:
     Attributes:
         labels: CSV with the truth of a dataset of ours.
         output: the scorer file; its card comes beside it, as JSON.
-        epochs: at most so many.
+        epochs: so many, or fewer with `patience`: epochs without improvement on people held out.
         folds: people are dealt into so many to judge on some that nothing was learned from.
         resume: take up the checkpoints of a training that was interrupted.
         not_for: what the scorer must not be used for, for its card.
@@ -37,6 +37,7 @@ class TrainOptions:
     seed: int = 0
     epochs: int = Recipe().epochs
     folds: int = 8
+    patience: int | None = None
     resume: bool = False
     not_for: tuple[str, ...] = ()
 
@@ -58,7 +59,8 @@ def train(options: TrainOptions, *, quiet: bool) -> ScorerModel:
         shutil.rmtree(checkpoints)
     try:
         examples = together(read_all(options.paths, options.labels))
-        tuning = Tuning(options.seed, replace(Recipe(), epochs=options.epochs), options.folds)
+        recipe = replace(Recipe(), epochs=options.epochs)
+        tuning = Tuning(options.seed, recipe, options.folds, options.patience)
         model = learn_scorer(examples, tuning, checkpoints, tell)
     except (ForeignCheckpoint, PosesMissing, UnusableConfiguration, ValueError) as error:
         raise click.ClickException(str(error)) from error
@@ -101,6 +103,7 @@ def command_of(options: TrainOptions) -> str:
     parts += [f"--labels {options.labels.name}"] if options.labels else []
     parts += [f"--seed {options.seed}", f"--epochs {options.epochs}"]
     parts += [f"--folds {options.folds}"]
+    parts += [] if options.patience is None else [f"--patience {options.patience}"]
     parts += [f'--not-for "{text}"' for text in options.not_for]
     return " ".join([*parts, f"-o {options.output.name}"])
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from executions import curl, lateral_raise, perform, squat, without, without_depth
 
 from repscore.models.scorer.calibration import Border
-from repscore.models.scorer.checkpoint import ForeignCheckpoint
+from repscore.models.scorer.checkpoint import EarlyStopping, ForeignCheckpoint
 from repscore.models.scorer.files import references_of
 from repscore.models.scorer.learned import LearnedScorer
 from repscore.models.scorer.model import (
@@ -20,7 +21,7 @@ from repscore.models.scorer.model import (
     scorer_bytes,
     with_references,
 )
-from repscore.models.scorer.network import Recipe
+from repscore.models.scorer.network import Recipe, ScorerNetwork, Targets, train
 from repscore.models.scorer.shipped import FOLDER, SHIPPED, located
 from repscore.pipelines.cli import cli
 from repscore.pipelines.evaluate.labelled import Labelled
@@ -186,7 +187,35 @@ def test_a_changed_weight_is_found(model: ScorerModel) -> None:
         read_model(bytes(content), "file")
 
 
-def test_an_interrupted_training_goes_on_to_the_same_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("patience", "epochs", "kept"), [(2, 5, 2), (None, 6, 5)])
+def test_patience_ends_a_training_with_its_best_epoch(tmp_path, patience, epochs, kept) -> None:
+    material = Material(examples().items)
+    losses = iter([0.9, 0.5, 0.3, 0.4, 0.6, 0.2])
+    seen: list[dict[str, torch.Tensor]] = []
+    told: list[tuple[int, float, float]] = []
+
+    def loss(model: ScorerNetwork) -> float:
+        seen.append({name: each.clone() for name, each in model.state_dict().items()})
+        return next(losses)
+
+    watch = EarlyStopping(
+        loss, patience, tmp_path / "checkpoint", "stamp", lambda *each: told.append(each)
+    )
+    targets = Targets(material.exercise, material.correct)
+    recipe = replace(TUNING.recipe, epochs=6)
+    train(material.phases, targets, material.mirrored, recipe, 0, watch)
+    assert len(seen) == epochs
+    assert watch.best_epoch == kept
+    assert all(torch.equal(watch.best[name], each) for name, each in seen[kept].items())
+    assert told[4][2] == 0.3, "the least so far"
+
+
+@pytest.mark.parametrize("patience", [None, 3])
+def test_an_interrupted_training_goes_on_to_the_same_weights(
+    tmp_path: Path, patience: int | None
+) -> None:
+    tuning = replace(TUNING, patience=patience)
+
     class Interrupted(Exception): ...
 
     def interrupt(name: str, epoch: int, *_: float) -> None:
@@ -194,20 +223,20 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(tmp_path: Path) -> 
             raise Interrupted
 
     told: list[tuple[str, int]] = []
-    whole = learn_scorer(examples(), TUNING, tmp_path / "whole", lambda *_: None)
+    whole = learn_scorer(examples(), tuning, tmp_path / "whole", lambda *_: None)
     with pytest.raises(Interrupted):
-        learn_scorer(examples(), TUNING, tmp_path / "parts", interrupt)
+        learn_scorer(examples(), tuning, tmp_path / "parts", interrupt)
     resumed = learn_scorer(
-        examples(), TUNING, tmp_path / "parts", lambda name, epoch, *_: told.append((name, epoch))
+        examples(), tuning, tmp_path / "parts", lambda name, epoch, *_: told.append((name, epoch))
     )
     assert told[0] == ("fold-1", 3)
     assert resumed.version() == whole.version()
-    other = replace(TUNING, seed=1)
+    other = replace(tuning, seed=1)
     with pytest.raises(ForeignCheckpoint, match="other options"):
         learn_scorer(examples(), other, tmp_path / "parts", lambda *_: None)
     next((tmp_path / "parts").glob("fold-0*")).write_bytes(b"nothing of ours")
     with pytest.raises(ForeignCheckpoint, match="no checkpoint of repscore"):
-        learn_scorer(examples(), TUNING, tmp_path / "parts", lambda *_: None)
+        learn_scorer(examples(), tuning, tmp_path / "parts", lambda *_: None)
 
 
 def test_nobody_is_on_both_sides_of_a_fold() -> None:

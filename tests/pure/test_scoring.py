@@ -260,10 +260,11 @@ def test_what_one_person_repeats_counts_by_its_square_root() -> None:
     assert weights[6] == 0
 
 
-def test_few_repetitions_are_shown_more_often() -> None:
+def test_few_repetitions_come_in_small_batches() -> None:
     few, many = recipe_for(100), recipe_for(1_800)
-    assert (few.epochs, few.batch) == (100, 8)
-    assert (many.epochs, many.batch) == (Recipe().epochs, Recipe().batch)
+    assert few.batch == 8
+    assert many.batch == Recipe().batch
+    assert few.epochs == many.epochs == Recipe().epochs
 
 
 def test_kinematics_do_not_depend_on_the_frame_rate() -> None:
