@@ -146,6 +146,20 @@ def test_a_view_is_fit_for_an_exercise_that_was_learned_from_it(scorer: LearnedS
     )
 
 
+@pytest.mark.parametrize(("people", "learned"), [(1, ("back",)), (2, ("back", "side"))])
+def test_a_view_is_learned_from_more_than_one_person(tmp_path, people, learned) -> None:
+    every = examples()
+    views = [
+        "side"
+        if item.exercise == "curl" and item.subject in {f"p{i}" for i in range(people)}
+        else view
+        for item, view in zip(every.items, every.views, strict=True)
+    ]
+    tuning = replace(TUNING, recipe=replace(TUNING.recipe, epochs=1))
+    model = learn_scorer(replace(every, views=views), tuning, tmp_path, lambda *_: None)
+    assert model.rules.views == {"curl": learned, "squat": ("front",)}
+
+
 def test_another_exercise_is_unknown(model: ScorerModel) -> None:
     strict = replace(model, rules=replace(model.rules, unknown=1e-4))
     (verdict,) = LearnedScorer(strict).score([perform(lateral_raise())], [None])
