@@ -21,25 +21,31 @@ class ForeignCheckpoint(ValueError):
     """A checkpoint is damaged, or of another training."""
 
 
+@dataclass(frozen=True, eq=False)
+class Held:
+    """People held out to stop on: the loss of a network on them, and how long it may not fall."""
+
+    loss: Callable[[ScorerNetwork], float]
+    patience: int
+
+
 @dataclass(eq=False)
-class EarlyStopping:
+class Keeper:
     """Keeps the weights of the best epoch, or of the last one; a `Watch` of `network.train`.
 
     Attributes:
-        loss: of a network on validation subjects.
-        patience: epochs without improvement after which the training ends with its best epoch;
-            None: it runs to its end, and the last epoch counts as the best.
+        held: the training ends with its best epoch by their loss; None: it runs to its end, and
+            the last epoch counts as the best.
         file: checkpoint after every epoch; taken up where it is there.
         stamp: names data and options; a checkpoint with another one is refused.
-        tell: called with epoch, loss and best loss.
+        tell: called with the epoch and its loss: on people held out, else on those learned from.
         best: weights of the best epoch so far.
     """
 
-    loss: Callable[[ScorerNetwork], float]
-    patience: int | None
+    held: Held | None
     file: Path
     stamp: str
-    tell: Callable[[int, float, float], None]
+    tell: Callable[[int, float], None]
     best: Weights = field(default_factory=dict)
     best_epoch: int = -1
     best_loss: float = float("inf")
@@ -67,16 +73,16 @@ class EarlyStopping:
 
     def after(self, epoch: int, trainee: Trainee) -> bool:
         """Judge the epoch, keep what is needed to go on after it."""
-        found = self.loss(trainee.model.eval())
-        if self.patience is None or found < self.best_loss:
-            self.best_loss, self.best_epoch = min(found, self.best_loss), epoch
+        found = trainee.loss if self.held is None else self.held.loss(trainee.model.eval())
+        if self.held is None or found < self.best_loss:
+            self.best_loss, self.best_epoch = found, epoch
             self.best = {name: value.clone() for name, value in trainee.model.state_dict().items()}
         self._write(epoch, trainee)
-        self.tell(epoch, found, self.best_loss)
+        self.tell(epoch, found)
         return self._over(epoch)
 
     def _over(self, epoch: int) -> bool:
-        return self.patience is not None and epoch - self.best_epoch >= self.patience
+        return self.held is not None and epoch - self.best_epoch >= self.held.patience
 
     def _read(self) -> tuple[Weights, dict[str, Any]]:
         try:

@@ -127,14 +127,19 @@ class ScorerNetwork(nn.Module):
         return functional.silu(self.embed(torch.cat([mean, top, extras], dim=1)))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Trainee:
-    """All that changes while a network is trained, besides torch's own random state."""
+    """All that changes while a network is trained, besides torch's own random state.
+
+    Attributes:
+        loss: mean over the batches of the last epoch.
+    """
 
     model: ScorerNetwork
     optimiser: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     draw: torch.Generator
+    loss: float = float("nan")
 
 
 class Watch(Protocol):
@@ -178,6 +183,7 @@ def train(
     trainee = Trainee(model, optimiser, schedule, draw)
     for epoch in range(watch.begin(trainee) if watch else 0, recipe.epochs):
         model.train()
+        total = 0.0
         for rows in _batches(len(joints), recipe.batch, draw):
             turned = torch.rand(len(rows), generator=draw) < 0.5
             shown = torch.where(turned[:, None, None, None], mirror(joints[rows]), joints[rows])
@@ -194,9 +200,11 @@ def train(
                 )
             optimiser.zero_grad()
             torch.autograd.backward(loss)
+            total += loss.item()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
             schedule.step()
+        trainee.loss = total / steps_each
         if watch is not None and watch.after(epoch, trainee):
             break
     return model.eval()

@@ -21,7 +21,7 @@ from repscore.models.scorer.calibration import (
     covered,
     quantile_of_people,
 )
-from repscore.models.scorer.checkpoint import EarlyStopping
+from repscore.models.scorer.checkpoint import Held, Keeper
 from repscore.models.scorer.files import References
 from repscore.models.scorer.learned import Seen, as_seen_by, distances, look
 from repscore.models.scorer.lengths import sequences_of
@@ -107,8 +107,8 @@ def folds_of(group: npt.NDArray[np.str_], exercise: npt.NDArray[np.int64], tunin
     return np.asarray(fold[whose])
 
 
-Tell = Callable[[str, int, float, float], None]
-"""Called with the name of a training, its epoch, the loss and the best loss."""
+Tell = Callable[[str, int, float], None]
+"""Called with the name of a training, its epoch and the loss: on people held out, where any are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,19 +121,16 @@ class Fitting:
     tell: Tell
 
     def network(self, name: str, known: Rows, held: Rows) -> ScorerNetwork:
-        """Learned from the known people; with patience the best epoch on held-out ones."""
-        material = self.material
+        """Learned from the known people; with patience the best epoch on those held out."""
+        material, patience = self.material, self.tuning.patience
         known = evened(material.exercise, known)
-
-        def loss(model: ScorerNetwork) -> float:
-            return validation_loss(model, material, held)
-
-        watch = EarlyStopping(
-            loss,
-            self.tuning.patience,
+        watch = Keeper(
+            None
+            if patience is None
+            else Held(lambda model: validation_loss(model, material, held), patience),
             self.checkpoints / f"{name}.safetensors",
             self._stamp(name, known),
-            lambda epoch, found, best: self.tell(name, epoch, found, best),
+            lambda epoch, loss: self.tell(name, epoch, loss),
         )
         targets = Targets(material.exercise[known], material.correct[known])
         model = train(material.sequences[known], targets, material.mirrored,
@@ -186,10 +183,12 @@ def learn_scorer(examples: Examples, tuning: Tuning, checkpoints: Path, tell: Te
     fitting = Fitting(material, tuning, checkpoints, tell)
     fold = folds_of(material.subject, material.exercise, tuning)
     strangers = _out_of_fold(fitting, fold)
-    final = fitting.network("final", np.flatnonzero(fold != 0), np.flatnonzero(fold == 0))
+    held = _held(fold, 0, tuning)
+    known = np.flatnonzero(~held)
+    final = fitting.network("final", known, np.flatnonzero(held))
     rules = _rules(material, tuning, strangers)
     seen = look(final, material.sequences, material.mirrored)
-    rows = memorable(material, seen, np.flatnonzero(fold != 0), _PLACES)
+    rows = memorable(material, seen, known, _PLACES)
     return ScorerModel(
         rules=rules,
         weights={name: value.numpy() for name, value in final.state_dict().items()},
@@ -207,16 +206,21 @@ def learn_scorer(examples: Examples, tuning: Tuning, checkpoints: Path, tell: Te
 
 def _protocol(tuning: Tuning) -> str:
     dealt = f"{tuning.folds} folds by person or video (seed {tuning.seed}); "
-    learned = f"The network in this file learned from {tuning.folds - 1} folds"
     if tuning.patience is None:
         return (
             f"{dealt}figures, borders and bounds are of people that nothing was learned from, "
-            f"after {tuning.recipe.epochs} epochs. {learned}."
+            f"after {tuning.recipe.epochs} epochs. The network in this file learned from everybody."
         )
     return (
         f"{dealt}in each, one further fold chose the epoch; figures, borders and bounds are of "
-        f"people in neither. {learned}, the rest chose its epoch."
+        f"people in neither. The network in this file learned from {tuning.folds - 1} folds, the "
+        "rest chose its epoch."
     )
+
+
+def _held(fold: Rows, number: int, tuning: Tuning) -> Truths:
+    """(R,) whether a repetition is held out to stop a training on: nothing without patience."""
+    return np.asarray((fold == number % tuning.folds) & (tuning.patience is not None))
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,9 +241,8 @@ def _out_of_fold(fitting: Fitting, fold: Rows) -> Strangers:
     count = len(fold)
     named = np.zeros((count, len(material.names)))
     correct, away = np.zeros(count), np.zeros(count)
-    folds = fitting.tuning.folds
-    for number in range(folds):
-        asked, held = fold == number, fold == (number + 1) % folds
+    for number in range(fitting.tuning.folds):
+        asked, held = fold == number, _held(fold, number + 1, fitting.tuning)
         known = np.flatnonzero(~asked & ~held)
         model = fitting.network(f"fold-{number}", known, np.flatnonzero(held))
         found = look(model, material.sequences, material.mirrored)

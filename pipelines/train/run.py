@@ -49,10 +49,12 @@ def train(options: TrainOptions, *, quiet: bool) -> ScorerModel:
     """
     out = console()
 
-    def tell(name: str, epoch: int, loss: float, best: float) -> None:
+    who = "learned from" if options.patience is None else "held out"
+
+    def tell(name: str, epoch: int, loss: float) -> None:
         if not quiet:
-            out.print(f"{name}: epoch {epoch + 1} of {options.epochs}, loss {loss:.3f} on people "
-                      f"held out, best {best:.3f}")  # fmt: skip
+            out.print(f"{name}: epoch {epoch + 1} of {options.epochs}, loss {loss:.3f} on "
+                      f"people {who}")  # fmt: skip
 
     checkpoints = options.output.with_name(options.output.name + ".checkpoints")
     if checkpoints.exists() and not options.resume:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from executions import curl, lateral_raise, perform, squat, without, without_depth
 
 from repscore.models.scorer.calibration import Border
-from repscore.models.scorer.checkpoint import EarlyStopping, ForeignCheckpoint
+from repscore.models.scorer.checkpoint import ForeignCheckpoint, Held, Keeper
 from repscore.models.scorer.files import references_of
 from repscore.models.scorer.learned import LearnedScorer
 from repscore.models.scorer.model import (
@@ -21,7 +21,7 @@ from repscore.models.scorer.model import (
     scorer_bytes,
     with_references,
 )
-from repscore.models.scorer.network import Recipe, ScorerNetwork, Targets, train
+from repscore.models.scorer.network import Recipe, ScorerNetwork, Targets, Trainee, train
 from repscore.models.scorer.shipped import FOLDER, SHIPPED, located
 from repscore.pipelines.cli import cli
 from repscore.pipelines.evaluate.labelled import Labelled
@@ -29,7 +29,7 @@ from repscore.pipelines.evaluate.methods import Material
 from repscore.pipelines.evaluate.scoring import by_scorer
 from repscore.pipelines.rescore import moved
 from repscore.pipelines.train.examples import Examples, NoExamples, read_all, read_examples
-from repscore.pipelines.train.learning import Tuning, folds_of, learn_scorer
+from repscore.pipelines.train.learning import Fitting, Rows, Tuning, folds_of, learn_scorer
 from repscore.pipelines.train.run import together
 
 TUNING = Tuning(
@@ -206,22 +206,49 @@ def test_patience_ends_a_training_with_its_best_epoch(tmp_path, patience, epochs
     material = Material(examples().items)
     losses = iter([0.9, 0.5, 0.3, 0.4, 0.6, 0.2])
     seen: list[dict[str, torch.Tensor]] = []
-    told: list[tuple[int, float, float]] = []
+    told: list[tuple[int, float]] = []
 
-    def loss(model: ScorerNetwork) -> float:
-        seen.append({name: each.clone() for name, each in model.state_dict().items()})
+    def loss(_: ScorerNetwork) -> float:
         return next(losses)
 
-    watch = EarlyStopping(
-        loss, patience, tmp_path / "checkpoint", "stamp", lambda *each: told.append(each)
-    )
+    class Spy(Keeper):
+        def after(self, epoch: int, trainee: Trainee) -> bool:
+            state = trainee.model.state_dict()
+            seen.append({name: each.clone() for name, each in state.items()})
+            return super().after(epoch, trainee)
+
+    held = None if patience is None else Held(loss, patience)
+    watch = Spy(held, tmp_path / "checkpoint", "stamp", lambda *each: told.append(each))
     targets = Targets(material.exercise, material.correct)
     recipe = replace(TUNING.recipe, epochs=6)
     train(material.phases, targets, material.mirrored, recipe, 0, watch)
     assert len(seen) == epochs
     assert watch.best_epoch == kept
     assert all(torch.equal(watch.best[name], each) for name, each in seen[kept].items())
-    assert told[4][2] == 0.3, "the least so far"
+    if patience is not None:
+        assert told == list(enumerate([0.9, 0.5, 0.3, 0.4, 0.6]))
+    else:
+        assert told[5][1] < told[0][1], "of what it learns from"
+
+
+@pytest.mark.parametrize(("patience", "of_final", "of_fold"), [(None, 9, 6), (3, 6, 3)])
+def test_only_who_is_asked_or_stopped_on_is_not_learned_from(
+    tmp_path, monkeypatch, patience, of_final, of_fold
+) -> None:
+    learned: dict[str, int] = {}
+    network = Fitting.network
+
+    def spy(self: Fitting, name: str, known: Rows, held: Rows) -> ScorerNetwork:
+        people, stopped_on = (set(self.material.subject[rows]) for rows in (known, held))
+        assert not people & stopped_on
+        assert len(stopped_on) == (0 if patience is None else 3)
+        learned[name] = len(people)
+        return network(self, name, known, held)
+
+    monkeypatch.setattr(Fitting, "network", spy)
+    tuning = replace(TUNING, recipe=replace(TUNING.recipe, epochs=1), patience=patience)
+    learn_scorer(examples(), tuning, tmp_path, lambda *_: None)
+    assert learned == {"final": of_final, **{f"fold-{number}": of_fold for number in range(3)}}
 
 
 @pytest.mark.parametrize("patience", [None, 3])
@@ -232,7 +259,7 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(
 
     class Interrupted(Exception): ...
 
-    def interrupt(name: str, epoch: int, *_: float) -> None:
+    def interrupt(name: str, epoch: int, _: float) -> None:
         if (name, epoch) == ("fold-1", 2):
             raise Interrupted
 
