@@ -14,6 +14,7 @@ from repscore import __version__
 from repscore.models.scorer.shipped import located
 from repscore.pipelines.flags import (
     as_json_flag,
+    drawn_flag,
     labels_flag,
     options_of,
     quiet_flag,
@@ -243,6 +244,7 @@ def learn(name: str, clips: Sequence[str], path: str, *, quiet: bool) -> None:
     help="Scorer file; its card comes beside it, as JSON.",
 )
 @labels_flag
+@drawn_flag
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
     "--epochs", type=click.IntRange(min=1), default=100, show_default=True, help="Of the schedule."
@@ -421,6 +423,7 @@ def counting(path: Path, **given: Any) -> None:
     help="Learn from this data set instead of from the other people of PATH.  Repeatable.",
 )
 @labels_flag
+@drawn_flag
 @click.option(
     "--model",
     metavar="FILE",

@@ -75,6 +75,15 @@ _config = click.option(
     help="TOML file with any of these options, e.g. sample-fps = 10.",
 )
 as_json_flag = click.option("--json", "as_json", is_flag=True, help="For machines: JSON on stdout.")
+drawn_flag = click.option(
+    "--drawn",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Learn from N drawn executions of each exercise of the data that can be drawn, too: bench "
+    "press, front raise, jumping jack, pull-up, push-up, sit-up, squat.",
+)
 labels_flag = click.option(
     "--labels",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -39,6 +39,13 @@ class Sequences:
         return Sequences(self.joints[rows], self.extras[rows])
 
 
+def joined(one: Sequences, other: Sequences) -> Sequences:
+    """Both, one after the other."""
+    return Sequences(
+        np.concatenate([one.joints, other.joints]), np.concatenate([one.extras, other.extras])
+    )
+
+
 def joints_of(execution: Execution) -> Floats:
     """(T, 15, 4) of an execution: in space where it has depth, else in the picture."""
     body = np.asarray(execution.body, np.float64)
@@ -58,6 +65,9 @@ def sequences_of(
     Args:
         prototypes: (E, 64, 15, 4) that `warping` warps onto, the nearest for each repetition.
     """
+    if not executions:
+        length = PAD_LENGTH if lengths == "padding" else PHASES
+        return Sequences(np.zeros((0, length, 15, 4), np.float32), np.zeros((0, 1), np.float32))
     seconds = np.array([[each.end_s - each.start_s] for each in executions])
     extras = np.log(np.maximum(seconds, 0.1)).astype(np.float32)
     if lengths == "padding":

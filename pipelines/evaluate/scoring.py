@@ -28,6 +28,7 @@ from repscore.pipelines.evaluate.methods import BOTH, METHODS, Floats, Material,
 from repscore.pipelines.evaluate.unknown import Rejection, unknown
 from repscore.pipelines.learn import read_file
 from repscore.pipelines.query import plain
+from repscore.pipelines.train.drawn import drawn
 from repscore.pipelines.train.examples import read_all
 
 Truths = npt.NDArray[np.bool_]
@@ -53,12 +54,18 @@ def folds_of(subjects: npt.NDArray[np.str_], kinds: npt.NDArray[np.generic]) -> 
 
 
 def cross_validate(material: Material, folds: Rows, method: Method) -> Judgement:
-    """Every repetition judged by what was learned from the other folds."""
+    """Every repetition judged by what was learned from the other folds.
+
+    Args:
+        folds: (R,) from 0; material after these R rows is learned from in each fold.
+    """
     named = np.zeros((len(folds), len(material.names)))
     correct = np.zeros(len(folds))
+    drawn = np.arange(len(folds), len(material.items))
     for fold in np.unique(folds):
         asked = np.flatnonzero(folds == fold)
-        found = method(material, np.flatnonzero(folds != fold), asked)
+        known = np.concatenate([np.flatnonzero(folds != fold), drawn])
+        found = method(material, known, asked)
         named[asked], correct[asked] = found.exercise, found.correct
     return Judgement(named, correct)
 
@@ -224,6 +231,7 @@ class Asked:
     Attributes:
         methods: names of METHODS; all learn from the other folds, or from `train` alone.
         train: folders to learn from, with people of their own.
+        drawn: executions drawn of each exercise that is known to `drawn`, to learn from as well.
         labels: CSV with the truth of those folders that are datasets of ours.
         model: file of a trained scorer, beside the methods.
         leaky: the random split that leaks people, beside the honest one.
@@ -232,6 +240,7 @@ class Asked:
     path: Path
     methods: tuple[str, ...]
     train: tuple[Path, ...] = ()
+    drawn: int = 0
     labels: Path | None = None
     model: str | None = None
     leaky: bool = False
@@ -247,6 +256,8 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
         raise ValueError(f"{asked.model}: expected a scorer of `repscore train`, found clips")
     own, *others = read_all([asked.path, *asked.train], asked.labels)
     material = Material(own.items)
+    more = drawn(material.names, asked.drawn, 0)
+    lessons = Material([*own.items, *more]) if more else material
     folds = folds_of(material.subject, material.kinds)
     protocols: dict[str, Rows] = {}
     found: dict[tuple[str, str], Judgement] = {}
@@ -256,7 +267,7 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
             click.echo(f"{protocol}: {name}", err=True)
 
     if asked.train:
-        learned = [item for other in others for item in other.items]
+        learned = [item for other in others for item in other.items] + more
         protocol = "learned from " + ", ".join(path.resolve().name for path in asked.train)
         protocols[protocol] = folds
         for name in asked.methods:
@@ -270,7 +281,7 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
         for protocol, dealt in protocols.items():
             for name in asked.methods:
                 tell(protocol, name)
-                found[protocol, name] = cross_validate(material, dealt, METHODS[name])
+                found[protocol, name] = cross_validate(lessons, dealt, METHODS[name])
     for protocol in protocols:
         both = [found.get((protocol, name)) for name in ("network-phases", "linear")]
         if both[0] is not None and both[1] is not None:
@@ -285,7 +296,7 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
     alone = not asked.train and scorer is None
     shots = few_shot(material) if alone else {}
     # Where nobody judged, the question is whether another exercise is told from the known ones.
-    rejected = unknown(material, folds) if alone and not material.judged.any() else {}
+    rejected = unknown(lessons, folds) if alone and not material.judged.any() else {}
     if as_json:
         rows = [
             {"protocol": key[0], "method": key[1], **vars(one),

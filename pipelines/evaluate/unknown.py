@@ -23,12 +23,18 @@ def unknown(material: Material, folds: Rows) -> dict[str, Rejection]:
     The network learns the other exercises on three quarters of the folds; the rest of their videos
     stand against all videos of the exercise that was left out. A video is as unlike as its
     repetitions are on average.
+
+    Args:
+        folds: (R,); material after these R rows is learned from and never asked about.
     """
     found = {}
+    count = len(folds)
     for number, name in enumerate(material.names):
         other = material.exercise != number
-        held = folds % 4 == number % 4
-        known, asked = np.flatnonzero(other & ~held), np.flatnonzero(~other | held)
+        held = np.zeros(len(other), bool)
+        held[:count] = folds % 4 == number % 4
+        known = np.flatnonzero(other & ~held)
+        asked = np.flatnonzero((~other | held)[:count])
         far = unlikeness(material, number, known, asked)
         new, videos = material.exercise[asked] == number, material.subject[asked]
         whole = [videos == video for video in np.unique(videos)]

@@ -24,11 +24,12 @@ from repscore.models.scorer.calibration import (
 from repscore.models.scorer.checkpoint import Held, Keeper
 from repscore.models.scorer.files import References
 from repscore.models.scorer.learned import Seen, as_seen_by, distances, look
-from repscore.models.scorer.lengths import sequences_of
+from repscore.models.scorer.lengths import Sequences, joined, sequences_of
 from repscore.models.scorer.model import Rules, ScorerModel
 from repscore.models.scorer.network import Recipe, ScorerNetwork, Targets, train
 from repscore.models.scorer.represent import represent
 from repscore.pipelines.evaluate.labelled import Truth
+from repscore.pipelines.train.drawn import POSTURES, drawn
 from repscore.pipelines.train.examples import Examples, NoExamples
 
 Rows = npt.NDArray[np.intp]
@@ -52,12 +53,15 @@ class Tuning:
         patience: epochs without a smaller loss on people held out after which a training ends, with
             its best epoch; None: it ends when its learning rate has come to rest, which is better
             where few people are held out (decision 22).
+        drawn: executions drawn of each exercise that is known to `drawn`, learned from beside all
+            others and never asked about.
     """
 
     seed: int = 0
     recipe: Recipe = Recipe()  # noqa: RUF009 - frozen
     folds: int = 8
     patience: int | None = None
+    drawn: int = 0
 
     def __post_init__(self) -> None:
         if self.folds < 3:
@@ -69,9 +73,9 @@ class Tuning:
 class Material(Truth):
     """All repetitions with their truth, as the network sees them."""
 
-    def __init__(self, examples: Examples, folds: int) -> None:
+    def __init__(self, examples: Examples, tuning: Tuning) -> None:
         super().__init__(examples.items)
-        self.examples, items = examples, examples.items
+        self.examples, items, folds = examples, examples.items, tuning.folds
         groups = np.unique(self.subject)
         if len(groups) < folds:
             raise NoExamples(
@@ -85,13 +89,29 @@ class Material(Truth):
                     f"{name} is shown by {len(shown_by)} people or videos; expected "
                     f"{_LEAST_OF_EXERCISE} or more: to learn from, to stop on, to judge on"
                 )
-        own = [as_seen_by(examples.sensor, item.execution) for item in items]
-        self.sequences = sequences_of(own, "phases", None)
+        more = drawn(self.names, tuning.drawn, tuning.seed)
+        self.sequences, self._drawn = (
+            sequences_of([as_seen_by(examples.sensor, one.execution) for one in part],
+                         "phases", None)
+            for part in (items, more)
+        )  # fmt: skip
+        self._exercise_drawn = np.array([self.names.index(one.exercise) for one in more], np.int64)
 
     @property
     def good(self) -> Truths:
         """(R,) what an exercise is learned from: all that nobody called incorrect."""
         return np.isnan(self.correct) | (self.correct > 0)
+
+    def lessons(self, known: Rows) -> tuple[Sequences, Targets]:
+        """What a network learns from: known repetitions, and all that is drawn."""
+        unjudged = np.full(len(self._drawn), np.nan, np.float32)
+        return (
+            joined(self.sequences[known], self._drawn),
+            Targets(
+                np.concatenate([self.exercise[known], self._exercise_drawn]),
+                np.concatenate([self.correct[known], unjudged]),
+            ),
+        )
 
 
 def folds_of(group: npt.NDArray[np.str_], exercise: npt.NDArray[np.int64], tuning: Tuning) -> Rows:
@@ -132,8 +152,8 @@ class Fitting:
             self._stamp(name, known),
             lambda epoch, loss: self.tell(name, epoch, loss),
         )
-        targets = Targets(material.exercise[known], material.correct[known])
-        model = train(material.sequences[known], targets, material.mirrored,
+        sequences, targets = material.lessons(known)
+        model = train(sequences, targets, material.mirrored,
                       self.tuning.recipe, self.tuning.seed, watch)  # fmt: skip
         model.load_state_dict(watch.best)
         return model.eval()
@@ -179,7 +199,7 @@ def learn_scorer(examples: Examples, tuning: Tuning, checkpoints: Path, tell: Te
 
     Raises NoExamples for too few people, and ForeignCheckpoint.
     """
-    material = Material(examples, tuning.folds)
+    material = Material(examples, tuning)
     fitting = Fitting(material, tuning, checkpoints, tell)
     fold = folds_of(material.subject, material.exercise, tuning)
     strangers = _out_of_fold(fitting, fold)
@@ -198,14 +218,17 @@ def learn_scorer(examples: Examples, tuning: Tuning, checkpoints: Path, tell: Te
         about={
             "data": examples.data,
             "licence": examples.licence,
-            "protocol": _protocol(tuning),
+            "protocol": _protocol(tuning, material),
             "figures": figures(material, strangers),
         },
     )
 
 
-def _protocol(tuning: Tuning) -> str:
+def _protocol(tuning: Tuning, material: Material) -> str:
     dealt = f"{tuning.folds} folds by person or video (seed {tuning.seed}); "
+    if tuning.drawn:
+        names = ", ".join(name for name in material.names if name in POSTURES)
+        dealt += f"beside them {tuning.drawn} drawn executions each of {names}; "
     if tuning.patience is None:
         return (
             f"{dealt}figures, borders and bounds are of people that nothing was learned from, "

@@ -26,6 +26,7 @@ class TrainOptions:
         labels: CSV with the truth of a dataset of ours.
         output: the scorer file; its card comes beside it, as JSON.
         epochs: so many, or fewer with `patience`: epochs without improvement on people held out.
+        drawn: executions drawn of each exercise that is known to `drawn`, to learn from as well.
         folds: people are dealt into so many to judge on some that nothing was learned from.
         resume: take up the checkpoints of a training that was interrupted.
         not_for: what the scorer must not be used for, for its card.
@@ -38,6 +39,7 @@ class TrainOptions:
     epochs: int = Recipe().epochs
     folds: int = 8
     patience: int | None = None
+    drawn: int = 0
     resume: bool = False
     not_for: tuple[str, ...] = ()
 
@@ -62,7 +64,8 @@ def train(options: TrainOptions, *, quiet: bool) -> ScorerModel:
     try:
         examples = together(read_all(options.paths, options.labels))
         recipe = replace(Recipe(), epochs=options.epochs)
-        tuning = Tuning(options.seed, recipe, options.folds, options.patience)
+        tuning = Tuning(options.seed, recipe, options.folds, options.patience,
+                        options.drawn)  # fmt: skip
         model = learn_scorer(examples, tuning, checkpoints, tell)
     except (ForeignCheckpoint, PosesMissing, UnusableConfiguration, ValueError) as error:
         raise click.ClickException(str(error)) from error
@@ -106,6 +109,7 @@ def command_of(options: TrainOptions) -> str:
     parts += [f"--seed {options.seed}", f"--epochs {options.epochs}"]
     parts += [f"--folds {options.folds}"]
     parts += [] if options.patience is None else [f"--patience {options.patience}"]
+    parts += [f"--drawn {options.drawn}"] if options.drawn else []
     parts += [f'--not-for "{text}"' for text in options.not_for]
     return " ".join([*parts, f"-o {options.output.name}"])
 

@@ -21,15 +21,24 @@ from repscore.models.scorer.model import (
     scorer_bytes,
     with_references,
 )
-from repscore.models.scorer.network import Recipe, ScorerNetwork, Targets, Trainee, train
+from repscore.models.scorer.network import (
+    Judgement,
+    Recipe,
+    ScorerNetwork,
+    Targets,
+    Trainee,
+    train,
+)
 from repscore.models.scorer.shipped import FOLDER, SHIPPED, located
 from repscore.pipelines.cli import cli
 from repscore.pipelines.evaluate.labelled import Labelled
 from repscore.pipelines.evaluate.methods import Material
-from repscore.pipelines.evaluate.scoring import by_scorer
+from repscore.pipelines.evaluate.scoring import by_scorer, cross_validate
 from repscore.pipelines.rescore import moved
+from repscore.pipelines.train.drawn import drawn
 from repscore.pipelines.train.examples import Examples, NoExamples, read_all, read_examples
 from repscore.pipelines.train.learning import Fitting, Rows, Tuning, folds_of, learn_scorer
+from repscore.pipelines.train.learning import Material as Lessons
 from repscore.pipelines.train.run import together
 
 TUNING = Tuning(
@@ -348,3 +357,52 @@ def test_what_moved_is_counted() -> None:
     assert (found["score"], found["exercise"]) == (1, 2)
     assert (found["now_scorable"], found["no_longer_scorable"]) == (1, 0)
     assert found["largest"] == [{"video_uri": "u", "repetition": 1, "before": 60.0, "after": 50.0}]
+
+
+def test_drawn_people_are_learned_from_and_nobody_asks_them(tmp_path) -> None:
+    data = examples()
+    tuning = replace(TUNING, recipe=replace(TUNING.recipe, epochs=1), drawn=5)
+    material = Lessons(data, tuning)
+    known = np.arange(10)
+    sequences, targets = material.lessons(known)
+    assert len(sequences) == len(targets.exercise) == 15
+    assert np.array_equal(sequences.joints[:10], material.sequences.joints[known])
+    assert (targets.exercise[10:] == material.names.index("squat")).all()
+    assert np.isnan(targets.correct[10:]).all()
+
+    model = learn_scorer(data, tuning, tmp_path, lambda *_: None)
+    assert model.about["figures"]["repetitions"] == len(data.items)
+    assert "5 drawn executions each of squat" in model.about["protocol"]
+    places = len(model.place_exercise)
+    plain = learn_scorer(data, replace(tuning, drawn=0), tmp_path / "plain", lambda *_: None)
+    assert places == len(plain.place_exercise), "remembered are people of the data"
+    assert "drawn" not in plain.about["protocol"]
+    assert model.version() != plain.version()
+
+
+def test_other_drawn_people_are_another_training(tmp_path) -> None:
+    data = examples()
+    stamps = set()
+    for count in (0, 1, 2):
+        tuning = replace(TUNING, drawn=count)
+        fitting = Fitting(Lessons(data, tuning), tuning, tmp_path, lambda *_: None)
+        stamps.add(fitting._stamp("final", np.arange(3)))
+    assert len(stamps) == 3
+
+
+def test_evaluation_learns_from_drawn_people_in_each_fold_and_judges_the_others() -> None:
+    data = examples().items
+    lessons = Material([*data, *drawn(["squat"], 3, 0)])
+    folds = np.arange(len(data)) % 2
+    extra = set(range(len(data), len(data) + 3))
+    asked_for: list[int] = []
+
+    def method(material: Material, known: Rows, asked: Rows) -> Judgement:
+        assert extra <= set(known.tolist())
+        assert not extra & set(asked.tolist())
+        asked_for.extend(asked.tolist())
+        return Judgement(np.ones((len(asked), 2)), np.zeros(len(asked)))
+
+    found = cross_validate(lessons, folds, method)
+    assert sorted(asked_for) == list(range(len(data)))
+    assert found.exercise.shape == (len(data), 2)
