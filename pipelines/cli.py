@@ -449,6 +449,8 @@ def scoring(path: Path, **given: Any) -> None:
     output = {name: given.pop(name) for name in ("as_json", "quiet")}
     if given["train"] and given["leaky"]:
         raise click.UsageError("--leaky splits PATH, --train learns from elsewhere: give one")
+    if given["drawn"] and given["model"] is not None and not (given["methods"] or given["train"]):
+        raise click.UsageError("--drawn is learned from, --model has learned: add a --method")
     if not given["methods"] and (given["train"] or given["model"] is None):
         given["methods"] = tuple(METHODS)
     try:

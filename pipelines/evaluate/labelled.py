@@ -22,6 +22,7 @@ class Labelled:
         subject: who performs it, or the video where nobody says who: never on both sides of a
             split.
         correct: None where nobody judged it, or where the data set calls it poor.
+        drawn: nobody has performed it (pipelines/train/drawn.py).
     """
 
     subject: str
@@ -29,6 +30,7 @@ class Labelled:
     exercise: str
     correct: bool | None
     execution: Execution
+    drawn: bool = False
 
 
 class Truth:

@@ -35,6 +35,7 @@ class Material(Truth):
         self.items = items
         self.executions = [item.execution for item in items]
         self.patient = np.array([item.patient for item in items])
+        self.drawn = np.array([item.drawn for item in items])
         self.features = kinematics(self.executions)
         self.phases = sequences_of(self.executions, "phases", None)
 
@@ -57,8 +58,12 @@ class Material(Truth):
         return kinds if len(pairs) == len(set(self.subject)) else self.exercise
 
     def shown(self, rows: Rows) -> Rows:
-        """Those of some rows that an exercise may be learned from: what nobody called incorrect."""
-        return np.asarray(rows[self.correct[rows] != 0])
+        """Those of some rows that may pass for correct: what nobody called incorrect.
+
+        Of drawn ones nobody knows: where others are judged, they are none.
+        """
+        fit = self.correct[rows] != 0
+        return np.asarray(rows[fit & ~self.drawn[rows] if self.judged.any() else fit])
 
 
 Method = Callable[[Material, Rows, Rows], Judgement]

@@ -61,10 +61,10 @@ def cross_validate(material: Material, folds: Rows, method: Method) -> Judgement
     """
     named = np.zeros((len(folds), len(material.names)))
     correct = np.zeros(len(folds))
-    drawn = np.arange(len(folds), len(material.items))
+    after = np.arange(len(folds), len(material.items))
     for fold in np.unique(folds):
         asked = np.flatnonzero(folds == fold)
-        known = np.concatenate([np.flatnonzero(folds != fold), drawn])
+        known = np.concatenate([np.flatnonzero(folds != fold), after])
         found = method(material, known, asked)
         named[asked], correct[asked] = found.exercise, found.correct
     return Judgement(named, correct)
@@ -256,8 +256,6 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
         raise ValueError(f"{asked.model}: expected a scorer of `repscore train`, found clips")
     own, *others = read_all([asked.path, *asked.train], asked.labels)
     material = Material(own.items)
-    more = drawn(material.names, asked.drawn, 0)
-    lessons = Material([*own.items, *more]) if more else material
     folds = folds_of(material.subject, material.kinds)
     protocols: dict[str, Rows] = {}
     found: dict[tuple[str, str], Judgement] = {}
@@ -266,18 +264,22 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
         if not quiet and not as_json:
             click.echo(f"{protocol}: {name}", err=True)
 
+    learned = [item for other in others for item in other.items]
+    more = drawn(exercises_of(learned or own.items), asked.drawn, 0)
+    aside = f", with {asked.drawn} drawn of {', '.join(exercises_of(more))}" if more else ""
+    lessons = material
     if asked.train:
-        learned = [item for other in others for item in other.items] + more
-        protocol = "learned from " + ", ".join(path.resolve().name for path in asked.train)
+        protocol = "learned from " + ", ".join(path.resolve().name for path in asked.train) + aside
         protocols[protocol] = folds
         for name in asked.methods:
             tell(protocol, name)
-            found[protocol, name] = transfer(learned, material, METHODS[name])
+            found[protocol, name] = transfer(learned, material, METHODS[name], more)
     else:
-        protocols["by subject"] = folds
+        lessons = Material([*own.items, *as_deep_as(own.items, more)]) if more else material
+        protocols["by subject" + aside] = folds
         if asked.leaky:
             shuffled = np.random.default_rng(0).permutation(len(material.items))
-            protocols["LEAKY random split"] = shuffled % FOLDS
+            protocols["LEAKY random split" + aside] = shuffled % FOLDS
         for protocol, dealt in protocols.items():
             for name in asked.methods:
                 tell(protocol, name)
@@ -309,8 +311,25 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
         show(table, each, shots, rejected)
 
 
-def transfer(learned: Sequence[Labelled], material: Material, method: Method) -> Judgement:
-    """What a method that learned from other people says of all the material.
+def exercises_of(items: Sequence[Labelled]) -> list[str]:
+    """Their names, sorted."""
+    return sorted({item.exercise for item in items})
+
+
+def as_deep_as(items: Sequence[Labelled], others: Sequence[Labelled]) -> list[Labelled]:
+    """The others, as the picture shows them where some of the items have no depth."""
+    if all(np.isfinite(item.execution.body).any() for item in items):
+        return list(others)
+    return [replace(one, execution=as_seen_by("picture", one.execution)) for one in others]
+
+
+def transfer(
+    learned: Sequence[Labelled],
+    material: Material,
+    method: Method,
+    more: Sequence[Labelled] = (),
+) -> Judgement:
+    """What a method that learned from other people, and from drawn ones, says of all the material.
 
     Where one side has no depth, neither has. Raises ValueError where somebody, or no exercise, is
     on both sides.
@@ -321,19 +340,20 @@ def transfer(learned: Sequence[Labelled], material: Material, method: Method) ->
             f"{', '.join(shared[:5])}{', ...' if len(shared) > 5 else ''}: on both sides; expected "
             "to learn from people, or videos, other than those that are judged"
         )
-    every = [*learned, *material.items]
-    if not all(np.isfinite(item.execution.body).any() for item in every):
-        every = [replace(i, execution=as_seen_by("picture", i.execution)) for i in every]
-    both = Material(every)
-    known = {item.exercise for item in learned}
-    if not known & set(material.names):
+    known = exercises_of(learned)
+    if not set(known) & set(material.names):
         raise ValueError(
-            f"no exercise on both sides: learned are {', '.join(sorted(known))}, asked about are "
+            f"no exercise on both sides: learned are {', '.join(known)}, asked about are "
             f"{', '.join(material.names)}"
         )
+    # A method names what was learned; the truth of those it is asked about is none of its business.
+    asked = [replace(item, exercise=known[0], correct=None) for item in material.items]
+    lessons = [*learned, *more]
+    every = [*lessons, *asked]
+    both = Material(as_deep_as(every, every))
     rows = np.arange(len(both.items))
-    found = method(both, rows[: len(learned)], rows[len(learned) :])
-    return in_names(found, [name for name in both.names if name in known], material.names)
+    found = method(both, rows[: len(lessons)], rows[len(lessons) :])
+    return in_names(found, both.names, material.names)
 
 
 def by_scorer(model: ScorerModel, material: Material) -> Judgement:

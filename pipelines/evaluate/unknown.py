@@ -50,7 +50,10 @@ def unknown(material: Material, folds: Rows) -> dict[str, Rejection]:
 def unlikeness(
     material: Material, left_out: int, known: Rows, asked: Rows
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """(R,) distance of the repetitions asked about from what was learned from the known ones."""
+    """(R,) distance of the repetitions asked about from what was learned from the known ones.
+
+    Drawn ones are learned from, not measured to: a scorer remembers people.
+    """
     kept = [number for number in range(len(material.names)) if number != left_out]
     place = {number: index for index, number in enumerate(kept)}
     mirrored = [place.get(material.mirrored[number], place[number]) for number in kept]
@@ -58,5 +61,6 @@ def unlikeness(
     targets = Targets(exercise, material.correct[known], material.subject[known])
     sequences = material.phases
     model = train(sequences[known], targets, mirrored, recipe_for(len(known)), seed=0)
-    learned, seen = (look(model, sequences[rows], mirrored) for rows in (known, asked))
-    return distances(seen.place, seen.named.argmax(axis=1), learned.place, exercise)
+    real = ~material.drawn[known]
+    learned, seen = (look(model, sequences[rows], mirrored) for rows in (known[real], asked))
+    return distances(seen.place, seen.named.argmax(axis=1), learned.place, exercise[real])

@@ -22,7 +22,8 @@ Limb = Callable[[int], tuple[Array, Array]]
 """Side (-1 right, 1 left) -> unit directions (T, 3) of the upper and of the lower part."""
 
 _SIDES: Final = (("right", -1), ("left", 1))
-_LEAST_INSTANTS: Final = 12
+_SHOULDER, _UPPER_ARM, _FOREARM, _THIGH, _SHANK = 0.34, 0.58, 0.50, 0.84, 0.82
+"""Usual lengths in torsos: half of the shoulders' width, and limbs (Drillis and Contini)."""
 
 
 class Posture(NamedTuple):
@@ -48,30 +49,33 @@ def drawn(exercises: Sequence[str], count: int, seed: int) -> list[Labelled]:
             f"nothing can be drawn of {', '.join(exercises)}; expected some of "
             f"{', '.join(POSTURES)}: leave --drawn out"
         )
-    draw = np.random.default_rng(seed)
-    return [
-        Labelled(f"drawn {name} {number}", False, name, None, _execution(POSTURES[name], draw))
-        for name in known
-        for number in range(count)
-    ]
+    found = []
+    for name in known:
+        rng = np.random.default_rng([seed, *name.encode()])  # whatever else is drawn
+        found += [
+            Labelled(f"drawn {name} {number}", False, name, None,
+                     _execution(POSTURES[name], rng), drawn=True)
+            for number in range(count)
+        ]  # fmt: skip
+    return found
 
 
 def _execution(posture: Callable[[Array, Draw], Posture], rng: np.random.Generator) -> Execution:
     """From one extreme to the other and back, in space and before some camera."""
-    count = max(int(np.exp(rng.uniform(np.log(0.8), np.log(5.0))) * RATE_HZ), _LEAST_INSTANTS)
+    count = int(np.exp(rng.uniform(np.log(0.8), np.log(5.0))) * RATE_HZ)
     phase = (np.arange(count) / count) ** np.exp(rng.normal(0, 0.2))
     begun = 0.0 if rng.random() < 0.75 else 0.5  # some count from the deepest point
     course = (1 - np.cos(2 * np.pi * (phase + begun))) / 2
-    body = _joints(posture(course ** np.exp(rng.normal(0, 0.3)), rng.uniform), rng)
-    body = _guessed(body, rng)
+    course = course ** np.exp(rng.normal(0, 0.3))
+    body = _tilted(_joints(posture(course, rng.uniform), rng), rng)
     time_s = np.arange(count) / RATE_HZ
     return Execution(
         start_s=0.0,
-        turn_s=float(time_s[count // 2]),
+        turn_s=float(time_s[np.abs(course - course[0]).argmax()]),
         end_s=count / RATE_HZ,
         time_s=time_s,
         flat=_pictured(body, rng),
-        body=body,
+        body=_guessed(body, rng),
         visibility=np.ones(body.shape[:2]),
     )
 
@@ -79,7 +83,8 @@ def _execution(posture: Callable[[Array, Draw], Posture], rng: np.random.Generat
 def _joints(posture: Posture, rng: np.random.Generator) -> Array:
     """(T, 15, 3) of somebody with this posture, in torso lengths, the mid-hip in the origin."""
     shoulder, hip = rng.uniform(0.28, 0.40), rng.uniform(0.15, 0.25)
-    arm, forearm, thigh, shank = np.array([0.58, 0.50, 0.84, 0.82]) * rng.uniform(0.85, 1.15, 4)
+    usual = np.array([_UPPER_ARM, _FOREARM, _THIGH, _SHANK])
+    arm, forearm, thigh, shank = usual * rng.uniform(0.85, 1.15, 4)
     nod_deg = rng.uniform(-15, 30)
     body = np.zeros((len(posture.lean_deg), len(JOINT), 3))
     neck = _leant(np.array([0.0, 1.0, 0.0]), posture.lean_deg)
@@ -99,8 +104,8 @@ def _joints(posture: Posture, rng: np.random.Generator) -> Array:
     return body
 
 
-def _guessed(body: Array, rng: np.random.Generator) -> Array:
-    """As a pose estimator would have it: tilted, of another depth, joints beside their place."""
+def _tilted(body: Array, rng: np.random.Generator) -> Array:
+    """As a camera that is held askew sees it, each joint a little beside its place."""
     tilts = [np.radians(rng.normal(0, spread)) for spread in (7, 10, 6)]
     turned = body
     for axis, angle in enumerate(tilts):
@@ -109,10 +114,16 @@ def _guessed(body: Array, rng: np.random.Generator) -> Array:
         matrix[one, one] = matrix[other, other] = np.cos(angle)
         matrix[one, other], matrix[other, one] = np.sin(angle), -np.sin(angle)
         turned = turned @ matrix
-    turned = turned * (1 + rng.normal(0, 1, 3) * [0.08, 0.0, 0.2])
     turned = turned + rng.normal(0, 0.03, (1, *body.shape[1:])) + rng.normal(0, 0.02, body.shape)
     centred: Array = turned - turned[:, [JOINT["mid_hip"]]]
     return centred
+
+
+def _guessed(body: Array, rng: np.random.Generator) -> Array:
+    """In space as a pose estimator has it: depth, and less so width, is a guess."""
+    guessed = body * (1 + rng.normal(0, 1, 3) * [0.08, 0.0, 0.2])
+    torso = np.linalg.norm(guessed[:, JOINT["neck"]] - guessed[:, JOINT["mid_hip"]], axis=-1)
+    return np.asarray(guessed / np.median(torso))
 
 
 def _pictured(body: Array, rng: np.random.Generator) -> Array:
@@ -125,17 +136,22 @@ def _pictured(body: Array, rng: np.random.Generator) -> Array:
 
 def _squat(u: Array, draw: Draw) -> Posture:
     bend = draw(60, 130)
-    lean = draw(0, 12) + draw(15, 50) * bend / 100 * u
-    high = draw(-1, 1)  # how high the arms are held, in the middle of their range 0
+    lean = draw(0, 12) + draw(15, 45) * bend / 130 * u
+    high, apart = draw(-1, 1), draw(35, 65)  # how high the arms are held: in the middle 0
+
+    def bar_on_the_neck(side: int) -> tuple[Array, Array]:
+        upper = _hanging(10 * high, apart, side)
+        return _leant(upper, lean), _leant(_unit(0.1 * side, 1.0, 0.0), lean)
+
     kinds = (
-        _arms(lean, 10 + 10 * high - draw(0.5, 1) * lean, 12, 15),
-        _arms(lean, 80 + 15 * high, 8, draw(5, 25), 12),
-        _arms(lean, 10 + (70 + 20 * high) * u, 10, 15, 12),
+        _arms(lean, 10 + 10 * high + draw(0.7, 1) * lean, 12, 15),  # hanging
+        _arms(lean, 80 + 15 * high + draw(0.5, 1) * lean, 8, draw(5, 25), 12),  # held forward
+        _arms(lean, 10 + (70 + 20 * high) * u + 0.5 * lean, 10, 15, 12),  # rising
         _arms(lean, 50 + 35 * high, 15, draw(110, 140), 30),  # before the chest
-        _arms(lean, -10 + 20 * high, draw(35, 65), 140, 6),  # a bar on the neck
+        bar_on_the_neck,
         _arms(lean, 120 + 40 * high - (60 + 40 * high) * u, 25, 30 + 90 * u, 12),  # pressed up
     )
-    thigh, stance = 5 + draw(0.5, 0.75) * bend * u, draw(3, 25)
+    thigh, stance = 5 + draw(0.62, 0.78) * bend * u, draw(3, 25)
     return Posture(lean, kinds[int(draw(0, len(kinds)))],
                    _legs(thigh, thigh - 8 - bend * u, stance, 0.6 * stance))  # fmt: skip
 
@@ -148,7 +164,7 @@ def _front_raise(u: Array, draw: Draw) -> Posture:
 
     def arms(side: int) -> tuple[Array, Array]:
         own = low if side == still else low + (top - low) * u
-        return _arms(lean, own, apart, bend, 12)(side)
+        return _arms(lean, own + lean, apart, bend, 12)(side)  # from hanging, however they lean
 
     return Posture(lean, arms, _seated(u, draw) if draw(0, 1) < 0.3 else _standing(u, draw))
 
@@ -164,18 +180,20 @@ def _jumping_jack(u: Array, draw: Draw) -> Posture:
 def _pull_up(u: Array, draw: Draw) -> Posture:
     lean = draw(-15, 10) + draw(-15, 10) * u
     top, low, forward = draw(150, 176), draw(25, 75), draw(0, 50)
+    grip = _SHOULDER + (_UPPER_ARM + _FOREARM) * np.sin(np.radians(top))
 
     def arms(side: int) -> tuple[Array, Array]:
         upper = _leant(_hanging(forward * u, top - (top - low) * u, side), lean)
-        return upper, _unit(-0.15 * side * u, 1.0, 0.1 * u)  # the hands stay at the bar
+        return upper, _gripping(upper, grip, side)
 
     thigh, apart = draw(-10, 40) + draw(0, 15) * u, draw(0, 12)
     return Posture(lean, arms, _legs(thigh, thigh - draw(0, 110), apart, apart))
 
 
 def _push_up(u: Array, draw: Draw) -> Posture:
-    lean = draw(68, 92) + draw(-6, 6) * u
-    knee = draw(60, 110) if draw(0, 1) < 0.25 else draw(0, 12)  # on the knees, or the feet
+    kneeling = draw(0, 1) < 0.25
+    lean = (draw(50, 66) if kneeling else draw(60, 76)) + draw(8, 20) * u  # flattest below
+    knee = draw(60, 110) if kneeling else draw(0, 12)
     bend, wide, outward = draw(60, 120), draw(0.05, 0.5), draw(0.3, 0.9)
     half = np.radians(8 + bend * u) / 2
 
@@ -192,30 +210,32 @@ def _push_up(u: Array, draw: Draw) -> Posture:
 
 def _sit_up(u: Array, draw: Draw) -> Posture:
     lean = draw(-96, -80) + draw(43, 113) * u
-    thigh, knee = (95.0, 15.0) if draw(0, 1) < 0.2 else (draw(110, 150), draw(60, 120))
+    thigh = (95 if draw(0, 1) < 0.2 else draw(110, 150)) + 0 * u
     high, apart = draw(-1, 1), draw(0, 20)
     kinds = (
         _arms(lean, 110 + 30 * high, draw(10, 50), draw(120, 150), 17),  # behind the head
         _arms(lean, 25 + 20 * high, 10, draw(100, 140), 70),  # across the chest
         _arms(lean, 60 + 40 * high - 40 * u, 10, 20, 6),  # reaching forward
     )
-    legs = _legs(thigh + 0 * u, thigh - knee + 0 * u, apart, apart)
+    legs = _legs(thigh, _to_the_floor(thigh) + draw(-8, 8), apart, apart)
     return Posture(lean, kinds[int(draw(0, len(kinds)))], legs)
 
 
 def _bench_press(u: Array, draw: Draw) -> Posture:
     lean = (draw(-100, -60) if draw(0, 1) < 0.8 else draw(-60, -30)) + 0 * u
-    bend, wide, outward = np.radians(10 + draw(70, 120) * u), draw(0, 0.4), draw(0.5, 1)
+    bend, grip, outward = np.radians(draw(70, 120) * u), draw(0.35, 0.8), draw(0.4, 1)
+    wide = (grip - _SHOULDER) / (_UPPER_ARM + _FOREARM)
 
     def arms(side: int) -> tuple[Array, Array]:
-        out, down = np.sin(0.75 * bend) * outward * 1.5, 0.3 * np.sin(0.7 * bend) * (1 - outward)
-        return (
-            _unit(side * (wide + out), np.cos(0.9 * bend), down),
-            _unit(side * (wide - 0.3 * np.sin(bend / 2)), 1.0, 0.1),
-        )
+        out = np.sin(0.75 * bend) * outward * 1.5
+        tucked = np.sin(0.75 * bend) * (1 - outward) * 1.5  # elbows towards the feet
+        upper = _unit(side * (wide + out), np.cos(0.9 * bend), tucked)
+        return upper, _gripping(upper, grip, side)
 
-    thigh, knee, apart = draw(60, 140) + 0 * u, draw(60, 120), draw(5, 35)
-    return Posture(lean, arms, _legs(thigh, thigh - knee, apart, apart))
+    on_bench, apart = draw(0, 1) < 0.25, draw(5, 35)
+    thigh = (draw(115, 145) if on_bench else draw(60, 100)) + 0 * u
+    shank = _to_the_floor(thigh) if on_bench else draw(-20, 25) + 0 * u
+    return Posture(lean, arms, _legs(thigh, shank, apart, apart))
 
 
 POSTURES: Final[Mapping[str, Callable[[Array, Draw], Posture]]] = {
@@ -231,6 +251,18 @@ POSTURES: Final[Mapping[str, Callable[[Array, Draw], Posture]]] = {
 }
 """What is known here, by the names that data sets give it: (T,) shares 0..1 of the way out and
 back -> posture."""
+
+
+def _gripping(upper: Array, grip: float, side: int) -> Array:
+    """(T, 3) of a forearm below a bar, its hand so far from the middle, whatever the upper arm."""
+    aside = (grip - _SHOULDER - _UPPER_ARM * side * upper[:, 0]) / _FOREARM
+    aside = np.clip(aside, -0.8, 0.8)
+    return _unit(side * aside, np.sqrt(1 - aside**2), 0.0)
+
+
+def _to_the_floor(thigh: Array) -> Array:
+    """(T,) degrees of the shanks of one who lies with bent knees and the soles on the floor."""
+    return np.degrees(np.arccos(np.clip(-_THIGH / _SHANK * np.cos(np.radians(thigh)), -1, 1)))
 
 
 def _standing(u: Array, draw: Draw) -> Limb:
@@ -257,9 +289,8 @@ def _arms(
     """Degrees, seen from the trunk: forward from hanging, apart, bent, and bent inwards."""
 
     def arms(side: int) -> tuple[Array, Array]:
-        ahead, elbow = np.broadcast_to(np.radians(forward), lean.shape), np.radians(bend)
-        upper = _hanging(np.degrees(ahead), apart, side)
-        turn = np.radians(inward)
+        upper = _hanging(np.broadcast_to(forward, lean.shape), apart, side)
+        ahead, elbow, turn = np.radians(forward), np.radians(bend), np.radians(inward)
         lifts = _unit(
             -side * np.sin(turn), np.sin(ahead) * np.cos(turn), np.cos(ahead) * np.cos(turn)
         )

@@ -90,7 +90,7 @@ class Material(Truth):
                     f"{_LEAST_OF_EXERCISE} or more: to learn from, to stop on, to judge on"
                 )
         more = drawn(self.names, tuning.drawn, tuning.seed)
-        self.sequences, self._drawn = (
+        self.sequences, self.drawn = (
             sequences_of([as_seen_by(examples.sensor, one.execution) for one in part],
                          "phases", None)
             for part in (items, more)
@@ -104,9 +104,9 @@ class Material(Truth):
 
     def lessons(self, known: Rows) -> tuple[Sequences, Targets]:
         """What a network learns from: known repetitions, and all that is drawn."""
-        unjudged = np.full(len(self._drawn), np.nan, np.float32)
+        unjudged = np.full(len(self.drawn), np.nan, np.float32)
         return (
-            joined(self.sequences[known], self._drawn),
+            joined(self.sequences[known], self.drawn),
             Targets(
                 np.concatenate([self.exercise[known], self._exercise_drawn]),
                 np.concatenate([self.correct[known], unjudged]),
@@ -161,8 +161,8 @@ class Fitting:
     def _stamp(self, name: str, known: Rows) -> str:
         told = json.dumps([name, asdict(self.tuning), self.material.names])
         digest = hashlib.blake2b(told.encode(), digest_size=8)
-        for array in (self.material.sequences.joints, self.material.exercise,
-                      self.material.correct, known):  # fmt: skip
+        for array in (self.material.sequences.joints, self.material.drawn.joints,
+                      self.material.exercise, self.material.correct, known):  # fmt: skip
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
@@ -225,20 +225,19 @@ def learn_scorer(examples: Examples, tuning: Tuning, checkpoints: Path, tell: Te
 
 
 def _protocol(tuning: Tuning, material: Material) -> str:
-    dealt = f"{tuning.folds} folds by person or video (seed {tuning.seed}); "
+    words = [f"{tuning.folds} folds by person or video (seed {tuning.seed})"]
+    told = "figures, borders and bounds are of people"
+    if tuning.patience is None:
+        words += [f"{told} that nothing was learned from, after {tuning.recipe.epochs} epochs"]
+        learned = "everybody"
+    else:
+        words += [f"in each, one further fold chose the epoch; {told} in neither"]
+        learned = f"{tuning.folds - 1} folds, the rest chose its epoch"
+    words += [f"the network in this file learned from {learned}"]
     if tuning.drawn:
         names = ", ".join(name for name in material.names if name in POSTURES)
-        dealt += f"beside them {tuning.drawn} drawn executions each of {names}; "
-    if tuning.patience is None:
-        return (
-            f"{dealt}figures, borders and bounds are of people that nothing was learned from, "
-            f"after {tuning.recipe.epochs} epochs. The network in this file learned from everybody."
-        )
-    return (
-        f"{dealt}in each, one further fold chose the epoch; figures, borders and bounds are of "
-        f"people in neither. The network in this file learned from {tuning.folds - 1} folds, the "
-        "rest chose its epoch."
-    )
+        words += [f"all learned from {tuning.drawn} drawn executions each of {names} as well"]
+    return "; ".join(words) + "."
 
 
 def _held(fold: Rows, number: int, tuning: Tuning) -> Truths:

@@ -33,6 +33,7 @@ from repscore.models.scorer.network import (
 )
 from repscore.models.skeleton import JOINT
 from repscore.pipelines.cli import scoring
+from repscore.pipelines.evaluate import methods
 from repscore.pipelines.evaluate.irds import execution_of, read_irds
 from repscore.pipelines.evaluate.labelled import Labelled, mirrored
 from repscore.pipelines.evaluate.lifts import LIFTS, read_lifts
@@ -178,6 +179,21 @@ def test_nobody_is_learned_from_and_judged() -> None:
     raises = [Labelled("a", False, "raise", None, perform(lateral_raise()))]
     with pytest.raises(ValueError, match=r"no exercise on both sides: learned are curl, squat"):
         transfer(learned, Material(raises), linear)
+
+
+@pytest.mark.parametrize("method", ["network-phases", "linear", "dtw"])
+def test_an_exercise_that_was_not_learned_does_not_move_the_names_of_the_others(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked about squats and raises, having learned curls and squats."""
+    monkeypatch.setattr(methods, "recipe_for", lambda _: Recipe(epochs=20, batch=8))
+    learned = [item for number in range(6) for item in _person(number)]
+    squats = [item for item in _person(7) if item.exercise == "squat" and item.correct]
+    raises = [Labelled("x", False, "arm raise", None, perform(lateral_raise())) for _ in range(3)]
+    asked = Material([*squats, *raises])
+    found = transfer(learned, asked, METHODS[method]).exercise.argmax(axis=1)
+    assert (found[: len(squats)] == asked.names.index("squat")).all()
+    assert (found[len(squats) :] != asked.names.index("arm raise")).all(), "it cannot be named"
 
 
 def test_an_exercise_that_was_not_asked_about_is_none_of_those() -> None:
