@@ -15,6 +15,7 @@ from repscore.models.scorer.represent import Execution
 from repscore.models.skeleton import JOINT
 from repscore.pipelines.evaluate.labelled import Labelled
 from repscore.transforms.repetitions.clean import RATE_HZ
+from repscore.transforms.repetitions.normalise import PROPORTIONS
 
 Array = npt.NDArray[np.float64]
 Draw = Callable[[float, float], float]
@@ -22,8 +23,13 @@ Limb = Callable[[int], tuple[Array, Array]]
 """Side (-1 right, 1 left) -> unit directions (T, 3) of the upper and of the lower part."""
 
 _SIDES: Final = (("right", -1), ("left", 1))
-_SHOULDER, _UPPER_ARM, _FOREARM, _THIGH, _SHANK = 0.34, 0.58, 0.50, 0.84, 0.82
-"""Usual lengths in torsos: half of the shoulders' width, and limbs (Drillis and Contini)."""
+_USUAL: Final = {(start, end): length for start, end, length in PROPORTIONS}
+_UPPER_ARM = _USUAL["left_shoulder", "left_elbow"]
+_FOREARM = _USUAL["left_elbow", "left_wrist"]
+_THIGH = _USUAL["left_hip", "left_knee"]
+_SHANK = _USUAL["left_knee", "left_ankle"]
+_SHOULDERS: Final = (0.28, 0.40)  # half of their width, from the narrow to the broad
+_SHOULDER = sum(_SHOULDERS) / 2
 
 
 class Posture(NamedTuple):
@@ -82,7 +88,7 @@ def _execution(posture: Callable[[Array, Draw], Posture], rng: np.random.Generat
 
 def _joints(posture: Posture, rng: np.random.Generator) -> Array:
     """(T, 15, 3) of somebody with this posture, in torso lengths, the mid-hip in the origin."""
-    shoulder, hip = rng.uniform(0.28, 0.40), rng.uniform(0.15, 0.25)
+    shoulder, hip = rng.uniform(*_SHOULDERS), rng.uniform(0.15, 0.25)
     usual = np.array([_UPPER_ARM, _FOREARM, _THIGH, _SHANK])
     arm, forearm, thigh, shank = usual * rng.uniform(0.85, 1.15, 4)
     nod_deg = rng.uniform(-15, 30)

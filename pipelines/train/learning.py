@@ -66,7 +66,8 @@ class Tuning:
     def __post_init__(self) -> None:
         if self.folds < 3:
             raise ValueError(
-                f"{self.folds} folds; expected 3 or more: to learn from, to stop on, to judge on"
+                f"{self.folds} folds; expected 3 or more: to learn from, to judge on and, with "
+                "patience, to stop on"
             )
 
 
@@ -87,10 +88,11 @@ class Material(Truth):
             if len(shown_by) < _LEAST_OF_EXERCISE:
                 raise NoExamples(
                     f"{name} is shown by {len(shown_by)} people or videos; expected "
-                    f"{_LEAST_OF_EXERCISE} or more: to learn from, to stop on, to judge on"
+                    f"{_LEAST_OF_EXERCISE} or more: to learn from, to judge on and, with patience, "
+                    "to stop on"
                 )
         more = drawn(self.names, tuning.drawn, tuning.seed)
-        self.sequences, self.drawn = (
+        self.sequences, self.sequences_drawn = (
             sequences_of([as_seen_by(examples.sensor, one.execution) for one in part],
                          "phases", None)
             for part in (items, more)
@@ -104,9 +106,9 @@ class Material(Truth):
 
     def lessons(self, known: Rows) -> tuple[Sequences, Targets]:
         """What a network learns from: known repetitions, and all that is drawn."""
-        unjudged = np.full(len(self.drawn), np.nan, np.float32)
+        unjudged = np.full(len(self.sequences_drawn), np.nan, np.float32)
         return (
-            joined(self.sequences[known], self.drawn),
+            joined(self.sequences[known], self.sequences_drawn),
             Targets(
                 np.concatenate([self.exercise[known], self._exercise_drawn]),
                 np.concatenate([self.correct[known], unjudged]),
@@ -161,7 +163,7 @@ class Fitting:
     def _stamp(self, name: str, known: Rows) -> str:
         told = json.dumps([name, asdict(self.tuning), self.material.names])
         digest = hashlib.blake2b(told.encode(), digest_size=8)
-        for array in (self.material.sequences.joints, self.material.drawn.joints,
+        for array in (self.material.sequences.joints, self.material.sequences_drawn.joints,
                       self.material.exercise, self.material.correct, known):  # fmt: skip
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()

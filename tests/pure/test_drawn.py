@@ -57,7 +57,7 @@ def test_every_execution_is_a_body_that_moves_and_comes_back(exercise: str) -> N
         assert np.isfinite(body).all()
         assert np.isfinite(flat).all()
         moved = np.linalg.norm(body - body[0], axis=-1).max(axis=1)
-        assert moved.max() > 0.2
+        assert moved.max() > (0.2 if exercise == "push_up" else 0.3)
         assert moved[-1] < 0.7 * moved.max()
         thigh = np.linalg.norm(body[:, JOINT["left_knee"]] - body[:, JOINT["left_hip"]], axis=1)
         assert np.ptp(thigh) < 0.5, "a bone keeps its length but for a guessed depth and noise"
@@ -82,6 +82,7 @@ def test_each_exercise_is_known_by_what_makes_it_one() -> None:
         assert moved_deg(body, "elbow") > 60
     for body in bodies("push_up"):
         assert abs(trunk(body)).min() < 0.6, "lies"
+        assert abs(trunk(body)).max() < 0.85, "on the knees less flat"
         assert hands_above_shoulders(body).max() < 0, "on the hands"
     for body in bodies("bench_press"):
         assert hands_above_shoulders(body).max() > 0.4, "lies below the bar"
@@ -196,7 +197,6 @@ def test_the_unknown_is_measured_to_people_alone(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(unknown, "recipe_for", lambda _: Recipe(epochs=1, batch=8))
     found = unknown.unknown(material, np.arange(len(items)) % 4)
     assert found.keys() == {"curl", "squat"}
-    assert max(remembered) <= len(items)
     squats = np.flatnonzero(material.exercise == material.names.index("squat"))
     unknown.unlikeness(material, material.names.index("curl"), squats, squats[:2])
     assert remembered[-1] == len(squats) - 4
