@@ -15,6 +15,7 @@ from repscore.models.scorer.shipped import located
 from repscore.pipelines.flags import (
     as_json_flag,
     drawn_flag,
+    drawn_others_flag,
     labels_flag,
     options_of,
     quiet_flag,
@@ -245,6 +246,7 @@ def learn(name: str, clips: Sequence[str], path: str, *, quiet: bool) -> None:
 )
 @labels_flag
 @drawn_flag
+@drawn_others_flag
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
     "--epochs", type=click.IntRange(min=1), default=100, show_default=True, help="Of the schedule."
@@ -424,6 +426,7 @@ def counting(path: Path, **given: Any) -> None:
 )
 @labels_flag
 @drawn_flag
+@drawn_others_flag
 @click.option(
     "--model",
     metavar="FILE",
@@ -449,9 +452,12 @@ def scoring(path: Path, **given: Any) -> None:
     output = {name: given.pop(name) for name in ("as_json", "quiet")}
     if given["train"] and given["leaky"]:
         raise click.UsageError("--leaky splits PATH, --train learns from elsewhere: give one")
-    if given["drawn"] and given["model"] is not None and not (given["methods"] or given["train"]):
-        raise click.UsageError("--drawn is learned from, --model has learned: add a --method")
-    if not given["methods"] and (given["train"] or given["model"] is None):
+    learns = given["methods"] or given["train"] or given["model"] is None
+    for name in ("drawn", "drawn_others"):
+        if given[name] and not learns:
+            flag = name.replace("_", "-")
+            raise click.UsageError(f"--{flag} is learned from, --model has learned: add a --method")
+    if learns and not given["methods"]:
         given["methods"] = tuple(METHODS)
     try:
         run_evaluation(Asked(path, **given), **output)

@@ -82,7 +82,16 @@ drawn_flag = click.option(
     show_default=True,
     metavar="N",
     help="Learn from N drawn executions of each exercise of the data that can be drawn, too: bench "
-    "press, front raise, jumping jack, pull-up, push-up, sit-up, squat.",
+    "press, front raise, jumping jack, pull-up, push-up, sit-up, squat and sixteen others.",
+)
+drawn_others_flag = click.option(
+    "--drawn-others",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Let networks learn what is none of the data's exercises, from N drawn executions of each "
+    "that can be drawn and is not among them. Not where the data give one of them another name.",
 )
 labels_flag = click.option(
     "--labels",

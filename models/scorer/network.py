@@ -26,6 +26,8 @@ TREE: Final = (
     ("mid_hip", "left_hip"), ("left_hip", "left_knee"), ("left_knee", "left_ankle"),
 )  # fmt: skip
 """Bones (parent, child) of a tree that grows from the mid-hip, parents first."""
+NONE: Final = -1
+"""In place of a class: none of them."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Recipe:
 @dataclass(frozen=True, eq=False)
 class Targets:
     """Truth of R repetitions: class (R,) int64, and 1 correct, 0 incorrect, NaN unlabelled (R,).
+
+    What is none of the classes has NONE; a network learns to call it all of them alike.
 
     Attributes:
         person: (R,) who performs; with it, what one person repeats counts by its square root.
@@ -172,7 +176,7 @@ def train(
     draw = torch.Generator().manual_seed(seed)
     joints, extras = _tensors(sequences)
     exercise, correct = torch.from_numpy(targets.exercise), torch.from_numpy(targets.correct)
-    swap = torch.tensor(mirrored)
+    swap = torch.tensor([*mirrored, NONE])  # whose last one NONE finds
     model = ScorerNetwork(len(mirrored), extras.shape[1], recipe)
     steps_each = -(-len(joints) // recipe.batch)
     optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
@@ -192,7 +196,7 @@ def train(
             if recipe.shrunk > 0:
                 shown, changed = shrink(shown, recipe.shrunk, draw)
             logits, judged = model(augment(shown, draw), extras[rows])
-            loss = functional.cross_entropy(logits, label, label_smoothing=0.05)
+            loss = naming_loss(logits, label)
             known = ~correct[rows].isnan() & ~changed
             if known.any():
                 loss = loss + functional.binary_cross_entropy_with_logits(
@@ -208,6 +212,19 @@ def train(
         if watch is not None and watch.after(epoch, trainee):
             break
     return model.eval()
+
+
+def naming_loss(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    """Mean cross entropy of the classes (R,); NONE wants all of them alike.
+
+    Outlier exposure: Hendrycks, Mazeika and Dietterich, 2019.
+    """
+    none = label == NONE
+    if not none.any():
+        return functional.cross_entropy(logits, label, label_smoothing=0.05)
+    wanted = functional.one_hot(label.clamp(min=0), logits.shape[1]).to(logits.dtype)
+    wanted[none] = 1 / logits.shape[1]
+    return functional.cross_entropy(logits, wanted, label_smoothing=0.05)
 
 
 def _batches(count: int, size: int, draw: torch.Generator) -> list[torch.Tensor]:

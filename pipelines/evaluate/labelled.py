@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from repscore.models.scorer.network import NONE
 from repscore.models.scorer.represent import Execution
 from repscore.transforms.records import PoseFrames
 from repscore.transforms.repetitions import normalise
@@ -21,13 +22,14 @@ class Labelled:
     Attributes:
         subject: who performs it, or the video where nobody says who: never on both sides of a
             split.
+        exercise: None where it is none of those that are learned.
         correct: None where nobody judged it, or where the data set calls it poor.
         drawn: nobody has performed it (pipelines/train/drawn.py).
     """
 
     subject: str
     patient: bool
-    exercise: str
+    exercise: str | None
     correct: bool | None
     execution: Execution
     drawn: bool = False
@@ -37,15 +39,18 @@ class Truth:
     """What is known of R repetitions, as arrays.
 
     Attributes:
-        names: of the E exercises, sorted.
-        exercise: (R,) int64, index into `names`; correct: (R,) float32, 1, 0 or NaN unjudged.
+        names: of the E exercises, sorted; number: of each of them, NONE of none of them.
+        exercise: (R,) int64, index into `names` or NONE.
+        correct: (R,) float32, 1, 0 or NaN unjudged.
         subject: (R,) who performs it, or the video.
         mirrored: exercise e of the mirrored person is mirrored[e].
     """
 
     def __init__(self, items: Sequence[Labelled]) -> None:
-        self.names = tuple(sorted({item.exercise for item in items}))
-        self.exercise = np.array([self.names.index(item.exercise) for item in items])
+        self.names = exercises_of(items)
+        self.number: dict[str | None, int] = {name: n for n, name in enumerate(self.names)}
+        self.number[None] = NONE
+        self.exercise = np.array([self.number[item.exercise] for item in items])
         self.correct = np.array(
             [np.nan if item.correct is None else item.correct for item in items], np.float32
         )
@@ -55,6 +60,11 @@ class Truth:
             self.names.index(other) if other in self.names else number
             for number, other in enumerate(turned)
         )
+
+
+def exercises_of(items: Sequence[Labelled]) -> tuple[str, ...]:
+    """Their names, sorted."""
+    return tuple(sorted({item.exercise for item in items if item.exercise is not None}))
 
 
 def mirrored(exercise: str) -> str:

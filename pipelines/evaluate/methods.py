@@ -18,7 +18,7 @@ from repscore.models.scorer.lengths import (
     sequences_of,
     warp_distance,
 )
-from repscore.models.scorer.network import Judgement, Recipe, Targets, judge, train
+from repscore.models.scorer.network import NONE, Judgement, Recipe, Targets, judge, train
 from repscore.pipelines.evaluate.labelled import Labelled, Truth
 
 Floats = npt.NDArray[np.float64]
@@ -57,11 +57,16 @@ class Material(Truth):
         pairs = {*zip(self.subject, kinds, strict=True)}
         return kinds if len(pairs) == len(set(self.subject)) else self.exercise
 
+    def named(self, rows: Rows) -> Rows:
+        """Those of some rows that are one of the exercises."""
+        return np.asarray(rows[self.exercise[rows] != NONE])
+
     def shown(self, rows: Rows) -> Rows:
-        """Those of some rows that may pass for correct: what nobody called incorrect.
+        """Those of some rows that may pass for a correct exercise: what nobody called incorrect.
 
         Of drawn ones nobody knows: where others are judged, they are none.
         """
+        rows = self.named(rows)
         fit = self.correct[rows] != 0
         return np.asarray(rows[fit & ~self.drawn[rows] if self.judged.any() else fit])
 
@@ -72,7 +77,7 @@ Method = Callable[[Material, Rows, Rows], Judgement]
 
 def linear(material: Material, known: Rows, asked: Rows) -> Judgement:
     """Logistic regression on kinematics, and on how far these lie from correct executions."""
-    x, exercise = material.features, material.exercise
+    x, exercise, known = material.features, material.exercise, material.named(known)
     recogniser = _regression(0.01).fit(x[known], exercise[known])
     named = recogniser.predict_proba(x[asked])
     labelled = known[material.judged[known]]
@@ -106,7 +111,7 @@ def _deviations(x: Floats, exercise: Rows, good: Floats, shown: Rows) -> Floats:
 
 def forest(material: Material, known: Rows, asked: Rows) -> Judgement:
     """A random forest on kinematics."""
-    x = material.features
+    x, known = material.features, material.named(known)
     options: dict[str, Any] = {"min_samples_leaf": 2, "random_state": 0}
     recogniser = RandomForestClassifier(200, **options).fit(x[known], material.exercise[known])
     named = recogniser.predict_proba(x[asked])

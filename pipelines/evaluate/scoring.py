@@ -23,12 +23,12 @@ from repscore.models.scorer.model import ScorerModel
 from repscore.models.scorer.network import Judgement
 from repscore.models.scorer.reference import ReferenceScorer
 from repscore.models.scorer.represent import Phases, represent
-from repscore.pipelines.evaluate.labelled import Labelled
+from repscore.pipelines.evaluate.labelled import Labelled, exercises_of
 from repscore.pipelines.evaluate.methods import BOTH, METHODS, Floats, Material, Method, Rows, mean
 from repscore.pipelines.evaluate.unknown import Rejection, unknown
 from repscore.pipelines.learn import read_file
 from repscore.pipelines.query import plain
-from repscore.pipelines.train.drawn import drawn
+from repscore.pipelines.train.drawn import drawn, others
 from repscore.pipelines.train.examples import read_all
 
 Truths = npt.NDArray[np.bool_]
@@ -232,6 +232,8 @@ class Asked:
         methods: names of METHODS; all learn from the other folds, or from `train` alone.
         train: folders to learn from, with people of their own.
         drawn: executions drawn of each exercise that is known to `drawn`, to learn from as well.
+        drawn_others: executions drawn of each exercise that is none of the data's; networks learn
+            to name none of them.
         labels: CSV with the truth of those folders that are datasets of ours.
         model: file of a trained scorer, beside the methods.
         leaky: the random split that leaks people, beside the honest one.
@@ -241,6 +243,7 @@ class Asked:
     methods: tuple[str, ...]
     train: tuple[Path, ...] = ()
     drawn: int = 0
+    drawn_others: int = 0
     labels: Path | None = None
     model: str | None = None
     leaky: bool = False
@@ -254,7 +257,7 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
     scorer = None if asked.model is None else read_file(asked.model)
     if isinstance(scorer, References):
         raise ValueError(f"{asked.model}: expected a scorer of `repscore train`, found clips")
-    own, *others = read_all([asked.path, *asked.train], asked.labels)
+    own, *further = read_all([asked.path, *asked.train], asked.labels)
     material = Material(own.items)
     folds = folds_of(material.subject, material.kinds)
     protocols: dict[str, Rows] = {}
@@ -264,9 +267,8 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
         if not quiet and not as_json:
             click.echo(f"{protocol}: {name}", err=True)
 
-    learned = [item for other in others for item in other.items]
-    more = drawn(exercises_of(learned or own.items), asked.drawn, 0)
-    aside = f", with {asked.drawn} drawn of {', '.join(exercises_of(more))}" if more else ""
+    learned = [item for other in further for item in other.items]
+    more, aside = _drawn(exercises_of(learned or own.items), asked)
     lessons = material
     if asked.train:
         protocol = "learned from " + ", ".join(path.resolve().name for path in asked.train) + aside
@@ -311,9 +313,16 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
         show(table, each, shots, rejected)
 
 
-def exercises_of(items: Sequence[Labelled]) -> list[str]:
-    """Their names, sorted."""
-    return sorted({item.exercise for item in items})
+def _drawn(exercises: Sequence[str], asked: Asked) -> tuple[list[Labelled], str]:
+    """What is drawn beside data of these exercises, and the words that say so."""
+    more = drawn(exercises, asked.drawn, 0)
+    none = others(exercises, asked.drawn_others, 0)
+    words = []
+    if more:
+        words += [f"{asked.drawn} drawn of {', '.join(exercises_of(more))}"]
+    if none:
+        words += [f"{asked.drawn_others} of each of {len(none) // asked.drawn_others} others"]
+    return [*more, *none], f", with {' and '.join(words)}" if words else ""
 
 
 def as_deep_as(items: Sequence[Labelled], others: Sequence[Labelled]) -> list[Labelled]:
@@ -347,7 +356,7 @@ def transfer(
             f"{', '.join(material.names)}"
         )
     # A method names what was learned; the truth of those it is asked about is none of its business.
-    asked = [replace(item, exercise=known[0], correct=None) for item in material.items]
+    asked = [replace(item, exercise=None, correct=None) for item in material.items]
     lessons = [*learned, *more]
     every = [*lessons, *asked]
     both = Material(as_deep_as(every, every))

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from repscore.models.scorer.learned import distances, look
-from repscore.models.scorer.network import Targets, train
+from repscore.models.scorer.network import NONE, Targets, train
 from repscore.pipelines.evaluate.methods import Material, Rows, recipe_for
 
 
@@ -55,7 +55,7 @@ def unlikeness(
     Drawn ones are learned from, not measured to: a scorer remembers people.
     """
     kept = [number for number in range(len(material.names)) if number != left_out]
-    place = {number: index for index, number in enumerate(kept)}
+    place = {NONE: NONE, **{number: index for index, number in enumerate(kept)}}
     mirrored = [place.get(material.mirrored[number], place[number]) for number in kept]
     exercise = np.array([place[number] for number in material.exercise[known]])
     targets = Targets(exercise, material.correct[known], material.subject[known])

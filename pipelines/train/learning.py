@@ -29,8 +29,9 @@ from repscore.models.scorer.model import Rules, ScorerModel
 from repscore.models.scorer.network import Recipe, ScorerNetwork, Targets, train
 from repscore.models.scorer.represent import represent
 from repscore.pipelines.evaluate.labelled import Truth
-from repscore.pipelines.train.drawn import POSTURES, drawn
+from repscore.pipelines.train.drawn import drawn, others, others_than
 from repscore.pipelines.train.examples import Examples, NoExamples
+from repscore.pipelines.train.exercises import POSTURES
 
 Rows = npt.NDArray[np.intp]
 Truths = npt.NDArray[np.bool_]
@@ -55,6 +56,8 @@ class Tuning:
             where few people are held out (decision 22).
         drawn: executions drawn of each exercise that is known to `drawn`, learned from beside all
             others and never asked about.
+        drawn_others: executions drawn of each exercise that is none of the data's, learned from as
+            none of them.
     """
 
     seed: int = 0
@@ -62,6 +65,7 @@ class Tuning:
     folds: int = 8
     patience: int | None = None
     drawn: int = 0
+    drawn_others: int = 0
 
     def __post_init__(self) -> None:
         if self.folds < 3:
@@ -91,13 +95,14 @@ class Material(Truth):
                     f"{_LEAST_OF_EXERCISE} or more: to learn from, to judge on and, with patience, "
                     "to stop on"
                 )
-        more = drawn(self.names, tuning.drawn, tuning.seed)
+        more = [*drawn(self.names, tuning.drawn, tuning.seed),
+                *others(self.names, tuning.drawn_others, tuning.seed)]  # fmt: skip
         self.sequences, self.sequences_drawn = (
             sequences_of([as_seen_by(examples.sensor, one.execution) for one in part],
                          "phases", None)
             for part in (items, more)
         )  # fmt: skip
-        self._exercise_drawn = np.array([self.names.index(one.exercise) for one in more], np.int64)
+        self._exercise_drawn = np.array([self.number[one.exercise] for one in more], np.int64)
 
     @property
     def good(self) -> Truths:
@@ -239,6 +244,9 @@ def _protocol(tuning: Tuning, material: Material) -> str:
     if tuning.drawn:
         names = ", ".join(name for name in material.names if name in POSTURES)
         words += [f"all learned from {tuning.drawn} drawn executions each of {names} as well"]
+    if tuning.drawn_others:
+        names = ", ".join(others_than(material.names))
+        words += [f"and to name none of {tuning.drawn_others} drawn executions each of {names}"]
     return "; ".join(words) + "."
 
 

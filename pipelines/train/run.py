@@ -40,6 +40,7 @@ class TrainOptions:
     folds: int = 8
     patience: int | None = None
     drawn: int = 0
+    drawn_others: int = 0
     resume: bool = False
     not_for: tuple[str, ...] = ()
 
@@ -65,7 +66,7 @@ def train(options: TrainOptions, *, quiet: bool) -> ScorerModel:
         examples = together(read_all(options.paths, options.labels))
         recipe = replace(Recipe(), epochs=options.epochs)
         tuning = Tuning(options.seed, recipe, options.folds, options.patience,
-                        options.drawn)  # fmt: skip
+                        options.drawn, options.drawn_others)  # fmt: skip
         model = learn_scorer(examples, tuning, checkpoints, tell)
     except (ForeignCheckpoint, PosesMissing, UnusableConfiguration, ValueError) as error:
         raise click.ClickException(str(error)) from error
@@ -110,6 +111,7 @@ def command_of(options: TrainOptions) -> str:
     parts += [f"--folds {options.folds}"]
     parts += [] if options.patience is None else [f"--patience {options.patience}"]
     parts += [f"--drawn {options.drawn}"] if options.drawn else []
+    parts += [f"--drawn-others {options.drawn_others}"] if options.drawn_others else []
     parts += [f'--not-for "{text}"' for text in options.not_for]
     return " ".join([*parts, f"-o {options.output.name}"])
 

@@ -10,15 +10,17 @@ from click.testing import CliRunner
 from executions import curl, perform, squat, without_depth
 
 from repscore.models.scorer.learned import distances
-from repscore.models.scorer.network import Recipe
+from repscore.models.scorer.network import NONE, Recipe
 from repscore.models.skeleton import ANGLES, JOINT, JOINTS, joint_angles_deg
 from repscore.pipelines.cli import scoring
-from repscore.pipelines.evaluate import unknown
+from repscore.pipelines.evaluate import methods, unknown
 from repscore.pipelines.evaluate.labelled import Labelled
 from repscore.pipelines.evaluate.lifts import LIFTS
-from repscore.pipelines.evaluate.methods import Material
+from repscore.pipelines.evaluate.methods import METHODS, Material
 from repscore.pipelines.evaluate.scoring import as_deep_as
-from repscore.pipelines.train.drawn import POSTURES, drawn
+from repscore.pipelines.train import drawn as draw_module
+from repscore.pipelines.train.drawn import drawn, others, others_than
+from repscore.pipelines.train.exercises import POSTURES
 from repscore.transforms.repetitions.clean import RATE_HZ
 
 COUNT = 40
@@ -48,7 +50,7 @@ def hands_above_shoulders(body: np.ndarray) -> np.ndarray:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("exercise", POSTURES)
+@pytest.mark.parametrize("exercise", sorted({*POSTURES} - {"standing_about"}))
 def test_every_execution_is_a_body_that_moves_and_comes_back(exercise: str) -> None:
     for one in drawn([exercise], COUNT, 1):
         body, flat = np.asarray(one.execution.body), np.asarray(one.execution.flat)
@@ -59,12 +61,27 @@ def test_every_execution_is_a_body_that_moves_and_comes_back(exercise: str) -> N
         moved = np.linalg.norm(body - body[0], axis=-1).max(axis=1)
         assert moved.max() > (0.2 if exercise == "push_up" else 0.3)
         assert moved[-1] < 0.7 * moved.max()
-        thigh = np.linalg.norm(body[:, JOINT["left_knee"]] - body[:, JOINT["left_hip"]], axis=1)
-        assert np.ptp(thigh) < 0.5, "a bone keeps its length but for a guessed depth and noise"
         torso = np.linalg.norm(body[:, JOINT["neck"]], axis=1)
         assert np.median(torso) == pytest.approx(1, abs=0.01)
         turn = round(one.execution.turn_s * RATE_HZ)
         assert moved[turn] > 0.7 * moved.max()
+
+
+@pytest.mark.parametrize("exercise", POSTURES)
+def test_bones_keep_their_lengths_but_for_noise(
+    exercise: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draw_module, "_guessed", lambda body, _: body)  # depth is guessed after
+    for body in bodies(exercise):
+        for start, end in (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow")):
+            bone = body[:, JOINT[f"left_{end}"]] - body[:, JOINT[f"left_{start}"]]
+            assert np.ptp(np.linalg.norm(bone, axis=1)) < 0.35
+
+
+def test_who_stands_about_moves_little_and_is_upright() -> None:
+    for body in bodies("standing_about"):
+        assert trunk(body).min() > 0.7
+        assert moved_deg(body, "knee") < 30
 
 
 def test_each_exercise_is_known_by_what_makes_it_one() -> None:
@@ -89,6 +106,45 @@ def test_each_exercise_is_known_by_what_makes_it_one() -> None:
         assert moved_deg(body, "elbow") > 30
     for body in bodies("sit_up"):
         assert np.ptp(trunk(body)) > 0.4
+    for body in bodies("biceps_curl"):
+        assert moved_deg(body, "elbow") > 40
+        assert hands_above_shoulders(body).min() < -0.3, "from hanging"
+    for body in bodies("shoulder_press"):
+        assert moved_deg(body, "shoulder") > 30
+        assert np.max([body[:, JOINT[f"{side}_wrist"], 1] for side in ("left", "right")]) > 1.4
+    for body in bodies("lateral_raise"):
+        wrists = [np.abs(body[:, JOINT[f"{side}_wrist"], 0]) for side in ("left", "right")]
+        assert np.max(wrists) > 0.8, "to the side"
+    for body in bodies("triceps_extension"):
+        assert moved_deg(body, "elbow") > 40
+        assert np.max([body[:, JOINT[f"{side}_elbow"], 1] for side in ("left", "right")]) > 1.2
+    for body in bodies("chest_fly"):
+        apart = np.linalg.norm(body[:, JOINT["left_elbow"]] - body[:, JOINT["right_elbow"]], axis=1)
+        assert np.ptp(apart) > 0.3
+    for body in bodies("dip"):
+        assert moved_deg(body, "elbow") > 30
+        assert hands_above_shoulders(body).max() < 0
+    for body in bodies("bent_over_row"):
+        assert moved_deg(body, "elbow") > 30
+        assert np.ptp(trunk(body)) < 0.5
+    for exercise in ("deadlift", "kettlebell_swing"):
+        for body in bodies(exercise):
+            assert moved_deg(body, "hip") > 25
+            assert trunk(body).max() > 0.85
+    for exercise in ("lunge", "knee_raise"):
+        for body in bodies(exercise):
+            assert moved_deg(body, "knee") > 30
+            assert trunk(body).min() > 0.6
+    for body in bodies("leg_raise"):
+        assert abs(trunk(body)).max() < 0.6
+        assert moved_deg(body, "hip") > 25
+    for body in bodies("glute_bridge"):
+        assert trunk(body).min() < 0.1, "the hips above the shoulders"
+        assert moved_deg(body, "hip") > 15
+    for exercise in ("mountain_climber", "bird_dog"):
+        for body in bodies(exercise):
+            assert moved_deg(body, "hip") > 30
+            assert hands_above_shoulders(body).min() < -0.6, "on the hands"
 
 
 def middle(exercise: str, joint: str, axis: int, *, less: str = "mid_hip", deep: bool) -> float:
@@ -153,6 +209,19 @@ def test_cameras_stand_all_around() -> None:
     assert max(widths) > 0.5
 
 
+def test_others_are_what_the_data_do_not_name() -> None:
+    squat, jack = "squat", "jumping_jack"
+    rest = others_than([squat, jack, "juggling"])
+    assert not {squat, jack, "jump_jack"} & {*rest}, "another name is no other exercise"
+    assert {POSTURES[name] for name in rest} | {POSTURES[squat], POSTURES[jack]} == {
+        *POSTURES.values()
+    }
+    people = others([squat, jack], 2, 0)
+    assert len(people) == 2 * len(rest)
+    assert all(one.exercise is None and one.drawn and one.correct is None for one in people)
+    assert others([squat], 0, 0) == []
+
+
 def test_what_cannot_be_drawn_is_told() -> None:
     assert drawn(["juggling"], 0, 0) == []
     assert {one.exercise for one in drawn(["juggling", "squat"], 1, 0)} == {"squat"}
@@ -160,11 +229,11 @@ def test_what_cannot_be_drawn_is_told() -> None:
         drawn(["juggling"], 1, 0)
 
 
-def squats_and_curls() -> list[Labelled]:
-    """Of six people, squats whole and half; nobody judged the curls."""
+def squats_and_curls(people: int = 6) -> list[Labelled]:
+    """Of some people, squats whole and half; nobody judged the curls."""
     return [
         Labelled(f"p{person}", False, name, correct, perform(pose, noise=0.01, seed=person))
-        for person in range(6)
+        for person in range(people)
         for name, correct, pose in (
             ("squat", True, squat()),
             ("squat", False, squat(45)),
@@ -186,7 +255,7 @@ def test_the_unknown_is_measured_to_people_alone(monkeypatch: pytest.MonkeyPatch
         replace(item, correct=None, subject=f"{item.subject} {item.exercise}")
         for item in squats_and_curls()
     ]
-    material = Material([*items, *drawn(["squat"], 4, 0)])
+    material = Material([*items, *drawn(["squat"], 4, 0), *others(["squat", "biceps_curl"], 1, 0)])
     remembered: list[int] = []
 
     def spy(*given: np.ndarray) -> np.ndarray:
@@ -198,8 +267,42 @@ def test_the_unknown_is_measured_to_people_alone(monkeypatch: pytest.MonkeyPatch
     found = unknown.unknown(material, np.arange(len(items)) % 4)
     assert found.keys() == {"curl", "squat"}
     squats = np.flatnonzero(material.exercise == material.names.index("squat"))
-    unknown.unlikeness(material, material.names.index("curl"), squats, squats[:2])
+    none = np.flatnonzero(material.exercise == NONE)
+    assert len(none) > 4
+    known = np.concatenate([squats, none])
+    unknown.unlikeness(material, material.names.index("curl"), known, squats[:2])
     assert remembered[-1] == len(squats) - 4
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if not name.startswith("network")])
+def test_what_is_no_exercise_of_the_data_tells_networks_alone_something(method: str) -> None:
+    items = [replace(item, correct=None) for item in squats_and_curls(12)]
+    plain = Material(items)
+    fuller = Material([*items, *others(["squat", "biceps_curl"], 1, 0)])
+    asked = np.arange(4)
+    one = METHODS[method](plain, np.arange(4, len(plain.items)), asked)
+    other = METHODS[method](fuller, np.arange(4, len(fuller.items)), asked)
+    assert np.array_equal(one.exercise, other.exercise)
+    assert np.array_equal(one.correct, other.correct, equal_nan=True)
+
+
+@pytest.mark.parametrize("lengths", ["phases", "warping"])
+def test_networks_are_less_sure_of_what_they_learned_to_be_none(
+    lengths: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(methods, "recipe_for", lambda _: Recipe(epochs=12, batch=8, rate=1e-2))
+    people = [replace(item, correct=None) for item in squats_and_curls()]
+    more = others(["squat", "biceps_curl"], 4, 0)
+    strangers = others(["squat", "biceps_curl"], 1, 1)
+    plain, fuller = Material([*people, *strangers]), Material([*people, *more, *strangers])
+
+    def sureness(material: Material) -> float:
+        rows = np.arange(len(material.items))
+        cut = len(rows) - len(strangers)
+        said = METHODS[f"network-{lengths}"](material, rows[:cut], rows[cut:])
+        return float(said.exercise.max(axis=1).mean())
+
+    assert sureness(fuller) < 0.6 < sureness(plain)
 
 
 def test_drawn_ones_have_no_depth_where_the_data_have_none() -> None:
@@ -217,11 +320,16 @@ def test_the_command_says_what_is_drawn_and_of_what(tmp_path: Path) -> None:
         for number, kind in enumerate(("good", "bad", "good", "bad")):
             points = rng.uniform(100, 300, (1, 18, 3)) + rng.normal(0, 9, (40, 18, 3))
             np.save(tmp_path / lift / f"{lift}_{kind}_{number}.npy", points)
-    asked = [str(tmp_path), "--method", "linear", "--json", "--drawn"]
-    done = CliRunner().invoke(scoring, [*asked, "3"])
-    assert done.exit_code == 0, done.output
-    (row,) = json.loads(done.stdout)["methods"]
-    assert row["protocol"] == "by subject, with 3 drawn of front_raise"
-    done = CliRunner().invoke(scoring, [str(tmp_path), "--model", "exercises", "--drawn", "3"])
-    assert done.exit_code == 2
-    assert "add a --method" in done.output
+    asked = [str(tmp_path), "--method", "linear", "--json"]
+    for flags, words in (
+        (["--drawn", "3"], "3 drawn of biceps_curl, front_raise, shoulder_press"),
+        (["--drawn-others", "2"], f"2 of each of {len({*POSTURES.values()}) - 3} others"),
+    ):
+        done = CliRunner().invoke(scoring, [*asked, *flags])
+        assert done.exit_code == 0, done.output
+        (row,) = json.loads(done.stdout)["methods"]
+        assert row["protocol"] == f"by subject, with {words}"
+        done = CliRunner().invoke(scoring, [str(tmp_path), "--model", "exercises", *flags])
+        assert done.exit_code == 2
+        assert f"{flags[0]} is learned from" in done.output
+        assert "add a --method" in done.output

@@ -22,6 +22,7 @@ from repscore.models.scorer.model import (
     with_references,
 )
 from repscore.models.scorer.network import (
+    NONE,
     Judgement,
     Recipe,
     ScorerNetwork,
@@ -35,8 +36,9 @@ from repscore.pipelines.evaluate.labelled import Labelled
 from repscore.pipelines.evaluate.methods import Material
 from repscore.pipelines.evaluate.scoring import by_scorer, cross_validate
 from repscore.pipelines.rescore import moved
-from repscore.pipelines.train.drawn import POSTURES, drawn
+from repscore.pipelines.train.drawn import drawn, others_than
 from repscore.pipelines.train.examples import Examples, NoExamples, read_all, read_examples
+from repscore.pipelines.train.exercises import POSTURES
 from repscore.pipelines.train.learning import Fitting, Rows, Tuning, folds_of, learn_scorer
 from repscore.pipelines.train.learning import Material as Lessons
 from repscore.pipelines.train.run import together
@@ -380,6 +382,25 @@ def test_drawn_people_are_learned_from_and_nobody_asks_them(tmp_path) -> None:
     assert model.version() != plain.version()
 
 
+def test_what_is_none_of_the_exercises_is_learned_as_that(tmp_path) -> None:
+    data = examples()
+    tuning = replace(TUNING, recipe=replace(TUNING.recipe, epochs=1), drawn=1, drawn_others=2)
+    material = Lessons(data, tuning)
+    sequences, targets = material.lessons(np.arange(10))
+    names = others_than(material.names)
+    count = 2 * len(names)
+    assert len(sequences) == len(targets.exercise) == len(targets.correct)
+    assert (targets.exercise[-count:] == NONE).all()
+    assert (targets.exercise[:-count] != NONE).all()
+    assert NONE not in material.exercise
+
+    model = learn_scorer(data, tuning, tmp_path, lambda *_: None)
+    assert model.rules.exercises == material.names
+    told = model.about["protocol"]
+    assert "to name none of 2 drawn executions each of" in told
+    assert all(name in told for name in names)
+
+
 def test_other_drawn_people_are_another_training(tmp_path, monkeypatch) -> None:
     """Whoever changes how a squat is drawn does not take up the checkpoints of before."""
     tuning = replace(TUNING, drawn=1)
@@ -391,6 +412,10 @@ def test_other_drawn_people_are_another_training(tmp_path, monkeypatch) -> None:
     before = stamp()
     assert stamp() == before
     monkeypatch.setitem(POSTURES, "squat", POSTURES["front_raise"])
+    assert stamp() != before
+    tuning = replace(TUNING, drawn_others=1)
+    before = stamp()
+    monkeypatch.setitem(POSTURES, "dip", POSTURES["lunge"])
     assert stamp() != before
 
 

@@ -11,6 +11,7 @@ import torch
 from click.testing import CliRunner
 from executions import curl, from_the_other_side, lateral_raise, perform, squat, without_depth
 
+from repscore.models.scorer import network
 from repscore.models.scorer.kinematics import kinematics
 from repscore.models.scorer.lengths import (
     LENGTHS,
@@ -21,6 +22,7 @@ from repscore.models.scorer.lengths import (
     warp_distance,
 )
 from repscore.models.scorer.network import (
+    NONE,
     Judgement,
     Recipe,
     ScorerNetwork,
@@ -28,6 +30,7 @@ from repscore.models.scorer.network import (
     augment,
     judge,
     mirror,
+    naming_loss,
     shrink,
     train,
 )
@@ -119,6 +122,34 @@ def test_training_learns_and_its_seed_decides() -> None:
     assert found.correct[good].mean() > found.correct[material.correct == 0].mean()
     for one, other in zip(first.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_what_is_none_of_the_classes_wants_them_alike() -> None:
+    logits = torch.tensor([[2.0, 0.0, -1.0], [0.0, 0.0, 3.0]], requires_grad=True)
+    none = torch.tensor([NONE])
+    even = torch.zeros(1, 3)
+    assert naming_loss(even, none) < naming_loss(logits[:1], none)
+    both = naming_loss(logits, torch.tensor([0, NONE]))
+    each = [naming_loss(logits[:1], torch.tensor([0])), naming_loss(logits[1:], none)]
+    assert both.item() == pytest.approx(sum(one.item() for one in each) / 2)
+    (slope,) = torch.autograd.grad(naming_loss(logits[1:], none), logits)
+    assert torch.allclose(slope[1], logits[1].softmax(dim=0) - 1 / 3)
+
+
+def test_the_mirror_image_of_none_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[int] = []
+
+    def spy(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        shown.extend(label.tolist())
+        return naming_loss(logits, label)
+
+    monkeypatch.setattr(network, "naming_loss", spy)
+    sequences = sequences_of([perform(squat(), seed=n) for n in range(4)], "phases", None)
+    exercise = np.array([0, NONE, NONE, 1])
+    train(sequences, Targets(exercise, np.full(4, np.nan, np.float32)), [1, 0],
+          Recipe(epochs=8), seed=0)  # fmt: skip
+    assert sorted(set(shown)) == [NONE, 0, 1]
+    assert shown.count(NONE) == 16
 
 
 def test_nobody_is_on_both_sides_of_a_fold() -> None:
