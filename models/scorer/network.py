@@ -220,7 +220,7 @@ def naming_loss(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
     Outlier exposure: Hendrycks, Mazeika and Dietterich, 2019.
     """
     none = label == NONE
-    if not none.any():
+    if not none.any():  # else the last digits change, and with them every weight
         return functional.cross_entropy(logits, label, label_smoothing=0.05)
     wanted = functional.one_hot(label.clamp(min=0), logits.shape[1]).to(logits.dtype)
     wanted[none] = 1 / logits.shape[1]
