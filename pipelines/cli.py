@@ -459,6 +459,8 @@ def scoring(path: Path, **given: Any) -> None:
             raise click.UsageError(f"--{flag} is learned from, --model has learned: add a --method")
     if learns and not given["methods"]:
         given["methods"] = tuple(METHODS)
+    if given["drawn_others"] and not any(name.startswith("network") for name in given["methods"]):
+        raise click.UsageError("--drawn-others is for networks: add --method network-phases")
     try:
         run_evaluation(Asked(path, **given), **output)
     except ValueError as error:

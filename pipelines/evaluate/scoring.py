@@ -321,15 +321,16 @@ def _drawn(exercises: Sequence[str], asked: Asked) -> tuple[list[Labelled], str]
     if more:
         words += [f"{asked.drawn} drawn of {', '.join(exercises_of(more))}"]
     if none:
-        words += [f"{asked.drawn_others} of each of {len(none) // asked.drawn_others} others"]
+        count = asked.drawn_others
+        words += [f"{count} drawn of each of {len(none) // count} others for networks"]
     return [*more, *none], f", with {' and '.join(words)}" if words else ""
 
 
-def as_deep_as(items: Sequence[Labelled], others: Sequence[Labelled]) -> list[Labelled]:
-    """The others, as the picture shows them where some of the items have no depth."""
+def as_deep_as(items: Sequence[Labelled], further: Sequence[Labelled]) -> list[Labelled]:
+    """The further ones, as the picture shows them where some of the items have no depth."""
     if all(np.isfinite(item.execution.body).any() for item in items):
-        return list(others)
-    return [replace(one, execution=as_seen_by("picture", one.execution)) for one in others]
+        return list(further)
+    return [replace(one, execution=as_seen_by("picture", one.execution)) for one in further]
 
 
 def transfer(
@@ -378,10 +379,10 @@ def in_names(found: Judgement, known: Sequence[str], asked: Sequence[str]) -> Ju
 
     An exercise that was not known has none.
     """
-    others = [found.exercise[:, place] for place, name in enumerate(known) if name not in asked]
+    unasked = [found.exercise[:, place] for place, name in enumerate(known) if name not in asked]
     nothing = np.zeros(len(found.exercise))
     named = [found.exercise[:, known.index(name)] if name in known else nothing for name in asked]
-    other = np.max(others, axis=0) if others else nothing
+    other = np.max(unasked, axis=0) if unasked else nothing
     return Judgement(np.stack([*named, other], axis=1), found.correct)
 
 

@@ -21,7 +21,9 @@ from repscore.pipelines.train.postures import (
     gripping,
     hanging,
     leant,
+    leg_drop,
     legs_held,
+    on_a_bar,
     seated,
     standing,
     to_the_floor,
@@ -75,12 +77,7 @@ def _jumping_jack(u: Array, draw: Draw) -> Posture:
 def _pull_up(u: Array, draw: Draw) -> Posture:
     lean = draw(-15, 10) + draw(-15, 10) * u
     top, low, forward = draw(150, 176), draw(25, 75), draw(0, 50)
-    grip = SHOULDER + (UPPER_ARM + FOREARM) * np.sin(np.radians(top))
-
-    def arms(side: int) -> tuple[Array, Array]:
-        upper = leant(hanging(forward * u, top - (top - low) * u, side), lean)
-        return upper, gripping(upper, grip, side)
-
+    arms = on_a_bar(lean, forward * u, top - (top - low) * u, top)
     thigh, apart = draw(-10, 40) + draw(0, 15) * u, draw(0, 12)
     return Posture(lean, arms, legs_held(thigh, thigh - draw(0, 110), apart, apart))
 
@@ -144,13 +141,8 @@ def _overhead_press(u: Array, draw: Draw) -> Posture:
     lean = _upright(u, draw)
     low, top = draw(20, 80), draw(140, 175)
     raised = low + (top - low) * u
-    bent, straight, forward = draw(100, 145), draw(0, 25), draw(0, 30)
-    grip = SHOULDER + (UPPER_ARM + FOREARM) * np.sin(np.radians(top))
-
-    def bar(side: int) -> tuple[Array, Array]:
-        upper = leant(hanging(forward, raised, side), lean)
-        return upper, gripping(upper, grip, side)
-
+    bent, straight = draw(100, 145), draw(0, 25)
+    bar = on_a_bar(lean, draw(0, 30) * (1 - u), raised, top)
     before = arms_held(lean, raised, draw(5, 35), bent + (straight - bent) * u, 12)
     arms = bar if draw(0, 1) < 0.5 else before
     return Posture(lean, _or_one(arms, _resting(lean, draw), draw), _standing_or_seated(u, draw))
@@ -191,35 +183,33 @@ def _bent_over_row(u: Array, draw: Draw) -> Posture:
     pulled = arms_held(lean, lean - (lean + draw(20, 70)) * u, draw(0, 40),
                        draw(0, 25) + draw(70, 100) * u, 5)  # fmt: skip
     arms = _or_one(pulled, arms_held(lean, lean, 10, draw(0, 20), 5), draw)
-    thigh = 0.6 * knee + 0 * u
-    return Posture(lean, arms, legs_held(thigh, thigh - knee, draw(0, 20), draw(0, 15)))
+    return Posture(lean, arms, _hinged(lean, knee, draw(0, 20), draw))
 
 
 def _deadlift(u: Array, draw: Draw) -> Posture:
     lean = draw(0, 15) + draw(45, 85) * u
     knee = draw(0, 20) + draw(0, 50) * u
     hung = arms_held(lean, lean + draw(-10, 10), draw(0, 20), draw(0, 15), 10)
-    behind_the_head = arms_held(lean, draw(20, 50), draw(20, 60), draw(90, 140), 30)
-    thigh = draw(0.5, 0.7) * knee
-    return Posture(lean, hung if draw(0, 1) < 0.7 else behind_the_head,
-                   legs_held(thigh, thigh - knee, draw(0, 20), draw(0, 15)))  # fmt: skip
+    arms = hung if draw(0, 1) < 0.7 else _before_the_chest(lean, draw)
+    return Posture(lean, arms, _hinged(lean, knee, draw(0, 20), draw))
 
 
 def _kettlebell_swing(u: Array, draw: Draw) -> Posture:
     lean = draw(-5, 5) + draw(35, 65) * (1 - u)
     knee = draw(0, 15) + draw(10, 60) * (1 - u)
     forward = (lean + draw(-20, 10)) * (1 - u) + draw(75, 175) * u
-    thigh = draw(0.5, 0.7) * knee
     return Posture(lean, arms_held(lean, forward, -draw(0, 10), draw(0, 15), 8),
-                   legs_held(thigh, thigh - knee, draw(5, 25), draw(3, 15)))  # fmt: skip
+                   _hinged(lean, knee, draw(5, 25), draw))  # fmt: skip
 
 
 def _lunge(u: Array, draw: Draw) -> Posture:
     lean, apart = draw(0, 10) + draw(0, 20) * u, draw(0, 12)
     ahead = draw(0, 25) + draw(40, 75) * u
-    behind = -draw(0, 25) + draw(-25, 25) * u
-    leading = legs_held(ahead, ahead - draw(0, 20) - draw(45, 95) * u, apart, apart)
-    trailing = legs_held(behind, behind - draw(5, 40) - draw(45, 75) * u, apart, apart)
+    behind = -draw(0, 25) + draw(-20, 20) * u
+    shank = draw(-15, 10) + 0 * u
+    floor = leg_drop(ahead, shank)
+    leading = legs_held(ahead, shank, apart, apart)
+    trailing = legs_held(behind, -to_the_floor(behind, floor - draw(0.1, 0.2)), apart, apart)
     arms = _resting(lean, draw) if draw(0, 1) < 0.5 else _before_the_chest(lean, draw)
     return Posture(lean, arms, _sides(leading, trailing, draw))
 
@@ -241,20 +231,24 @@ def _knee_raise(u: Array, draw: Draw) -> Posture:
 
 def _leg_raise(u: Array, draw: Draw) -> Posture:
     lean, low = draw(-95, -75) + 0 * u, draw(85, 100)
-    thigh, knee = low + draw(40, 90) * u, draw(0, 30)
-    raised = legs_held(thigh, thigh - knee - draw(-20, 90) * u, draw(0, 10), draw(0, 10))
-    rests = legs_held(low + 0 * u, low - knee + 0 * u, 5, 5)
-    beside = arms_held(lean, draw(-10, 20), draw(5, 40), draw(0, 25), 10)
+    knee = draw(0, 30)
+    rest = low + knee / 2 + 0 * u  # the heels on the floor
+    thigh = rest + draw(40, 90) * u
+    raised = legs_held(thigh, thigh - knee - draw(0, 90) * u, draw(0, 10), draw(0, 10))
+    rests = legs_held(rest, rest - knee, 5, 5)
+    beside = _beside(lean, draw)
     behind_the_head = arms_held(lean, draw(100, 170), draw(10, 50), draw(100, 150), 15)
     return Posture(lean, beside if draw(0, 1) < 0.7 else behind_the_head,
                    _or_one(raised, rests, draw))  # fmt: skip
 
 
 def _glute_bridge(u: Array, draw: Draw) -> Posture:
-    lean, apart = draw(-95, -82) - draw(12, 35) * u, draw(0, 25)
-    thigh = draw(125, 150) - draw(15, 45) * u
-    return Posture(lean, arms_held(lean, draw(-10, 15), draw(5, 40), draw(0, 25), 10),
-                   legs_held(thigh, to_the_floor(thigh) + draw(-8, 8), apart, apart))  # fmt: skip
+    rest, rise, apart = draw(-95, -82), draw(12, 35), draw(0, 25)
+    lean = rest - rise * u
+    thigh = draw(125, 150) - draw(0.9, 1.2) * rise * u
+    raised = np.cos(np.radians(rest)) - np.cos(np.radians(lean))
+    return Posture(lean, _beside(lean, draw),
+                   legs_held(thigh, to_the_floor(thigh, raised), apart, apart))  # fmt: skip
 
 
 def _mountain_climber(u: Array, draw: Draw) -> Posture:
@@ -281,7 +275,7 @@ def _bird_dog(u: Array, draw: Draw) -> Posture:
 
 
 def _standing_about(u: Array, draw: Draw) -> Posture:
-    """No exercise: people of an archive talk, nod, look at their watch and sit down."""
+    """No exercise: people of an archive talk, sway and move their arms a little."""
     lean = draw(-5, 15) + draw(-12, 12) * u
     arms = arms_held(lean, draw(-10, 40) + draw(-15, 15) * u, draw(0, 25) + draw(-5, 10) * u,
                      draw(5, 110) + draw(-15, 15) * u, draw(0, 50))  # fmt: skip
@@ -330,6 +324,16 @@ def _standing_or_seated(u: Array, draw: Draw) -> Limb:
 
 def _resting(lean: Array, draw: Draw) -> Limb:
     return arms_held(lean, draw(-5, 15), draw(0, 20), draw(5, 30), 10)
+
+
+def _beside(lean: Array, draw: Draw) -> Limb:
+    return arms_held(lean, draw(-10, 20), draw(5, 40), draw(0, 25), 10)
+
+
+def _hinged(lean: Array, knee: Array | float, apart: float, draw: Draw) -> Limb:
+    """Legs of one who bends at the hips: these go back as the trunk goes forward."""
+    shank = draw(0, 15) * lean / 90
+    return legs_held(shank + knee, shank, apart, 0.6 * apart)
 
 
 def _before_the_chest(lean: Array, draw: Draw) -> Limb:

@@ -246,7 +246,8 @@ def _protocol(tuning: Tuning, material: Material) -> str:
         words += [f"all learned from {tuning.drawn} drawn executions each of {names} as well"]
     if tuning.drawn_others:
         names = ", ".join(others_than(material.names))
-        words += [f"and to name none of {tuning.drawn_others} drawn executions each of {names}"]
+        count = tuning.drawn_others
+        words += [f"all learned to name none of {count} drawn executions each of {names}"]
     return "; ".join(words) + "."
 
 

@@ -43,9 +43,33 @@ def gripping(upper: Array, grip: float, side: int) -> Array:
     return unit(side * aside, np.sqrt(1 - aside**2), 0.0)
 
 
-def to_the_floor(thigh: Array) -> Array:
-    """(T,) degrees of the shanks of one who lies with bent knees and the soles on the floor."""
-    return np.degrees(np.arccos(np.clip(-_THIGH / _SHANK * np.cos(np.radians(thigh)), -1, 1)))
+def to_the_floor(thigh: Array, below: Array | float = 0.0) -> Array:
+    """(T,) degrees of shanks whose ankles lie so far below the hips, in torso lengths.
+
+    At 0 they are those of one who lies with bent knees and the soles on the floor.
+    """
+    along = below / _SHANK - _THIGH / _SHANK * np.cos(np.radians(thigh))
+    return np.degrees(np.arccos(np.clip(along, -1, 1)))
+
+
+def leg_drop(thigh: Array, shank: Array) -> Array:
+    """(T,) how far ankles lie below the hips, in torso lengths."""
+    return np.asarray(_THIGH * np.cos(np.radians(thigh)) + _SHANK * np.cos(np.radians(shank)))
+
+
+def on_a_bar(lean: Array, forward: Array, apart: Array, widest: float) -> Limb:
+    """Upper arms in degrees from hanging, forearms to a bar gripped as straight arms would there.
+
+    Args:
+        widest: degrees apart of straight arms that reach the grip.
+    """
+    grip = SHOULDER + (UPPER_ARM + FOREARM) * np.sin(np.radians(widest))
+
+    def arms(side: int) -> tuple[Array, Array]:
+        upper = leant(hanging(forward, apart, side), lean)
+        return upper, gripping(upper, grip, side)
+
+    return arms
 
 
 def standing(u: Array, draw: Draw) -> Limb:

@@ -27,6 +27,7 @@ class TrainOptions:
         output: the scorer file; its card comes beside it, as JSON.
         epochs: so many, or fewer with `patience`: epochs without improvement on people held out.
         drawn: executions drawn of each exercise that is known to `drawn`, to learn from as well.
+        drawn_others: executions drawn of each other exercise, to learn to name none of them.
         folds: people are dealt into so many to judge on some that nothing was learned from.
         resume: take up the checkpoints of a training that was interrupted.
         not_for: what the scorer must not be used for, for its card.
