@@ -50,7 +50,7 @@ def hands_above_shoulders(body: np.ndarray) -> np.ndarray:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("exercise", sorted({*POSTURES} - {"standing_about"}))
+@pytest.mark.parametrize("exercise", sorted({*POSTURES} - {"standing_about", "glute_bridge"}))
 def test_every_execution_is_a_body_that_moves_and_comes_back(exercise: str) -> None:
     for one in drawn([exercise], COUNT, 1):
         body, flat = np.asarray(one.execution.body), np.asarray(one.execution.flat)
@@ -73,9 +73,46 @@ def test_bones_keep_their_lengths_but_for_noise(
 ) -> None:
     monkeypatch.setattr(draw_module, "_guessed", lambda body, _: body)  # depth is guessed after
     for body in bodies(exercise):
-        for start, end in (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow")):
-            bone = body[:, JOINT[f"left_{end}"]] - body[:, JOINT[f"left_{start}"]]
-            assert np.ptp(np.linalg.norm(bone, axis=1)) < 0.35
+        for start, end in (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"),
+                           ("elbow", "wrist")):  # fmt: skip
+            for side in ("left", "right"):
+                bone = body[:, JOINT[f"{side}_{end}"]] - body[:, JOINT[f"{side}_{start}"]]
+                assert np.ptp(np.linalg.norm(bone, axis=1)) < 0.35
+
+
+def exactly(exercise: str, monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
+    """Bodies before any camera or estimator: no tilt, no noise, no guessed depth."""
+    monkeypatch.setattr(draw_module, "_tilted", lambda body, _: body)
+    monkeypatch.setattr(draw_module, "_guessed", lambda body, _: body)
+    return bodies(exercise)
+
+
+def test_feet_stay_on_the_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    y = 1
+    for body in exactly("glute_bridge", monkeypatch):
+        feet = body[:, JOINT["left_ankle"], y] - body[:, JOINT["neck"], y]
+        assert np.ptp(feet) < 0.35, "of usual proportions they would not move at all"
+        moved = np.linalg.norm(body - body[0], axis=-1).max(axis=1)
+        assert moved.max() > 0.2
+        assert moved[-1] < 0.3 * moved.max()
+    for body in exactly("leg_raise", monkeypatch):
+        assert body[:, [JOINT["left_ankle"], JOINT["right_ankle"]], y].min() > -0.25
+    for body in exactly("lunge", monkeypatch):
+        feet = body[:, [JOINT["left_ankle"], JOINT["right_ankle"]], y]
+        assert np.ptp(feet, axis=1).max() < 0.45, "the one behind stands on its toes"
+        knees = body[:, [JOINT["left_knee"], JOINT["right_knee"]], y]
+        assert (feet - knees).max() < 0.25, "no foot far above its knee"
+
+
+@pytest.mark.parametrize("exercise", ["deadlift", "kettlebell_swing", "bent_over_row"])
+def test_who_bends_at_the_hips_does_not_fall_over(
+    exercise: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = []
+    for body in exactly(exercise, monkeypatch):
+        lowest = body[:, JOINT["neck"], 1].argmin()
+        ahead.append(body[lowest, JOINT["left_ankle"], 2])
+    assert np.median(ahead) > 0.2, "the hips go back behind the feet"
 
 
 def test_who_stands_about_moves_little_and_is_upright() -> None:
@@ -130,7 +167,7 @@ def test_each_exercise_is_known_by_what_makes_it_one() -> None:
     for exercise in ("deadlift", "kettlebell_swing"):
         for body in bodies(exercise):
             assert moved_deg(body, "hip") > 25
-            assert trunk(body).max() > 0.85
+            assert trunk(body).max() > 0.7
     for exercise in ("lunge", "knee_raise"):
         for body in bodies(exercise):
             assert moved_deg(body, "knee") > 30
@@ -144,7 +181,9 @@ def test_each_exercise_is_known_by_what_makes_it_one() -> None:
     for exercise in ("mountain_climber", "bird_dog"):
         for body in bodies(exercise):
             assert moved_deg(body, "hip") > 30
-            assert hands_above_shoulders(body).min() < -0.6, "on the hands"
+            assert trunk(body).max() < 0.75
+    for body in bodies("mountain_climber"):
+        assert hands_above_shoulders(body).max() < -0.4, "on the hands"
 
 
 def middle(exercise: str, joint: str, axis: int, *, less: str = "mid_hip", deep: bool) -> float:
@@ -275,8 +314,13 @@ def test_the_unknown_is_measured_to_people_alone(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if not name.startswith("network")])
-def test_what_is_no_exercise_of_the_data_tells_networks_alone_something(method: str) -> None:
-    items = [replace(item, correct=None) for item in squats_and_curls(12)]
+@pytest.mark.parametrize("judged", [True, False])
+def test_what_is_no_exercise_of_the_data_tells_networks_alone_something(
+    method: str, *, judged: bool
+) -> None:
+    items = squats_and_curls(12)
+    if not judged:
+        items = [replace(item, correct=None) for item in items]
     plain = Material(items)
     fuller = Material([*items, *others(["squat", "biceps_curl"], 1, 0)])
     asked = np.arange(4)
@@ -313,18 +357,26 @@ def test_drawn_ones_have_no_depth_where_the_data_have_none() -> None:
     assert np.isfinite(one.execution.body).all()
 
 
-def test_the_command_says_what_is_drawn_and_of_what(tmp_path: Path) -> None:
+def test_the_command_says_what_is_drawn_and_of_what(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = np.random.default_rng(0)
     for lift in LIFTS:
         (tmp_path / lift).mkdir()
         for number, kind in enumerate(("good", "bad", "good", "bad")):
             points = rng.uniform(100, 300, (1, 18, 3)) + rng.normal(0, 9, (40, 18, 3))
             np.save(tmp_path / lift / f"{lift}_{kind}_{number}.npy", points)
-    asked = [str(tmp_path), "--method", "linear", "--json"]
-    for flags, words in (
-        (["--drawn", "3"], "3 drawn of biceps_curl, front_raise, shoulder_press"),
-        (["--drawn-others", "2"], f"2 of each of {len({*POSTURES.values()}) - 3} others"),
+    monkeypatch.setattr(methods, "recipe_for", lambda _: Recipe(epochs=1, batch=64))
+    count = len({*POSTURES.values()}) - 3
+    for method, flags, words in (
+        ("linear", ["--drawn", "3"], "3 drawn of biceps_curl, front_raise, shoulder_press"),
+        (
+            "network-phases",
+            ["--drawn-others", "2"],
+            f"2 drawn of each of {count} others for networks",
+        ),
     ):
+        asked = [str(tmp_path), "--method", method, "--json"]
         done = CliRunner().invoke(scoring, [*asked, *flags])
         assert done.exit_code == 0, done.output
         (row,) = json.loads(done.stdout)["methods"]
@@ -333,3 +385,7 @@ def test_the_command_says_what_is_drawn_and_of_what(tmp_path: Path) -> None:
         assert done.exit_code == 2
         assert f"{flags[0]} is learned from" in done.output
         assert "add a --method" in done.output
+    asked = [str(tmp_path), "--method", "linear", "--drawn-others", "2"]
+    done = CliRunner().invoke(scoring, asked)
+    assert done.exit_code == 2
+    assert "--drawn-others is for networks" in done.output

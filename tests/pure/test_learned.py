@@ -392,13 +392,14 @@ def test_what_is_none_of_the_exercises_is_learned_as_that(tmp_path) -> None:
     assert len(sequences) == len(targets.exercise) == len(targets.correct)
     assert (targets.exercise[-count:] == NONE).all()
     assert (targets.exercise[:-count] != NONE).all()
-    assert NONE not in material.exercise
 
     model = learn_scorer(data, tuning, tmp_path, lambda *_: None)
     assert model.rules.exercises == material.names
     told = model.about["protocol"]
     assert "to name none of 2 drawn executions each of" in told
     assert all(name in told for name in names)
+    model = learn_scorer(data, replace(tuning, drawn=0), tmp_path / "others", lambda *_: None)
+    assert "; all learned to name none of 2 drawn" in model.about["protocol"]
 
 
 def test_other_drawn_people_are_another_training(tmp_path, monkeypatch) -> None:
