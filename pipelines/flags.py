@@ -75,22 +75,22 @@ _config = click.option(
     help="TOML file with any of these options, e.g. sample-fps = 10.",
 )
 as_json_flag = click.option("--json", "as_json", is_flag=True, help="For machines: JSON on stdout.")
-drawn_flag = click.option(
+
+
+def _drawn(name: str, what: str) -> Callable[[Any], Any]:
+    return click.option(
+        name, type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help=what
+    )
+
+
+drawn_flag = _drawn(
     "--drawn",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Learn from N drawn executions of each exercise of the data that can be drawn, too: bench "
+    "Learn from N drawn executions of each exercise of the data that can be drawn, too: bench "
     "press, front raise, jumping jack, pull-up, push-up, sit-up, squat and sixteen others.",
 )
-drawn_others_flag = click.option(
+drawn_others_flag = _drawn(
     "--drawn-others",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Let networks learn what is none of the data's exercises, from N drawn executions of each "
+    "Let networks learn what is none of the data's exercises, from N drawn executions of each "
     "that can be drawn and is not among them. Not where the data give one of them another name.",
 )
 labels_flag = click.option(

@@ -61,6 +61,9 @@ def test_every_execution_is_a_body_that_moves_and_comes_back(exercise: str) -> N
         moved = np.linalg.norm(body - body[0], axis=-1).max(axis=1)
         assert moved.max() > (0.2 if exercise == "push_up" else 0.3)
         assert moved[-1] < 0.7 * moved.max()
+        if exercise != "mountain_climber":  # whose thigh swings through all of the guessed depth
+            thigh = np.linalg.norm(body[:, JOINT["left_knee"]] - body[:, JOINT["left_hip"]], axis=1)
+            assert np.ptp(thigh) < 0.5, "a bone keeps its length but for a guessed depth and noise"
         torso = np.linalg.norm(body[:, JOINT["neck"]], axis=1)
         assert np.median(torso) == pytest.approx(1, abs=0.01)
         turn = round(one.execution.turn_s * RATE_HZ)
@@ -136,7 +139,8 @@ def test_each_exercise_is_known_by_what_makes_it_one() -> None:
         assert moved_deg(body, "elbow") > 60
     for body in bodies("push_up"):
         assert abs(trunk(body)).min() < 0.6, "lies"
-        assert abs(trunk(body)).max() < 0.85, "on the knees less flat"
+        knee = joint_angles_deg(body)[:, tuple(ANGLES).index("left_knee")].mean()
+        assert abs(trunk(body)).max() < (0.75 if knee > 150 else 0.85), "on the knees less flat"
         assert hands_above_shoulders(body).max() < 0, "on the hands"
     for body in bodies("bench_press"):
         assert hands_above_shoulders(body).max() > 0.4, "lies below the bar"

@@ -414,6 +414,11 @@ def test_other_drawn_people_are_another_training(tmp_path, monkeypatch) -> None:
     assert stamp() == before
     monkeypatch.setitem(POSTURES, "squat", POSTURES["front_raise"])
     assert stamp() != before
+    stamps = set()
+    for count in (0, 1, 2):
+        tuning = replace(TUNING, drawn=count)
+        stamps.add(stamp())
+    assert len(stamps) == 3
     tuning = replace(TUNING, drawn_others=1)
     before = stamp()
     monkeypatch.setitem(POSTURES, "dip", POSTURES["lunge"])
