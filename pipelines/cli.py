@@ -434,6 +434,14 @@ def counting(path: Path, **given: Any) -> None:
     "by it alone.",
 )
 @click.option("--leaky", is_flag=True, help="Beside it the random split that leaks subjects.")
+@click.option(
+    "--repeats",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Deal folds and learn N times, each time otherwise; figures are means.",
+)
 @as_json_flag
 @quiet_flag
 def scoring(path: Path, **given: Any) -> None:
@@ -453,6 +461,8 @@ def scoring(path: Path, **given: Any) -> None:
     if given["train"] and given["leaky"]:
         raise click.UsageError("--leaky splits PATH, --train learns from elsewhere: give one")
     learns = given["methods"] or given["train"] or given["model"] is None
+    if given["repeats"] > 1 and (given["train"] or not learns):
+        raise click.UsageError("--repeats is of folds of PATH: give a --method, and no --train")
     for name in ("drawn", "drawn_others"):
         if given[name] and not learns:
             flag = name.replace("_", "-")

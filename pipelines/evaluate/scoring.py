@@ -38,13 +38,14 @@ _DRAWS, _SHOTS = 10, 3
 _RESAMPLES = 500
 
 
-def folds_of(subjects: npt.NDArray[np.str_], kinds: npt.NDArray[np.generic]) -> Rows:
-    """(R,) fold 0..7: subjects dealt in the order of a fixed shuffle, kind after kind.
+def folds_of(
+    subjects: npt.NDArray[np.str_], kinds: npt.NDArray[np.generic], rng: np.random.Generator
+) -> Rows:
+    """(R,) fold 0..7: subjects dealt in the order of a shuffle, kind after kind.
 
     Args:
         kinds: (R,) what every fold should have some of: patients, or the exercises of videos.
     """
-    rng = np.random.default_rng(0)
     dealt = [
         name
         for kind in np.unique(kinds)[::-1]
@@ -97,8 +98,29 @@ class Figures:
     decided: Bounded
 
 
-def figures(material: Material, folds: Rows, found: Judgement) -> Figures:
-    """The figures of what was found by cross-validation over these folds."""
+Rate = Callable[[Rows], float]
+"""A figure over some of the rows."""
+Dealt = tuple[Rows, Judgement]
+"""Folds as they were once dealt, and what was found by cross-validation over them."""
+
+
+def figures(material: Material, found: Sequence[Dealt]) -> Figures:
+    """The figures of what was found, means over the times that folds were dealt."""
+    each = [_rates(material, *once) for once in found]
+
+    def bounded(name: str) -> Bounded:
+        rates, chosen = zip(*(one[name] for one in each), strict=True)
+        return _bounded(
+            lambda rows: float(np.mean([rate(rows) for rate in rates])),
+            material.subject,
+            np.all(chosen, axis=0),
+        )
+
+    return Figures(**{name: bounded(name) for name in each[0]})
+
+
+def _rates(material: Material, folds: Rows, found: Judgement) -> dict[str, tuple[Rate, Truths]]:
+    """Each of the Figures, and (R,) the rows that it is of."""
     truth, judged = material.correct > 0, material.judged & np.isfinite(found.correct)
     named = found.exercise.argmax(axis=1)
     right = named == material.exercise
@@ -113,26 +135,23 @@ def figures(material: Material, folds: Rows, found: Judgement) -> Figures:
         both = len(np.unique(truth[rows])) == 2
         return float(roc_auc_score(truth[rows], found.correct[rows])) if both else np.nan
 
-    def share(what: Truths) -> Callable[[Rows], float]:
+    def share(what: Truths) -> Rate:
         return lambda rows: float(what[rows].mean())
 
-    def by_person(what: Truths, chosen: Truths) -> Bounded:
+    def by_person(what: Truths, chosen: Truths) -> tuple[Rate, Truths]:
         weight = 1 / np.maximum(np.bincount(whose[chosen], minlength=len(names)), 1)[whose]
-        return bounded(lambda rows: float(np.average(what[rows], weights=weight[rows])), chosen)
+        return lambda rows: float(np.average(what[rows], weights=weight[rows])), chosen
 
-    def bounded(figure: Callable[[Rows], float], chosen: Truths) -> Bounded:
-        return _bounded(figure, material.subject, chosen)
-
-    return Figures(
-        auc=bounded(auc, judged),
-        auc_patients=bounded(auc, judged & material.patient),
-        balanced=bounded(lambda rows: balanced(material, found, rows), judged),
-        accuracy=bounded(share(right), everybody),
-        accuracy_correct=bounded(share(right), truth & judged),
-        majority=by_person(most == material.exercise, everybody if single else ~everybody),
-        coverage=by_person(inside, judged & ~np.isnan(low)),
-        decided=by_person(sided, judged & ~np.isnan(low)),
-    )
+    return {
+        "auc": (auc, judged),
+        "auc_patients": (auc, judged & material.patient),
+        "balanced": (lambda rows: balanced(material, found, rows), judged),
+        "accuracy": (share(right), everybody),
+        "accuracy_correct": (share(right), truth & judged),
+        "majority": by_person(most == material.exercise, everybody if single else ~everybody),
+        "coverage": by_person(inside, judged & ~np.isnan(low)),
+        "decided": by_person(sided, judged & ~np.isnan(low)),
+    }
 
 
 def balanced(material: Material, found: Judgement, rows: Rows) -> float:
@@ -146,13 +165,15 @@ def balanced(material: Material, found: Judgement, rows: Rows) -> float:
     return float(balanced_accuracy_score(truth, found.correct[rows] > 0))
 
 
-def by_exercise(material: Material, found: Judgement) -> dict[str, float]:
-    """Balanced accuracy of correctness of each exercise; NaN where only one kind is there."""
-    return {
-        name: balanced(
-            material, found, np.flatnonzero((material.exercise == number) & material.judged)
-        )
+def by_exercise(material: Material, found: Sequence[Judgement]) -> dict[str, float]:
+    """Mean balanced accuracy of correctness of each exercise; NaN where only one kind is there."""
+    own = {
+        name: np.flatnonzero((material.exercise == number) & material.judged)
         for number, name in enumerate(material.names)
+    }
+    return {
+        name: float(np.mean([balanced(material, once, rows) for once in found]))
+        for name, rows in own.items()
     }
 
 
@@ -237,6 +258,7 @@ class Asked:
         labels: CSV with the truth of those folders that are datasets of ours.
         model: file of a trained scorer, beside the methods.
         leaky: the random split that leaks people, beside the honest one.
+        repeats: how often folds are dealt and everything is learned; figures are means.
     """
 
     path: Path
@@ -247,6 +269,7 @@ class Asked:
     labels: Path | None = None
     model: str | None = None
     leaky: bool = False
+    repeats: int = 1
 
 
 def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
@@ -259,44 +282,53 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
         raise ValueError(f"{asked.model}: expected a scorer of `repscore train`, found clips")
     own, *further = read_all([asked.path, *asked.train], asked.labels)
     material = Material(own.items)
-    folds = folds_of(material.subject, material.kinds)
-    protocols: dict[str, Rows] = {}
-    found: dict[tuple[str, str], Judgement] = {}
+    rng = np.random.default_rng(0)
+    folds = [folds_of(material.subject, material.kinds, rng) for _ in range(asked.repeats)]
+    found: dict[tuple[str, str], list[Dealt]] = {}
 
-    def tell(protocol: str, name: str) -> None:
+    def tell(protocol: str, name: str, time: int = 0, times: int = 1) -> None:
         if not quiet and not as_json:
-            click.echo(f"{protocol}: {name}", err=True)
+            words = f", {time + 1} of {times}" if times > 1 else ""
+            click.echo(f"{protocol}: {name}{words}", err=True)
 
     learned = [item for other in further for item in other.items]
     more, aside = _drawn(exercises_of(learned or own.items), asked)
     lessons = material
     if asked.train:
         protocol = "learned from " + ", ".join(path.resolve().name for path in asked.train) + aside
-        protocols[protocol] = folds
         for name in asked.methods:
             tell(protocol, name)
-            found[protocol, name] = transfer(learned, material, METHODS[name], more)
+            judgement = transfer(learned, material, METHODS[name], more)
+            found[protocol, name] = [(folds[0], judgement)]
     else:
         lessons = Material([*own.items, *as_deep_as(own.items, more)]) if more else material
-        protocols["by subject" + aside] = folds
+        often = f", dealt {asked.repeats} times" if asked.repeats > 1 else ""
+        protocols = {"by subject" + often + aside: folds}
         if asked.leaky:
-            shuffled = np.random.default_rng(0).permutation(len(material.items))
-            protocols["LEAKY random split" + aside] = shuffled % FOLDS
+            rng = np.random.default_rng(0)
+            protocols["LEAKY random split" + often + aside] = [
+                rng.permutation(len(material.items)) % FOLDS for _ in folds
+            ]
         for protocol, dealt in protocols.items():
             for name in asked.methods:
-                tell(protocol, name)
-                found[protocol, name] = cross_validate(lessons, dealt, METHODS[name])
-    for protocol in protocols:
-        both = [found.get((protocol, name)) for name in ("network-phases", "linear")]
-        if both[0] is not None and both[1] is not None:
-            found[protocol, BOTH] = mean(both[0], both[1])
+                judgements = []
+                for time, once in enumerate(dealt):
+                    tell(protocol, name, time, len(dealt))
+                    judgements.append(cross_validate(lessons, once, METHODS[name]))
+                found[protocol, name] = [*zip(dealt, judgements, strict=True)]
+    for protocol, name in [*found]:
+        if name == "linear" and (protocol, "network-phases") in found:
+            pairs = zip(found[protocol, "network-phases"], found[protocol, "linear"], strict=True)
+            found[protocol, BOTH] = [(once, mean(one, other)) for (once, one), (_, other) in pairs]
     if scorer is not None:
         name = Path(str(asked.model)).stem
         tell(name, f"figures are kind to people of {scorer.about.get('data')}")
-        protocols["as it is"] = folds
-        found["as it is", name] = by_scorer(scorer, material)
-    table = {key: figures(material, protocols[key[0]], one) for key, one in found.items()}
-    each = {key: by_exercise(material, one) for key, one in found.items()}
+        found["as it is", name] = [(folds[0], by_scorer(scorer, material))]
+    table = {key: figures(material, one) for key, one in found.items()}
+    each = {
+        key: by_exercise(material, [judgement for _, judgement in one])
+        for key, one in found.items()
+    }
     alone = not asked.train and scorer is None
     shots = few_shot(material) if alone else {}
     # Where nobody judged, the question is whether another exercise is told from the known ones.

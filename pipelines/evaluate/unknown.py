@@ -1,5 +1,6 @@
 """Is an exercise that was never learned told from those that were? Leave one exercise out."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ class Rejection(NamedTuple):
     videos: float
 
 
-def unknown(material: Material, folds: Rows) -> dict[str, Rejection]:
+def unknown(material: Material, dealt: Sequence[Rows]) -> dict[str, Rejection]:
     """Exercise -> how well it is told from the others by a network that never saw it.
 
     The network learns the other exercises on three quarters of the folds; the rest of their videos
@@ -25,26 +26,31 @@ def unknown(material: Material, folds: Rows) -> dict[str, Rejection]:
     repetitions are on average.
 
     Args:
-        folds: (R,); material after these R rows is learned from and never asked about.
+        dealt: (R,) folds as often as they were dealt, of which the mean is told; material after
+            these R rows is learned from and never asked about.
     """
-    found = {}
-    count = len(folds)
-    for number, name in enumerate(material.names):
-        other = material.exercise != number
-        held = np.zeros(len(other), bool)
-        held[:count] = folds % 4 == number % 4
-        known = np.flatnonzero(other & ~held)
-        asked = np.flatnonzero((~other | held)[:count])
-        far = unlikeness(material, number, known, asked)
-        new, videos = material.exercise[asked] == number, material.subject[asked]
-        whole = [videos == video for video in np.unique(videos)]
-        found[name] = Rejection(
-            float(roc_auc_score(new, far)),
-            float(
-                roc_auc_score([new[own].any() for own in whole], [far[own].mean() for own in whole])
-            ),
+    return {
+        name: Rejection(
+            *np.mean([_left_out(material, number, folds) for folds in dealt], axis=0).tolist()
         )
-    return found
+        for number, name in enumerate(material.names)
+    }
+
+
+def _left_out(material: Material, number: int, folds: Rows) -> Rejection:
+    count = len(folds)
+    other = material.exercise != number
+    held = np.zeros(len(other), bool)
+    held[:count] = folds % 4 == number % 4
+    known = np.flatnonzero(other & ~held)
+    asked = np.flatnonzero((~other | held)[:count])
+    far = unlikeness(material, number, known, asked)
+    new, videos = material.exercise[asked] == number, material.subject[asked]
+    whole = [videos == video for video in np.unique(videos)]
+    return Rejection(
+        float(roc_auc_score(new, far)),
+        float(roc_auc_score([new[own].any() for own in whole], [far[own].mean() for own in whole])),
+    )
 
 
 def unlikeness(

@@ -49,7 +49,14 @@ def read_all(paths: Sequence[Path], labels: Path | None) -> list[Examples]:
             f"--labels {labels}: for a dataset of repscore, with tables/; found "
             f"{', '.join(map(str, paths))}, which say themselves what is true: leave the labels out"
         )
-    return [read_examples(path, labels if path in ours else None) for path in paths]
+    found = [read_examples(path, labels if path in ours else None) for path in paths]
+    for path, examples in zip(paths, found, strict=True):
+        if not examples.items:
+            raise NoExamples(
+                f"{path}: expected repetitions in which somebody is seen for a third of a second "
+                "at least, found none: see whether its files hold joints"
+            )
+    return found
 
 
 def read_examples(path: Path, labels: Path | None) -> Examples:

@@ -285,6 +285,14 @@ def squats_and_curls(people: int = 6) -> list[Labelled]:
     ]
 
 
+def videos(people: int) -> list[Labelled]:
+    """The same, judged by nobody, of one exercise each."""
+    return [
+        replace(item, correct=None, subject=f"{item.subject} {item.exercise}")
+        for item in squats_and_curls(people)
+    ]
+
+
 def test_drawn_ones_do_not_pass_for_correct_where_others_are_judged() -> None:
     judged = Material([*squats_and_curls(), *drawn(["squat"], 4, 0)])
     every = np.arange(len(judged.items))
@@ -294,10 +302,7 @@ def test_drawn_ones_do_not_pass_for_correct_where_others_are_judged() -> None:
 
 
 def test_the_unknown_is_measured_to_people_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    items = [
-        replace(item, correct=None, subject=f"{item.subject} {item.exercise}")
-        for item in squats_and_curls()
-    ]
+    items = videos(6)
     material = Material([*items, *drawn(["squat"], 4, 0), *others(["squat", "biceps_curl"], 1, 0)])
     remembered: list[int] = []
 
@@ -307,7 +312,7 @@ def test_the_unknown_is_measured_to_people_alone(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(unknown, "distances", spy)
     monkeypatch.setattr(unknown, "recipe_for", lambda _: Recipe(epochs=1, batch=8))
-    found = unknown.unknown(material, np.arange(len(items)) % 4)
+    found = unknown.unknown(material, [np.arange(len(items)) % 4])
     assert found.keys() == {"curl", "squat"}
     squats = np.flatnonzero(material.exercise == material.names.index("squat"))
     none = np.flatnonzero(material.exercise == NONE)
@@ -315,6 +320,22 @@ def test_the_unknown_is_measured_to_people_alone(monkeypatch: pytest.MonkeyPatch
     known = np.concatenate([squats, none])
     unknown.unlikeness(material, material.names.index("curl"), known, squats[:2])
     assert remembered[-1] == len(squats) - 4
+
+
+def test_the_unknown_is_the_mean_over_the_times_that_folds_are_dealt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def chance(_: Material, __: int, known: np.ndarray, asked: np.ndarray) -> np.ndarray:
+        return np.random.default_rng(known).random(len(asked))
+
+    monkeypatch.setattr(unknown, "unlikeness", chance)
+    material = Material(videos(8))
+    person = np.arange(len(material.items)) // 3
+    dealt = [person % 4, person // 2]
+    first, second = (unknown.unknown(material, [folds]) for folds in dealt)
+    assert first != second
+    for name, both in unknown.unknown(material, dealt).items():
+        assert both == pytest.approx(np.mean([first[name], second[name]], axis=0))
 
 
 @pytest.mark.parametrize("method", [name for name in METHODS if not name.startswith("network")])

@@ -33,6 +33,7 @@ from repscore.models.scorer.network import (
 from repscore.models.scorer.shipped import FOLDER, SHIPPED, located
 from repscore.pipelines.cli import cli
 from repscore.pipelines.evaluate.labelled import Labelled
+from repscore.pipelines.evaluate.lifts import LIFTS
 from repscore.pipelines.evaluate.methods import Material
 from repscore.pipelines.evaluate.scoring import by_scorer, cross_validate
 from repscore.pipelines.rescore import moved
@@ -306,6 +307,14 @@ def test_too_few_people_and_other_sensors_are_refused(tmp_path: Path) -> None:
         learn_scorer(few, TUNING, tmp_path, lambda *_: None)
     with pytest.raises(NoExamples, match="different sensors"):
         together([examples(), replace(examples(), sensor="picture")])
+
+
+def test_a_folder_in_which_nobody_is_seen_is_told(tmp_path: Path) -> None:
+    for lift in LIFTS:
+        (tmp_path / lift).mkdir()
+    np.save(tmp_path / "bicep" / "bicep_good_1.npy", np.zeros((40, 18, 3)))
+    with pytest.raises(NoExamples, match=r"in which somebody is seen .*, found none"):
+        read_all([tmp_path], None)
 
 
 def test_a_foreign_folder_and_labels_without_columns_are_told(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ from repscore.models.scorer.network import (
 from repscore.models.skeleton import JOINT
 from repscore.pipelines.cli import scoring
 from repscore.pipelines.evaluate import methods
+from repscore.pipelines.evaluate import scoring as evaluation
 from repscore.pipelines.evaluate.irds import execution_of, read_irds
 from repscore.pipelines.evaluate.labelled import Labelled, mirrored
 from repscore.pipelines.evaluate.lifts import LIFTS, read_lifts
@@ -155,7 +156,7 @@ def test_the_mirror_image_of_none_is_none(monkeypatch: pytest.MonkeyPatch) -> No
 def test_nobody_is_on_both_sides_of_a_fold() -> None:
     subjects = np.repeat([f"{kind}{i:02d}" for kind in "12" for i in range(9)], 3)
     patients = np.array([name.startswith("2") for name in subjects])
-    folds = folds_of(subjects, patients)
+    folds = folds_of(subjects, patients, np.random.default_rng(0))
     assert set(folds) == set(range(8))
     for name in set(subjects):
         assert len(set(folds[subjects == name])) == 1
@@ -169,7 +170,7 @@ def test_good_and_bad_are_dealt_evenly_where_nobody_performs_both() -> None:
         for i in range(8)
     ]
     material = Material(items)
-    folds = folds_of(material.subject, material.kinds)
+    folds = folds_of(material.subject, material.kinds, np.random.default_rng(0))
     for fold in range(8):
         assert sorted(material.correct[folds == fold]) == [0, 1]
     everybody = Material([item for number in range(3) for item in _person(number)])
@@ -197,10 +198,10 @@ def test_correctness_that_nobody_taught_has_no_figures() -> None:
     learned = [replace(item, correct=None) for number in range(6) for item in _person(number)]
     asked = Material([item for number in range(6, 9) for item in _person(number)])
     found = transfer(learned, asked, linear)
-    told = figures(asked, folds_of(asked.subject, asked.kinds), found)
+    told = figures(asked, [(folds_of(asked.subject, asked.kinds, np.random.default_rng(0)), found)])
     assert told.accuracy[0] == 1.0
     assert np.isnan([told.auc[0], told.balanced[0], told.coverage[0]]).all()
-    assert np.isnan(by_exercise(asked, found)["squat"])
+    assert np.isnan(by_exercise(asked, [found])["squat"])
 
 
 def test_nobody_is_learned_from_and_judged() -> None:
@@ -238,7 +239,9 @@ def test_an_exercise_that_was_not_asked_about_is_none_of_those() -> None:
 def test_linear_tells_half_a_squat_of_unseen_people_from_a_whole_one() -> None:
     people = [_person(number) for number in range(9)]
     material = Material([item for person in people for item in person])
-    found = cross_validate(material, folds_of(material.subject, material.patient), linear)
+    found = cross_validate(
+        material, folds_of(material.subject, material.patient, np.random.default_rng(0)), linear
+    )
     truth = material.correct
     assert found.correct[truth == 1].min() > found.correct[truth == 0].max()
     assert np.isfinite(material.features).all()
@@ -248,13 +251,13 @@ def test_linear_tells_half_a_squat_of_unseen_people_from_a_whole_one() -> None:
 def test_intervals_of_strangers_admit_the_truth_and_decide_where_it_is_plain() -> None:
     people = [_person(number) for number in range(9)]
     material = Material([item for person in people for item in person])
-    folds = folds_of(material.subject, material.patient)
+    folds = folds_of(material.subject, material.patient, np.random.default_rng(0))
     found = cross_validate(material, folds, linear)
-    told = figures(material, folds, found)
+    told = figures(material, [(folds, found)])
     assert told.coverage[0] == told.decided[0] == told.balanced[0] == 1.0
     assert np.isnan(told.majority[0]), "people perform several exercises"
-    assert by_exercise(material, found)["squat"] == 1.0
-    assert np.isnan(by_exercise(material, found)["curl"])
+    assert by_exercise(material, [found])["squat"] == 1.0
+    assert np.isnan(by_exercise(material, [found])["curl"])
 
 
 def test_videos_are_right_by_most_of_their_repetitions() -> None:
@@ -264,10 +267,60 @@ def test_videos_are_right_by_most_of_their_repetitions() -> None:
     material = Material([*squats, *curls])
     named = np.array([[0, 1], [0, 1], [1, 0], [0, 1], [1, 0], [1, 0], [1, 0]], float)
     judgement = Judgement(named, np.full(7, np.nan))
-    told = figures(material, np.arange(7), judgement)
+    told = figures(material, [(np.arange(7), judgement)])
     assert told.majority[0] == pytest.approx(2 / 3)
     assert told.accuracy[0] == pytest.approx(4 / 7)
     assert np.isnan([told.auc[0], told.balanced[0], told.coverage[0]]).all()
+
+
+def test_figures_are_means_over_the_times_that_folds_are_dealt() -> None:
+    """All four right once, and two of them the other time: one of three videos, then all."""
+    videos = [Labelled(video, False, "squat", True, perform(squat())) for video in "aabc"]
+    material = Material([*videos[:3], replace(videos[3], exercise="curl", correct=False)])
+    all_right = Judgement(
+        np.array([[0, 1], [0, 1], [0, 1], [1, 0]], float), np.array([1.0, 1, 1, 0])
+    )
+    two_right = Judgement(
+        np.array([[0, 1], [0, 1], [1, 0], [0, 1]], float), np.array([0.0, 0, 1, 1])
+    )
+    dealt = [(np.arange(4), all_right), (np.arange(4), two_right)]
+    told = figures(material, dealt)
+    assert told.accuracy[0] == pytest.approx((1 + 1 / 2) / 2)
+    assert told.majority[0] == pytest.approx((1 + 1 / 3) / 2)
+    assert told.auc[0] == pytest.approx((1 + 1 / 6) / 2)
+    assert told.accuracy[1] < told.accuracy[0] < told.accuracy[2]
+    assert told.balanced[0] == pytest.approx((1 + 1 / 6) / 2)
+    assert figures(material, dealt[:1]).majority == (1, 1, 1)
+
+
+def test_folds_are_dealt_otherwise_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for lift in LIFTS:
+        (tmp_path / lift).mkdir()
+        for number in range(12):
+            points = np.random.default_rng(number).uniform(100, 300, (20, 18, 3))
+            kind = ("good", "bad")[number % 2]
+            np.save(tmp_path / lift / f"{lift}_{kind}_{number}.npy", points)
+    dealt: list[np.ndarray] = []
+
+    def spy(_: Material, folds: np.ndarray, __: methods.Method) -> Judgement:
+        dealt.append(folds)
+        return Judgement(np.ones((len(folds), 4)), np.arange(len(folds), dtype=float))
+
+    monkeypatch.setattr(evaluation, "cross_validate", spy)
+    asked = [str(tmp_path), "--method", "linear"]
+    for flags in ([], ["--repeats", "3", "--leaky"]):
+        done = CliRunner().invoke(scoring, [*asked, *flags, "--json"])
+        assert done.exit_code == 0, done.output
+    told = [row["protocol"] for row in json.loads(done.stdout)["methods"]]
+    assert told == ["by subject, dealt 3 times", "LEAKY random split, dealt 3 times"]
+    assert np.array_equal(dealt[0], dealt[1]), "the first time is that of a single one"
+    assert len({folds.tobytes() for folds in dealt[1:]}) == 6
+    for flags in (["--train", str(tmp_path)], ["--model", "exercises"]):
+        done = CliRunner().invoke(scoring, [str(tmp_path), "--repeats", "2", *flags])
+        assert done.exit_code == 2
+        assert "--repeats is of folds of PATH" in done.output
 
 
 def test_an_exercise_that_was_not_learned_is_far_from_those_that_were() -> None:
