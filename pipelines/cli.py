@@ -22,6 +22,7 @@ from repscore.pipelines.flags import (
     reference_flag,
     score_flags,
     scorer_flag,
+    workers_flag,
 )
 
 # Read when Ray is imported: a worker that dies is our story to tell, and ends in `failures`.
@@ -247,6 +248,7 @@ def learn(name: str, clips: Sequence[str], path: str, *, quiet: bool) -> None:
 @labels_flag
 @drawn_flag
 @drawn_others_flag
+@workers_flag
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
     "--epochs", type=click.IntRange(min=1), default=100, show_default=True, help="Of the schedule."
@@ -433,6 +435,7 @@ def counting(path: Path, **given: Any) -> None:
     help="Judge by a scorer file of `train`, or a shipped one, too; without --method and --train "
     "by it alone.",
 )
+@workers_flag
 @click.option("--leaky", is_flag=True, help="Beside it the random split that leaks subjects.")
 @click.option(
     "--repeats",

@@ -1,5 +1,6 @@
 """Options that several commands have, and what they say, as a record."""
 
+import os
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -92,6 +93,14 @@ drawn_others_flag = _drawn(
     "--drawn-others",
     "Let networks learn what is none of the data's exercises, from N drawn executions of each "
     "that can be drawn and is not among them. Not where the data give one of them another name.",
+)
+workers_flag = click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=lambda: len(os.sched_getaffinity(0)),
+    show_default="one per CPU",
+    metavar="N",
+    help="Networks that learn at once, each on a core of its own: what they learn is the same.",
 )
 labels_flag = click.option(
     "--labels",

@@ -28,6 +28,7 @@ from repscore.pipelines.evaluate.methods import BOTH, METHODS, Floats, Material,
 from repscore.pipelines.evaluate.unknown import Rejection, unknown
 from repscore.pipelines.learn import read_file
 from repscore.pipelines.query import plain
+from repscore.pipelines.side_by_side import Tell, side_by_side, silent
 from repscore.pipelines.train.drawn import drawn, others
 from repscore.pipelines.train.examples import read_all
 
@@ -54,19 +55,29 @@ def folds_of(
     return np.array([dealt.index(name) % FOLDS for name in subjects])
 
 
-def cross_validate(material: Material, folds: Rows, method: Method) -> Judgement:
+def cross_validate(
+    material: Material, folds: Rows, method: Method, workers: int = 1, tell: Tell = silent
+) -> Judgement:
     """Every repetition judged by what was learned from the other folds.
 
     Args:
         folds: (R,) from 0; material after these R rows is learned from in each fold.
+        workers: so many folds at once.
+        tell: called with each fold that has been judged.
     """
     named = np.zeros((len(folds), len(material.names)))
     correct = np.zeros(len(folds))
     after = np.arange(len(folds), len(material.items))
-    for fold in np.unique(folds):
-        asked = np.flatnonzero(folds == fold)
+    every = np.unique(folds).tolist()
+
+    def of(fold: int, tell: Tell) -> Judgement:
         known = np.concatenate([np.flatnonzero(folds != fold), after])
-        found = method(material, known, asked)
+        found = method(material, known, np.flatnonzero(folds == fold))
+        tell(fold)
+        return found
+
+    for fold, found in zip(every, side_by_side(of, every, workers, tell), strict=True):
+        asked = folds == fold
         named[asked], correct[asked] = found.exercise, found.correct
     return Judgement(named, correct)
 
@@ -259,6 +270,7 @@ class Asked:
         model: file of a trained scorer, beside the methods.
         leaky: the random split that leaks people, beside the honest one.
         repeats: how often folds are dealt and everything is learned; figures are means.
+        workers: folds, or exercises left out, that are learned at once, each on a core of its own.
     """
 
     path: Path
@@ -270,6 +282,7 @@ class Asked:
     model: str | None = None
     leaky: bool = False
     repeats: int = 1
+    workers: int = 1
 
 
 def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
@@ -286,10 +299,13 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
     folds = [folds_of(material.subject, material.kinds, rng) for _ in range(asked.repeats)]
     found: dict[tuple[str, str], list[Dealt]] = {}
 
-    def tell(protocol: str, name: str, time: int = 0, times: int = 1) -> None:
+    def tell(*words: str) -> None:
         if not quiet and not as_json:
-            words = f", {time + 1} of {times}" if times > 1 else ""
-            click.echo(f"{protocol}: {name}{words}", err=True)
+            click.echo(": ".join(words), err=True)
+
+    def fold_of(protocol: str, name: str, time: int) -> Tell:
+        words = f", time {time + 1} of {asked.repeats}" if asked.repeats > 1 else ""
+        return lambda fold: tell(protocol, f"{name}{words}, fold {fold + 1} of {FOLDS}")
 
     learned = [item for other in further for item in other.items]
     more, aside = _drawn(exercises_of(learned or own.items), asked)
@@ -311,11 +327,11 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
             ]
         for protocol, dealt in protocols.items():
             for name in asked.methods:
-                judgements = []
-                for time, once in enumerate(dealt):
-                    tell(protocol, name, time, len(dealt))
-                    judgements.append(cross_validate(lessons, once, METHODS[name]))
-                found[protocol, name] = [*zip(dealt, judgements, strict=True)]
+                found[protocol, name] = [
+                    (once, cross_validate(lessons, once, METHODS[name], asked.workers,
+                                          fold_of(protocol, name, time)))
+                    for time, once in enumerate(dealt)
+                ]  # fmt: skip
     for protocol, name in [*found]:
         if name == "linear" and (protocol, "network-phases") in found:
             pairs = zip(found[protocol, "network-phases"], found[protocol, "linear"], strict=True)
@@ -332,7 +348,9 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
     alone = not asked.train and scorer is None
     shots = few_shot(material) if alone else {}
     # Where nobody judged, the question is whether another exercise is told from the known ones.
-    rejected = unknown(lessons, folds) if alone and not material.judged.any() else {}
+    rejected = {}
+    if alone and not material.judged.any():
+        rejected = unknown(lessons, folds, asked.workers, lambda name: tell("left out", name))
     if as_json:
         rows = [
             {"protocol": key[0], "method": key[1], **vars(one),

@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 from repscore.models.scorer.learned import distances, look
 from repscore.models.scorer.network import NONE, Targets, train
 from repscore.pipelines.evaluate.methods import Material, Rows, recipe_for
+from repscore.pipelines.side_by_side import Tell, side_by_side, silent
 
 
 class Rejection(NamedTuple):
@@ -18,7 +19,9 @@ class Rejection(NamedTuple):
     videos: float
 
 
-def unknown(material: Material, dealt: Sequence[Rows]) -> dict[str, Rejection]:
+def unknown(
+    material: Material, dealt: Sequence[Rows], workers: int = 1, tell: Tell = silent
+) -> dict[str, Rejection]:
     """Exercise -> how well it is told from the others by a network that never saw it.
 
     The network learns the other exercises on three quarters of the folds; the rest of their videos
@@ -28,13 +31,20 @@ def unknown(material: Material, dealt: Sequence[Rows]) -> dict[str, Rejection]:
     Args:
         dealt: (R,) folds as often as they were dealt, of which the mean is told; material after
             these R rows is learned from and never asked about.
+        workers: so many networks learn at once.
+        tell: called with the exercise when a network that never saw it has been asked.
     """
-    return {
-        name: Rejection(
-            *np.mean([_left_out(material, number, folds) for folds in dealt], axis=0).tolist()
-        )
-        for number, name in enumerate(material.names)
-    }
+
+    def left_out(job: tuple[int, Rows], tell: Tell) -> Rejection:
+        found = _left_out(material, *job)
+        tell(material.names[job[0]])
+        return found
+
+    numbers = range(len(material.names))
+    jobs = [(number, folds) for number in numbers for folds in dealt]
+    found = side_by_side(left_out, jobs, workers, tell)
+    means = np.reshape(found, (len(numbers), len(dealt), -1)).mean(axis=1)
+    return {name: Rejection(*means[number].tolist()) for number, name in enumerate(material.names)}
 
 
 def _left_out(material: Material, number: int, folds: Rows) -> Rejection:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +29,7 @@ from repscore.models.scorer.model import Rules, ScorerModel
 from repscore.models.scorer.network import Recipe, ScorerNetwork, Targets, train
 from repscore.models.scorer.represent import represent
 from repscore.pipelines.evaluate.labelled import Truth
+from repscore.pipelines.side_by_side import Tell, side_by_side
 from repscore.pipelines.train.drawn import drawn, others, others_than
 from repscore.pipelines.train.examples import Examples, NoExamples
 from repscore.pipelines.train.exercises import POSTURES
@@ -134,10 +135,6 @@ def folds_of(group: npt.NDArray[np.str_], exercise: npt.NDArray[np.int64], tunin
     return np.asarray(fold[whose])
 
 
-Tell = Callable[[str, int, float], None]
-"""Called with the name of a training, its epoch and the loss: on people held out, where any are."""
-
-
 @dataclass(frozen=True, eq=False)
 class Fitting:
     """Trains networks on parts of the material, each with a checkpoint of its own."""
@@ -145,10 +142,13 @@ class Fitting:
     material: Material
     tuning: Tuning
     checkpoints: Path
-    tell: Tell
 
-    def network(self, name: str, known: Rows, held: Rows) -> ScorerNetwork:
-        """Learned from the known people; with patience the best epoch on those held out."""
+    def network(self, name: str, known: Rows, held: Rows, tell: Tell) -> ScorerNetwork:
+        """Learned from the known people; with patience the best epoch on those held out.
+
+        Args:
+            tell: called with the name, the epoch and its loss: on people held out, where any are.
+        """
         material, patience = self.material, self.tuning.patience
         known = evened(material.exercise, known)
         watch = Keeper(
@@ -157,7 +157,7 @@ class Fitting:
             else Held(lambda model: validation_loss(model, material, held), patience),
             self.checkpoints / f"{name}.safetensors",
             self._stamp(name, known),
-            lambda epoch, loss: self.tell(name, epoch, loss),
+            lambda epoch, loss: tell(name, epoch, loss),
         )
         sequences, targets = material.lessons(known)
         model = train(sequences, targets, material.mirrored,
@@ -201,18 +201,26 @@ def validation_loss(model: ScorerNetwork, material: Material, rows: Rows) -> flo
     return float(loss)
 
 
-def learn_scorer(examples: Examples, tuning: Tuning, checkpoints: Path, tell: Tell) -> ScorerModel:
+def learn_scorer(
+    examples: Examples, tuning: Tuning, checkpoints: Path, tell: Tell, workers: int = 1
+) -> ScorerModel:
     """A scorer, with borders and figures from people whom its twins in other folds never saw.
+
+    Args:
+        tell: as that of `Fitting.network`.
+        workers: so many networks learn at once; what they learn does not depend on it.
 
     Raises NoExamples for too few people, and ForeignCheckpoint.
     """
     material = Material(examples, tuning)
-    fitting = Fitting(material, tuning, checkpoints, tell)
+    fitting = Fitting(material, tuning, checkpoints)
     fold = folds_of(material.subject, material.exercise, tuning)
-    strangers = _out_of_fold(fitting, fold)
-    held = _held(fold, 0, tuning)
-    known = np.flatnonzero(~held)
-    final = fitting.network("final", known, np.flatnonzero(held))
+    parts = _parts(fold, tuning)
+    *twins, final = side_by_side(
+        lambda part, tell: fitting.network(*part, tell), parts, workers, tell
+    )
+    *learned, known = (known for _, known, _ in parts)
+    strangers = _out_of_fold(material, fold, twins, learned)
     rules = _rules(material, tuning, strangers)
     seen = look(final, material.sequences, material.mirrored)
     rows = memorable(material, seen, known, _PLACES)
@@ -251,9 +259,18 @@ def _protocol(tuning: Tuning, material: Material) -> str:
     return "; ".join(words) + "."
 
 
-def _held(fold: Rows, number: int, tuning: Tuning) -> Truths:
-    """(R,) whether a repetition is held out to stop a training on: nothing without patience."""
-    return np.asarray((fold == number % tuning.folds) & (tuning.patience is not None))
+def _parts(fold: Rows, tuning: Tuning) -> list[tuple[str, Rows, Rows]]:
+    """(name, rows learned from, rows held out to stop on) for each fold, at last for all of them.
+
+    Nothing is held out without patience.
+    """
+
+    def part(name: str, asked: int, stopping: int) -> tuple[str, Rows, Rows]:
+        held = (fold == stopping % tuning.folds) & (tuning.patience is not None)
+        return name, np.flatnonzero((fold != asked) & ~held), np.flatnonzero(held)
+
+    every = range(tuning.folds)
+    return [*(part(f"fold-{number}", number, number + 1) for number in every), part("final", -1, 0)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,15 +286,14 @@ class Strangers:
     away: npt.NDArray[np.float64]
 
 
-def _out_of_fold(fitting: Fitting, fold: Rows) -> Strangers:
-    material = fitting.material
+def _out_of_fold(
+    material: Material, fold: Rows, twins: Sequence[ScorerNetwork], learned: Sequence[Rows]
+) -> Strangers:
     count = len(fold)
     named = np.zeros((count, len(material.names)))
     correct, away = np.zeros(count), np.zeros(count)
-    for number in range(fitting.tuning.folds):
-        asked, held = fold == number, _held(fold, number + 1, fitting.tuning)
-        known = np.flatnonzero(~asked & ~held)
-        model = fitting.network(f"fold-{number}", known, np.flatnonzero(held))
+    for number, (model, known) in enumerate(zip(twins, learned, strict=True)):
+        asked = fold == number
         found = look(model, material.sequences, material.mirrored)
         named[asked], correct[asked] = found.named[asked], found.correct[asked]
         rows = memorable(material, found, known, _PLACES)

@@ -29,6 +29,7 @@ class TrainOptions:
         drawn: executions drawn of each exercise that is known to `drawn`, to learn from as well.
         drawn_others: executions drawn of each other exercise, to learn to name none of them.
         folds: people are dealt into so many to judge on some that nothing was learned from.
+        workers: networks that learn at once, each on a core of its own.
         resume: take up the checkpoints of a training that was interrupted.
         not_for: what the scorer must not be used for, for its card.
     """
@@ -42,6 +43,7 @@ class TrainOptions:
     patience: int | None = None
     drawn: int = 0
     drawn_others: int = 0
+    workers: int = 1
     resume: bool = False
     not_for: tuple[str, ...] = ()
 
@@ -68,7 +70,7 @@ def train(options: TrainOptions, *, quiet: bool) -> ScorerModel:
         recipe = replace(Recipe(), epochs=options.epochs)
         tuning = Tuning(options.seed, recipe, options.folds, options.patience,
                         options.drawn, options.drawn_others)  # fmt: skip
-        model = learn_scorer(examples, tuning, checkpoints, tell)
+        model = learn_scorer(examples, tuning, checkpoints, tell, options.workers)
     except (ForeignCheckpoint, PosesMissing, UnusableConfiguration, ValueError) as error:
         raise click.ClickException(str(error)) from error
     model = replace(

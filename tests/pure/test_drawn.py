@@ -401,7 +401,7 @@ def test_the_command_says_what_is_drawn_and_of_what(
             f"2 drawn of each of {count} others for networks",
         ),
     ):
-        asked = [str(tmp_path), "--method", method, "--json"]
+        asked = [str(tmp_path), "--method", method, "--workers", "1", "--json"]
         done = CliRunner().invoke(scoring, [*asked, *flags])
         assert done.exit_code == 0, done.output
         (row,) = json.loads(done.stdout)["methods"]

@@ -37,6 +37,7 @@ from repscore.pipelines.evaluate.lifts import LIFTS
 from repscore.pipelines.evaluate.methods import Material
 from repscore.pipelines.evaluate.scoring import by_scorer, cross_validate
 from repscore.pipelines.rescore import moved
+from repscore.pipelines.side_by_side import Tell
 from repscore.pipelines.train.drawn import drawn, others_than
 from repscore.pipelines.train.examples import Examples, NoExamples, read_all, read_examples
 from repscore.pipelines.train.exercises import POSTURES
@@ -250,12 +251,12 @@ def test_only_who_is_asked_or_stopped_on_is_not_learned_from(
     learned: dict[str, int] = {}
     network = Fitting.network
 
-    def spy(self: Fitting, name: str, known: Rows, held: Rows) -> ScorerNetwork:
+    def spy(self: Fitting, name: str, known: Rows, held: Rows, tell: Tell) -> ScorerNetwork:
         people, stopped_on = (set(self.material.subject[rows]) for rows in (known, held))
         assert not people & stopped_on
         assert len(stopped_on) == (0 if patience is None else 3)
         learned[name] = len(people)
-        return network(self, name, known, held)
+        return network(self, name, known, held, tell)
 
     monkeypatch.setattr(Fitting, "network", spy)
     tuning = replace(TUNING, recipe=replace(TUNING.recipe, epochs=1), patience=patience)
@@ -416,7 +417,7 @@ def test_other_drawn_people_are_another_training(tmp_path, monkeypatch) -> None:
     tuning = replace(TUNING, drawn=1)
 
     def stamp() -> str:
-        fitting = Fitting(Lessons(examples(), tuning), tuning, tmp_path, lambda *_: None)
+        fitting = Fitting(Lessons(examples(), tuning), tuning, tmp_path)
         return fitting._stamp("final", np.arange(3))
 
     before = stamp()

@@ -304,7 +304,7 @@ def test_folds_are_dealt_otherwise_each_time(
             np.save(tmp_path / lift / f"{lift}_{kind}_{number}.npy", points)
     dealt: list[np.ndarray] = []
 
-    def spy(_: Material, folds: np.ndarray, __: methods.Method) -> Judgement:
+    def spy(_: Material, folds: np.ndarray, *__: object) -> Judgement:
         dealt.append(folds)
         return Judgement(np.ones((len(folds), 4)), np.arange(len(folds), dtype=float))
 

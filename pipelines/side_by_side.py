@@ -1,0 +1,75 @@
+"""The same work for many jobs, side by side on the cores of this machine."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+import torch
+
+Job = TypeVar("Job")
+Found = TypeVar("Found")
+Tell = Callable[..., None]
+
+_TICK_S: Final = 0.2
+
+
+def silent(*_: Any) -> None:
+    """Tells nobody."""
+
+
+def side_by_side(
+    work: Callable[[Job, Tell], Found], jobs: Sequence[Job], workers: int, tell: Tell
+) -> list[Found]:
+    """`work(job, tell)` of each job, in the order of the jobs; raises what `work` raises.
+
+    Torch has one core for each, so that nothing depends on how many there are. With several workers
+    the jobs run in Ray's processes, as many at once; what they tell is told here meanwhile.
+    """
+    if min(workers, len(jobs)) <= 1:
+        return [_on_one_core(work, job, tell) for job in jobs]
+    import ray
+    from ray.util.queue import Queue
+
+    from repscore.transforms.pose.cluster import start_ray
+
+    start_ray()
+    words: Any = Queue()
+    remote: Any = ray.remote(num_cpus=1)(_on_one_core)
+    shared = ray.put(work)
+    waiting = deque(enumerate(jobs))
+    running: dict[Any, int] = {}
+    found: dict[int, Found] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                place, job = waiting.popleft()
+                running[remote.remote(shared, job, _Told(words))] = place
+            ended, _ = ray.wait([*running], timeout=_TICK_S)
+            while not words.empty():
+                tell(*words.get())
+            for one in ended:
+                found[running.pop(one)] = ray.get(one)
+    finally:
+        for one in running:
+            ray.cancel(one, force=True)
+        words.shutdown()
+    return [found[place] for place in range(len(jobs))]
+
+
+class _Told:
+    """Passes on what is told in another process."""
+
+    def __init__(self, words: Any) -> None:
+        self._words = words
+
+    def __call__(self, *words: Any) -> None:
+        self._words.put(words)
+
+
+def _on_one_core(work: Callable[[Job, Tell], Found], job: Job, tell: Tell) -> Found:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return work(job, tell)
+    finally:
+        torch.set_num_threads(threads)
