@@ -32,6 +32,9 @@ _ENVIRONMENT = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": "A worker died or was killed",
 }
 
+_AGAIN = "; the same command goes on where it stopped"
+_GOES_ON = {"train": "; with --resume the same command goes on where it stopped", "evaluate": ""}
+
 DONE, CRASHED, WRONG_USAGE, TOO_MANY_FAILURES, INTERRUPTED = 0, 1, 2, 3, 130
 
 
@@ -40,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
+    told = [*(sys.argv[1:] if arguments is None else arguments), ""]
     try:
         status = cli.main(arguments, prog_name="repscore", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -53,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(f"repscore: {error.format_message()}", err=True)
         status = WRONG_USAGE
     except (click.Abort, KeyboardInterrupt):
-        click.echo("repscore: interrupted; the same command goes on where it stopped", err=True)
+        click.echo(f"repscore: interrupted{_GOES_ON.get(told[0], _AGAIN)}", err=True)
         status = INTERRUPTED
     sys.exit(status or DONE)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import videos
 
+from repscore.pipelines import cli
+
 
 def repscore(*arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "repscore.pipelines", *arguments]
@@ -46,6 +48,27 @@ def test_wrong_usage_answers_in_one_line(
     assert word in done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert list(tmp_path.iterdir()) == [], "nothing is written"
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("score", "interrupted; the same command goes on where it stopped"),
+        ("train", "interrupted; with --resume the same command goes on where it stopped"),
+        ("evaluate", "interrupted"),
+    ],
+)
+def test_who_interrupts_is_told_how_to_go_on(
+    command: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.cli, "main", interrupt)
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command])
+    assert ended.value.code == cli.INTERRUPTED
+    assert capsys.readouterr().err == f"repscore: {words}\n"
 
 
 def test_a_missing_input_stops_the_run_before_it_starts(tmp_path: Path) -> None:
