@@ -1,7 +1,7 @@
 """`repscore evaluate scoring`: recognition and correctness on people who were not learned from."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -12,9 +12,8 @@ import numpy.typing as npt
 import torch
 from rich.console import Console
 from rich.table import Table
-from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+from sklearn.metrics import roc_auc_score
 
-from repscore.models.scorer.calibration import border_of_judged, covered
 from repscore.models.scorer.distance import score_of, tensors
 from repscore.models.scorer.files import References
 from repscore.models.scorer.learned import LearnedScorer, as_seen_by
@@ -25,6 +24,7 @@ from repscore.models.scorer.reference import ReferenceScorer
 from repscore.models.scorer.represent import Phases, represent
 from repscore.pipelines.evaluate.labelled import Labelled, exercises_of
 from repscore.pipelines.evaluate.methods import BOTH, METHODS, Floats, Material, Method, Rows, mean
+from repscore.pipelines.evaluate.rates import Dealt, Figures, by_exercise, figures
 from repscore.pipelines.evaluate.unknown import Rejection, unknown
 from repscore.pipelines.learn import read_file
 from repscore.pipelines.query import plain
@@ -32,11 +32,8 @@ from repscore.pipelines.side_by_side import Tell, side_by_side, silent
 from repscore.pipelines.train.drawn import drawn, others
 from repscore.pipelines.train.examples import read_all
 
-Truths = npt.NDArray[np.bool_]
-
 FOLDS: Final = 8
 _DRAWS, _SHOTS = 10, 3
-_RESAMPLES = 500
 
 
 def folds_of(
@@ -56,168 +53,38 @@ def folds_of(
 
 
 def cross_validate(
-    material: Material, folds: Rows, method: Method, workers: int = 1, tell: Tell = silent
-) -> Judgement:
-    """Every repetition judged by what was learned from the other folds.
+    material: Material,
+    dealt: Sequence[Rows],
+    method: Method,
+    workers: int = 1,
+    tell: Tell = silent,
+) -> list[Dealt]:
+    """Every repetition judged by what was learned from the other folds, each time they are dealt.
 
     Args:
-        folds: (R,) from 0; material after these R rows is learned from in each fold.
+        dealt: (R,) folds, from 0; material after these R rows is learned from in each fold.
         workers: so many folds at once.
-        tell: called with each fold that has been judged.
+        tell: called with the words for a fold that has been judged and the time it was dealt.
     """
-    named = np.zeros((len(folds), len(material.names)))
-    correct = np.zeros(len(folds))
-    after = np.arange(len(folds), len(material.items))
-    every = np.unique(folds).tolist()
+    after = np.arange(len(dealt[0]), len(material.items))
 
-    def of(fold: int, tell: Tell) -> Judgement:
+    def of(job: tuple[int, int], tell: Tell) -> Judgement:
+        time, fold = job
+        folds = dealt[time]
         known = np.concatenate([np.flatnonzero(folds != fold), after])
         found = method(material, known, np.flatnonzero(folds == fold))
-        tell(fold)
+        tell(f"fold {fold + 1} of {len(np.unique(folds))}", time)
         return found
 
-    for fold, found in zip(every, side_by_side(of, every, workers, tell), strict=True):
-        asked = folds == fold
-        named[asked], correct[asked] = found.exercise, found.correct
-    return Judgement(named, correct)
-
-
-Bounded = tuple[float, float, float]
-"""(figure, low, high), bounds of 95 % by a bootstrap over subjects; NaN where there is none."""
-
-
-@dataclass(frozen=True)
-class Figures:
-    """The figures of a method; correctness over the judged repetitions, recognition over all.
-
-    Attributes:
-        accuracy_correct: exercise right, of correct repetitions.
-        majority: subjects right by what most of their repetitions are called; NaN where one
-            subject performs several exercises.
-        coverage: share of a person's score intervals that admit the truth, the mean over people;
-            they are calibrated on the other folds, each judged by what did not learn from it.
-        decided: in the same way, the share of intervals that lie on one side of 50.
-    """
-
-    auc: Bounded
-    auc_patients: Bounded
-    balanced: Bounded
-    accuracy: Bounded
-    accuracy_correct: Bounded
-    majority: Bounded
-    coverage: Bounded
-    decided: Bounded
-
-
-Rate = Callable[[Rows], float]
-"""A figure over some of the rows."""
-Dealt = tuple[Rows, Judgement]
-"""Folds as they were once dealt, and what was found by cross-validation over them."""
-
-
-def figures(material: Material, found: Sequence[Dealt]) -> Figures:
-    """The figures of what was found, means over the times that folds were dealt."""
-    each = [_rates(material, *once) for once in found]
-
-    def bounded(name: str) -> Bounded:
-        rates, chosen = zip(*(one[name] for one in each), strict=True)
-        return _bounded(
-            lambda rows: float(np.mean([rate(rows) for rate in rates])),
-            material.subject,
-            np.all(chosen, axis=0),
-        )
-
-    return Figures(**{name: bounded(name) for name in each[0]})
-
-
-def _rates(material: Material, folds: Rows, found: Judgement) -> dict[str, tuple[Rate, Truths]]:
-    """Each of the Figures, and (R,) the rows that it is of."""
-    truth, judged = material.correct > 0, material.judged & np.isfinite(found.correct)
-    named = found.exercise.argmax(axis=1)
-    right = named == material.exercise
-    names, whose = np.unique(material.subject, return_inverse=True)
-    single = len(set(zip(whose, material.exercise, strict=True))) == len(names)
-    most = np.array([np.bincount(named[whose == who]).argmax() for who in range(len(names))])[whose]
-    low, high = intervals(material, folds, found)
-    inside, sided = covered(low, high, truth), (low > 50) | (high < 50)
-    everybody = np.ones(len(truth), bool)
-
-    def auc(rows: Rows) -> float:
-        both = len(np.unique(truth[rows])) == 2
-        return float(roc_auc_score(truth[rows], found.correct[rows])) if both else np.nan
-
-    def share(what: Truths) -> Rate:
-        return lambda rows: float(what[rows].mean())
-
-    def by_person(what: Truths, chosen: Truths) -> tuple[Rate, Truths]:
-        weight = 1 / np.maximum(np.bincount(whose[chosen], minlength=len(names)), 1)[whose]
-        return lambda rows: float(np.average(what[rows], weights=weight[rows])), chosen
-
-    return {
-        "auc": (auc, judged),
-        "auc_patients": (auc, judged & material.patient),
-        "balanced": (lambda rows: balanced(material, found, rows), judged),
-        "accuracy": (share(right), everybody),
-        "accuracy_correct": (share(right), truth & judged),
-        "majority": by_person(most == material.exercise, everybody if single else ~everybody),
-        "coverage": by_person(inside, judged & ~np.isnan(low)),
-        "decided": by_person(sided, judged & ~np.isnan(low)),
-    }
-
-
-def balanced(material: Material, found: Judgement, rows: Rows) -> float:
-    """Balanced accuracy of correctness over judged rows.
-
-    NaN where only one kind is there, or nothing was learned about correctness.
-    """
-    truth = material.correct[rows] > 0
-    if len(np.unique(truth)) < 2 or not np.isfinite(found.correct[rows]).all():
-        return np.nan
-    return float(balanced_accuracy_score(truth, found.correct[rows] > 0))
-
-
-def by_exercise(material: Material, found: Sequence[Judgement]) -> dict[str, float]:
-    """Mean balanced accuracy of correctness of each exercise; NaN where only one kind is there."""
-    own = {
-        name: np.flatnonzero((material.exercise == number) & material.judged)
-        for number, name in enumerate(material.names)
-    }
-    return {
-        name: float(np.mean([balanced(material, once, rows) for once in found]))
-        for name, rows in own.items()
-    }
-
-
-def intervals(material: Material, folds: Rows, found: Judgement) -> tuple[Floats, Floats]:
-    """(R,) bounds of the scores, each calibrated on the other folds; NaN where nothing is known."""
-    low, high = np.full((2, len(folds)), np.nan)
-    for fold in np.unique(folds):
-        known = (folds != fold) & material.judged & np.isfinite(found.correct)
-        if len(np.unique(material.correct[known])) == 2:
-            border = border_of_judged(
-                found.correct[known], material.correct[known] > 0, material.subject[known]
-            )
-            _, low[folds == fold], high[folds == fold] = border.scores(found.correct[folds == fold])
-    return low, high
-
-
-def _bounded(
-    figure: Callable[[Rows], float], subjects: npt.NDArray[np.str_], chosen: Truths
-) -> Bounded:
-    """A figure over the chosen repetitions, and what it is for other draws of their subjects."""
-    rng = np.random.default_rng(0)
-    own = [np.flatnonzero(chosen & (subjects == name)) for name in np.unique(subjects[chosen])]
-    if not own:
-        return np.nan, np.nan, np.nan
-    point = figure(np.flatnonzero(chosen))
-    draws = [
-        figure(np.concatenate([own[i] for i in rng.integers(0, len(own), len(own))]))
-        for _ in range(_RESAMPLES)
+    every = [
+        Judgement(np.zeros((len(folds), len(material.names))), np.zeros(len(folds)))
+        for folds in dealt
     ]
-    if np.isnan(point):
-        return np.nan, np.nan, np.nan
-    low, high = np.nanpercentile(draws, (2.5, 97.5))
-    return point, float(low), float(high)
+    jobs = [(time, fold) for time, folds in enumerate(dealt) for fold in np.unique(folds).tolist()]
+    for (time, fold), found in zip(jobs, side_by_side(of, jobs, workers, tell), strict=True):
+        asked = dealt[time] == fold
+        every[time].exercise[asked], every[time].correct[asked] = found.exercise, found.correct
+    return [*zip(dealt, every, strict=True)]
 
 
 def few_shot(material: Material) -> dict[str, tuple[float, float]]:
@@ -299,22 +166,29 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
     folds = [folds_of(material.subject, material.kinds, rng) for _ in range(asked.repeats)]
     found: dict[tuple[str, str], list[Dealt]] = {}
 
-    def tell(*words: str) -> None:
+    def tell(words: str) -> None:
         if not quiet and not as_json:
-            click.echo(": ".join(words), err=True)
+            click.echo(words, err=True)
 
-    def fold_of(protocol: str, name: str, time: int) -> Tell:
-        words = f", time {time + 1} of {asked.repeats}" if asked.repeats > 1 else ""
-        return lambda fold: tell(protocol, f"{name}{words}, fold {fold + 1} of {FOLDS}")
+    def told(whole: str) -> Tell:
+        tell(whole)
+        times = asked.repeats
+        return lambda part, time: tell(
+            f"{whole}, {part}" + (f", dealt time {time + 1} of {times}" if times > 1 else "")
+        )
 
     learned = [item for other in further for item in other.items]
     more, aside = _drawn(exercises_of(learned or own.items), asked)
     lessons = material
     if asked.train:
         protocol = "learned from " + ", ".join(path.resolve().name for path in asked.train) + aside
-        for name in asked.methods:
-            tell(protocol, name)
-            judgement = transfer(learned, material, METHODS[name], more)
+        judgements = side_by_side(
+            lambda name, _: transfer(learned, material, METHODS[name], more),
+            asked.methods,
+            asked.workers,
+            tell,
+        )
+        for name, judgement in zip(asked.methods, judgements, strict=True):
             found[protocol, name] = [(folds[0], judgement)]
     else:
         lessons = Material([*own.items, *as_deep_as(own.items, more)]) if more else material
@@ -327,30 +201,25 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
             ]
         for protocol, dealt in protocols.items():
             for name in asked.methods:
-                found[protocol, name] = [
-                    (once, cross_validate(lessons, once, METHODS[name], asked.workers,
-                                          fold_of(protocol, name, time)))
-                    for time, once in enumerate(dealt)
-                ]  # fmt: skip
+                found[protocol, name] = cross_validate(
+                    lessons, dealt, METHODS[name], asked.workers, told(f"{protocol}: {name}")
+                )
     for protocol, name in [*found]:
         if name == "linear" and (protocol, "network-phases") in found:
             pairs = zip(found[protocol, "network-phases"], found[protocol, "linear"], strict=True)
             found[protocol, BOTH] = [(once, mean(one, other)) for (once, one), (_, other) in pairs]
     if scorer is not None:
         name = Path(str(asked.model)).stem
-        tell(name, f"figures are kind to people of {scorer.about.get('data')}")
+        tell(f"{name}: figures are kind to people of {scorer.about.get('data')}")
         found["as it is", name] = [(folds[0], by_scorer(scorer, material))]
     table = {key: figures(material, one) for key, one in found.items()}
-    each = {
-        key: by_exercise(material, [judgement for _, judgement in one])
-        for key, one in found.items()
-    }
+    each = {key: by_exercise(material, one) for key, one in found.items()}
     alone = not asked.train and scorer is None
     shots = few_shot(material) if alone else {}
     # Where nobody judged, the question is whether another exercise is told from the known ones.
     rejected = {}
     if alone and not material.judged.any():
-        rejected = unknown(lessons, folds, asked.workers, lambda name: tell("left out", name))
+        rejected = unknown(lessons, folds, asked.workers, told("left out"))
     if as_json:
         rows = [
             {"protocol": key[0], "method": key[1], **vars(one),

@@ -32,16 +32,18 @@ def unknown(
         dealt: (R,) folds as often as they were dealt, of which the mean is told; material after
             these R rows is learned from and never asked about.
         workers: so many networks learn at once.
-        tell: called with the exercise when a network that never saw it has been asked.
+        tell: called with the exercise, and the time that folds were dealt, when a network that
+            never saw it has been asked.
     """
 
-    def left_out(job: tuple[int, Rows], tell: Tell) -> Rejection:
-        found = _left_out(material, *job)
-        tell(material.names[job[0]])
+    def left_out(job: tuple[int, int], tell: Tell) -> Rejection:
+        number, time = job
+        found = _left_out(material, number, dealt[time])
+        tell(material.names[number], time)
         return found
 
     numbers = range(len(material.names))
-    jobs = [(number, folds) for number in numbers for folds in dealt]
+    jobs = [(number, time) for number in numbers for time in range(len(dealt))]
     found = side_by_side(left_out, jobs, workers, tell)
     means = np.reshape(found, (len(numbers), len(dealt), -1)).mean(axis=1)
     return {name: Rejection(*means[number].tolist()) for number, name in enumerate(material.names)}

@@ -1,6 +1,7 @@
 """A trained scorer: its file, its training, what it refuses, what a coach adds."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +39,7 @@ from repscore.pipelines.evaluate.methods import Material
 from repscore.pipelines.evaluate.scoring import by_scorer, cross_validate
 from repscore.pipelines.rescore import moved
 from repscore.pipelines.side_by_side import Tell
+from repscore.pipelines.train import run
 from repscore.pipelines.train.drawn import drawn, others_than
 from repscore.pipelines.train.examples import Examples, NoExamples, read_all, read_examples
 from repscore.pipelines.train.exercises import POSTURES
@@ -310,6 +312,20 @@ def test_too_few_people_and_other_sensors_are_refused(tmp_path: Path) -> None:
         together([examples(), replace(examples(), sensor="picture")])
 
 
+def test_the_command_trains_with_so_many_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spy(*_: object) -> None:
+        raise ForeignCheckpoint(f"{_[-1]} workers")
+
+    monkeypatch.setattr(run, "read_all", lambda *_: [examples()])
+    monkeypatch.setattr(run, "learn_scorer", spy)
+    asked = ["train", str(tmp_path), "-o", str(tmp_path / "m.safetensors")]
+    told = [CliRunner().invoke(cli, [*asked, *more]).output
+            for more in (["--workers", "5"], [])]  # fmt: skip
+    assert told == ["Error: 5 workers\n", f"Error: {len(os.sched_getaffinity(0))} workers\n"]
+
+
 def test_a_folder_in_which_nobody_is_seen_is_told(tmp_path: Path) -> None:
     for lift in LIFTS:
         (tmp_path / lift).mkdir()
@@ -448,6 +464,6 @@ def test_evaluation_learns_from_drawn_people_in_each_fold_and_judges_the_others(
         asked_for.extend(asked.tolist())
         return Judgement(np.ones((len(asked), 2)), np.zeros(len(asked)))
 
-    found = cross_validate(lessons, folds, method)
+    ((_, found),) = cross_validate(lessons, [folds], method)
     assert sorted(asked_for) == list(range(len(data)))
     assert found.exercise.shape == (len(data), 2)

@@ -42,11 +42,10 @@ from repscore.pipelines.evaluate.irds import execution_of, read_irds
 from repscore.pipelines.evaluate.labelled import Labelled, mirrored
 from repscore.pipelines.evaluate.lifts import LIFTS, read_lifts
 from repscore.pipelines.evaluate.methods import METHODS, Material, linear, recipe_for
+from repscore.pipelines.evaluate.rates import by_exercise, figures
 from repscore.pipelines.evaluate.scoring import (
-    by_exercise,
     cross_validate,
     few_shot,
-    figures,
     folds_of,
     in_names,
     transfer,
@@ -198,10 +197,11 @@ def test_correctness_that_nobody_taught_has_no_figures() -> None:
     learned = [replace(item, correct=None) for number in range(6) for item in _person(number)]
     asked = Material([item for number in range(6, 9) for item in _person(number)])
     found = transfer(learned, asked, linear)
-    told = figures(asked, [(folds_of(asked.subject, asked.kinds, np.random.default_rng(0)), found)])
+    dealt = [(np.arange(len(asked.items)) % 3, found)]
+    told = figures(asked, dealt)
     assert told.accuracy[0] == 1.0
     assert np.isnan([told.auc[0], told.balanced[0], told.coverage[0]]).all()
-    assert np.isnan(by_exercise(asked, [found])["squat"])
+    assert np.isnan(by_exercise(asked, dealt)["squat"])
 
 
 def test_nobody_is_learned_from_and_judged() -> None:
@@ -239,9 +239,8 @@ def test_an_exercise_that_was_not_asked_about_is_none_of_those() -> None:
 def test_linear_tells_half_a_squat_of_unseen_people_from_a_whole_one() -> None:
     people = [_person(number) for number in range(9)]
     material = Material([item for person in people for item in person])
-    found = cross_validate(
-        material, folds_of(material.subject, material.patient, np.random.default_rng(0)), linear
-    )
+    folds = folds_of(material.subject, material.patient, np.random.default_rng(0))
+    ((_, found),) = cross_validate(material, [folds], linear)
     truth = material.correct
     assert found.correct[truth == 1].min() > found.correct[truth == 0].max()
     assert np.isfinite(material.features).all()
@@ -252,45 +251,12 @@ def test_intervals_of_strangers_admit_the_truth_and_decide_where_it_is_plain() -
     people = [_person(number) for number in range(9)]
     material = Material([item for person in people for item in person])
     folds = folds_of(material.subject, material.patient, np.random.default_rng(0))
-    found = cross_validate(material, folds, linear)
-    told = figures(material, [(folds, found)])
+    found = cross_validate(material, [folds], linear)
+    told = figures(material, found)
     assert told.coverage[0] == told.decided[0] == told.balanced[0] == 1.0
     assert np.isnan(told.majority[0]), "people perform several exercises"
-    assert by_exercise(material, [found])["squat"] == 1.0
-    assert np.isnan(by_exercise(material, [found])["curl"])
-
-
-def test_videos_are_right_by_most_of_their_repetitions() -> None:
-    """Two videos of squats; one of three repetitions of the first, two of the second are missed."""
-    squats = [Labelled(video, False, "squat", None, perform(squat())) for video in "aaabbb"]
-    curls = [Labelled("c", False, "curl", None, perform(curl()))]
-    material = Material([*squats, *curls])
-    named = np.array([[0, 1], [0, 1], [1, 0], [0, 1], [1, 0], [1, 0], [1, 0]], float)
-    judgement = Judgement(named, np.full(7, np.nan))
-    told = figures(material, [(np.arange(7), judgement)])
-    assert told.majority[0] == pytest.approx(2 / 3)
-    assert told.accuracy[0] == pytest.approx(4 / 7)
-    assert np.isnan([told.auc[0], told.balanced[0], told.coverage[0]]).all()
-
-
-def test_figures_are_means_over_the_times_that_folds_are_dealt() -> None:
-    """All four right once, and two of them the other time: one of three videos, then all."""
-    videos = [Labelled(video, False, "squat", True, perform(squat())) for video in "aabc"]
-    material = Material([*videos[:3], replace(videos[3], exercise="curl", correct=False)])
-    all_right = Judgement(
-        np.array([[0, 1], [0, 1], [0, 1], [1, 0]], float), np.array([1.0, 1, 1, 0])
-    )
-    two_right = Judgement(
-        np.array([[0, 1], [0, 1], [1, 0], [0, 1]], float), np.array([0.0, 0, 1, 1])
-    )
-    dealt = [(np.arange(4), all_right), (np.arange(4), two_right)]
-    told = figures(material, dealt)
-    assert told.accuracy[0] == pytest.approx((1 + 1 / 2) / 2)
-    assert told.majority[0] == pytest.approx((1 + 1 / 3) / 2)
-    assert told.auc[0] == pytest.approx((1 + 1 / 6) / 2)
-    assert told.accuracy[1] < told.accuracy[0] < told.accuracy[2]
-    assert told.balanced[0] == pytest.approx((1 + 1 / 6) / 2)
-    assert figures(material, dealt[:1]).majority == (1, 1, 1)
+    assert by_exercise(material, found)["squat"] == 1.0
+    assert np.isnan(by_exercise(material, found)["curl"])
 
 
 def test_folds_are_dealt_otherwise_each_time(
@@ -303,16 +269,20 @@ def test_folds_are_dealt_otherwise_each_time(
             kind = ("good", "bad")[number % 2]
             np.save(tmp_path / lift / f"{lift}_{kind}_{number}.npy", points)
     dealt: list[np.ndarray] = []
+    workers: list[int] = []
 
-    def spy(_: Material, folds: np.ndarray, *__: object) -> Judgement:
-        dealt.append(folds)
-        return Judgement(np.ones((len(folds), 4)), np.arange(len(folds), dtype=float))
+    def spy(_: Material, folds: list[np.ndarray], __: methods.Method, many: int, *___: object):
+        dealt.extend(folds)
+        workers.append(many)
+        ones, rising = np.ones((len(folds[0]), 4)), np.arange(len(folds[0]), dtype=float)
+        return [(once, Judgement(ones, rising)) for once in folds]
 
     monkeypatch.setattr(evaluation, "cross_validate", spy)
-    asked = [str(tmp_path), "--method", "linear"]
-    for flags in ([], ["--repeats", "3", "--leaky"]):
-        done = CliRunner().invoke(scoring, [*asked, *flags, "--json"])
+    asked = [str(tmp_path), "--method", "linear", "--json"]
+    for flags in (["--workers", "1"], ["--workers", "3", "--repeats", "3", "--leaky"]):
+        done = CliRunner().invoke(scoring, [*asked, *flags])
         assert done.exit_code == 0, done.output
+    assert workers == [1, 3, 3]
     told = [row["protocol"] for row in json.loads(done.stdout)["methods"]]
     assert told == ["by subject, dealt 3 times", "LEAKY random split, dealt 3 times"]
     assert np.array_equal(dealt[0], dealt[1]), "the first time is that of a single one"

@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from executions import curl, perform, squat
@@ -11,7 +12,9 @@ from executions import curl, perform, squat
 from repscore.models.scorer.checkpoint import ForeignCheckpoint
 from repscore.models.scorer.network import Recipe
 from repscore.pipelines.evaluate.labelled import Labelled
-from repscore.pipelines.side_by_side import Tell, side_by_side, silent
+from repscore.pipelines.evaluate.methods import METHODS, Material
+from repscore.pipelines.evaluate.scoring import cross_validate
+from repscore.pipelines.side_by_side import Tell, WorkerLost, side_by_side, silent
 from repscore.pipelines.train.examples import Examples
 from repscore.pipelines.train.learning import Tuning, learn_scorer
 
@@ -27,18 +30,19 @@ def examples() -> Examples:
     return Examples(items, [None] * len(items), "body", "invented", "own")
 
 
-def test_jobs_keep_their_order_and_run_at_once_in_other_processes() -> None:
-    def slow_first(job: int, tell: Tell) -> tuple[int, int, float, float]:
-        began = time.time()
-        time.sleep(3.0 if job == 0 else 0.1)
+def test_jobs_keep_their_order_and_run_at_once_in_other_processes(tmp_path: Path) -> None:
+    def work(job: int, tell: Tell) -> tuple[int, int]:
+        """The first two wait for each other, the first one longer."""
+        (tmp_path / str(job)).touch()
+        while job < 2 and not (tmp_path / ("2" if job == 0 else "0")).exists():
+            time.sleep(0.05)
         tell(job, "done")
-        return job, os.getpid(), began, time.time()
+        return job, os.getpid()
 
     told: list[tuple[int, str]] = []
-    found = side_by_side(slow_first, range(4), 2, lambda *words: told.append(words))
-    assert [job for job, *_ in found] == [0, 1, 2, 3]
-    assert os.getpid() not in {process for _, process, *_ in found}
-    assert min(end for *_, end in found[1:]) < found[0][3], "beside the slow one"
+    found = side_by_side(work, range(4), 2, lambda *words: told.append(words))
+    assert [job for job, _ in found] == [0, 1, 2, 3]
+    assert os.getpid() not in {process for _, process in found}
     assert sorted(told) == [(job, "done") for job in range(4)]
 
 
@@ -56,5 +60,31 @@ def test_a_scorer_does_not_depend_on_the_number_of_workers(tmp_path: Path) -> No
     assert sorted(alone) == sorted(together)
     assert len(alone) == (3 + 1) * 3
     next((tmp_path / "2").glob("fold-1*")).write_bytes(b"nothing of ours")
-    with pytest.raises(ForeignCheckpoint, match="no checkpoint of repscore"):
+    with pytest.raises(ForeignCheckpoint, match="no checkpoint of repscore") as told:
         learn_scorer(examples(), TUNING, tmp_path / "2", silent, 2)
+    assert str(told.value).startswith(str(tmp_path)), "in one line, as without workers"
+
+
+def test_an_evaluation_does_not_depend_on_the_number_of_workers() -> None:
+    material = Material(examples().items)
+    dealt = [np.arange(len(material.items)) // 2 % count for count in (2, 3)]
+    method = METHODS["network-phases"]
+    told: list[tuple[str, int]] = []
+    one = cross_validate(material, dealt, method, 1)
+    two = cross_validate(material, dealt, method, 2, lambda *words: told.append(words))
+    for (folds, alone), (same, together) in zip(one, two, strict=True):
+        assert np.array_equal(folds, same)
+        assert np.array_equal(alone.exercise, together.exercise)
+    assert sorted(told) == [
+        ("fold 1 of 2", 0), ("fold 1 of 3", 1), ("fold 2 of 2", 0), ("fold 2 of 3", 1),
+        ("fold 3 of 3", 1),
+    ]  # fmt: skip
+
+
+def test_a_worker_that_ends_in_the_middle_is_told_with_a_remedy() -> None:
+    def end(*_: object) -> None:
+        os._exit(1)
+
+    with pytest.raises(WorkerLost, match=r"ended in the middle .* fewer --workers than 2"):
+        side_by_side(end, range(2), 2, silent)
+    assert side_by_side(lambda job, _: -job, range(3), 2, silent) == [0, -1, -2]

@@ -1,4 +1,4 @@
-"""Starting Ray once, quietly, for pose extraction."""
+"""Starting Ray once, quietly."""
 
 import logging
 import os
@@ -8,7 +8,8 @@ import ray
 
 from repscore.transforms.pose.crew import PoolConfig, plan_crew
 
-_OBJECT_STORE_BYTES: Final = 100 * 2**20  # only references to pose files travel
+_OBJECT_STORE_BYTES: Final = 100 * 2**20
+"""References to pose files travel, and the repetitions of a training; Ray keeps more on disk."""
 
 
 def start_ray(address: str | None = None) -> None:
