@@ -49,11 +49,15 @@ def side_by_side(
     waiting = deque(enumerate(jobs))
     running: dict[Any, int] = {}
     found: dict[int, Found] = {}
+
+    def pass_on(*told: Any) -> None:
+        words.put(told)
+
     try:
         while waiting or running:
             while waiting and len(running) < workers:
                 place, job = waiting.popleft()
-                running[remote.remote(shared, job, _Told(words))] = place
+                running[remote.remote(shared, job, pass_on)] = place
             ended, _ = ray.wait([*running], timeout=_TICK_S)
             while not words.empty():
                 tell(*words.get())
@@ -71,16 +75,6 @@ def side_by_side(
             ray.cancel(one, force=True)
         words.shutdown()
     return [found[place] for place in range(len(jobs))]
-
-
-class _Told:
-    """Passes on what is told in another process."""
-
-    def __init__(self, words: Any) -> None:
-        self._words = words
-
-    def __call__(self, *words: Any) -> None:
-        self._words.put(words)
 
 
 def _on_one_core(work: Callable[[Job, Tell], Found], job: Job, tell: Tell) -> Found:

@@ -127,13 +127,19 @@ def forest(material: Material, known: Rows, asked: Rows) -> Judgement:
 def nearest(material: Material, known: Rows, asked: Rows) -> Judgement:
     """Dynamic time warping to five correct executions of each exercise; far is incorrect.
 
-    The border is the distance of nine of ten correct executions that it knows.
+    The border is the distance of nine of ten correct executions that it knows. Raises ValueError
+    where the five are all there are.
     """
     rng = np.random.default_rng(0)
     good = material.shown(known)
     groups = [good[material.exercise[good] == name] for name in range(len(material.names))]
     chosen = [rng.permutation(rows)[:_EXEMPLARS] for rows in groups]
     probes = np.setdiff1d(rng.permutation(good)[:200], np.concatenate(chosen))
+    if not len(probes):
+        raise ValueError(
+            f"dtw: {len(good)} correct executions to learn from; expected more than {_EXEMPLARS} "
+            "of an exercise, so that some are left to set the border: leave --method dtw out"
+        )
 
     def distances(rows: Rows) -> Floats:
         joints = material.phases.joints

@@ -134,9 +134,7 @@ def intervals(material: Material, folds: Rows, found: Judgement) -> tuple[Floats
     return low, high
 
 
-def _bounded(
-    figure: Callable[[Rows], float], subjects: npt.NDArray[np.str_], chosen: Truths
-) -> Bounded:
+def _bounded(figure: Rate, subjects: npt.NDArray[np.str_], chosen: Truths) -> Bounded:
     """A figure over the chosen repetitions, and what it is for other draws of their subjects."""
     rng = np.random.default_rng(0)
     own = [np.flatnonzero(chosen & (subjects == name)) for name in np.unique(subjects[chosen])]

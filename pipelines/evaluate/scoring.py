@@ -182,12 +182,13 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
     lessons = material
     if asked.train:
         protocol = "learned from " + ", ".join(path.resolve().name for path in asked.train) + aside
-        judgements = side_by_side(
-            lambda name, _: transfer(learned, material, METHODS[name], more),
-            asked.methods,
-            asked.workers,
-            tell,
-        )
+
+        def judged(name: str, tell: Tell) -> Judgement:
+            judgement = transfer(learned, material, METHODS[name], more)
+            tell(f"{protocol}: {name}")
+            return judgement
+
+        judgements = side_by_side(judged, asked.methods, asked.workers, tell)
         for name, judgement in zip(asked.methods, judgements, strict=True):
             found[protocol, name] = [(folds[0], judgement)]
     else:

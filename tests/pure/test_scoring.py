@@ -262,12 +262,7 @@ def test_intervals_of_strangers_admit_the_truth_and_decide_where_it_is_plain() -
 def test_folds_are_dealt_otherwise_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for lift in LIFTS:
-        (tmp_path / lift).mkdir()
-        for number in range(12):
-            points = np.random.default_rng(number).uniform(100, 300, (20, 18, 3))
-            kind = ("good", "bad")[number % 2]
-            np.save(tmp_path / lift / f"{lift}_{kind}_{number}.npy", points)
+    _lifts(tmp_path, range(12))
     dealt: list[np.ndarray] = []
     workers: list[int] = []
 
@@ -406,6 +401,25 @@ def test_a_scorer_file_is_evaluated_and_what_is_not_known_is_null(tmp_path: Path
     assert "give one" in done.output
 
 
+@pytest.mark.parametrize("quiet", [False, True])
+def test_who_learns_from_another_data_set_is_told_how_far_it_is(
+    tmp_path: Path, quiet: bool
+) -> None:
+    _lifts(tmp_path / "one", range(4))
+    _lifts(tmp_path / "two", range(4, 8))
+    asked = [str(tmp_path / "one"), "--train", str(tmp_path / "two"), "--method", "linear"]
+    flags = ["--method", "forest", "--workers", "1", *(["--quiet"] if quiet else [])]
+    done = CliRunner().invoke(scoring, [*asked, *flags])
+    assert done.exit_code == 0, done.output
+    lines = done.stderr.splitlines()
+    assert lines == (
+        [] if quiet else [f"learned from two: {name}" for name in ("linear", "forest")]
+    )
+    done = CliRunner().invoke(scoring, [*asked, "--method", "dtw", "--workers", "1"])
+    assert done.exit_code == 1
+    assert "dtw: 8 correct executions to learn from; expected more than 5 of" in done.output
+
+
 def test_files_of_lifts_say_whether_they_are_good(tmp_path: Path) -> None:
     for lift in LIFTS:
         (tmp_path / lift).mkdir()
@@ -424,6 +438,16 @@ def test_the_layouts_of_videos_are_read(shared_data: Path) -> None:
     assert len(items) == 112
     assert sum(bool(item.correct) for item in items) == 55
     assert not any(np.isfinite(item.execution.body).any() for item in items)
+
+
+def _lifts(folder: Path, numbers: range) -> None:
+    """A folder of sequences of noise: every other one is good."""
+    for lift in LIFTS:
+        (folder / lift).mkdir(parents=True)
+        for number in numbers:
+            points = np.random.default_rng(number).uniform(100, 300, (20, 18, 3))
+            kind = ("good", "bad")[number % 2]
+            np.save(folder / lift / f"{lift}_{kind}_{number}.npy", points)
 
 
 def _person(number: int) -> list[Labelled]:
