@@ -1,125 +1,30 @@
-"""From repetitions with a known truth to a scorer: folds by person, one network, its borders."""
+"""From repetitions with a known truth to a scorer: folds by person, a network each, one of all."""
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from torch.nn import functional
 
-from repscore.models.scorer.calibration import (
-    Border,
-    Floats,
-    Names,
-    border_of_judged,
-    covered,
-    quantile_of_people,
-)
 from repscore.models.scorer.checkpoint import Held, Keeper
 from repscore.models.scorer.files import References
-from repscore.models.scorer.learned import Seen, as_seen_by, distances, look
-from repscore.models.scorer.lengths import Sequences, joined, sequences_of
-from repscore.models.scorer.model import Rules, ScorerModel
-from repscore.models.scorer.network import Recipe, ScorerNetwork, Targets, train
+from repscore.models.scorer.learned import Seen, distances, look
+from repscore.models.scorer.model import ScorerModel
+from repscore.models.scorer.network import ScorerNetwork, train
 from repscore.models.scorer.represent import represent
-from repscore.pipelines.evaluate.labelled import Truth
 from repscore.pipelines.side_by_side import Tell, side_by_side
-from repscore.pipelines.train.drawn import drawn, others, others_than
+from repscore.pipelines.train.drawn import others_than
 from repscore.pipelines.train.examples import Examples, NoExamples
 from repscore.pipelines.train.exercises import POSTURES
-
-Rows = npt.NDArray[np.intp]
-Truths = npt.NDArray[np.bool_]
+from repscore.pipelines.train.material import Material, Rows, Tuning
+from repscore.pipelines.train.strangers import Strangers, figures, rules_of
 
 _PLACES, _EXEMPLARS = 32, 3
-_LEAST_OF_EXERCISE: Final = 3
-USUAL_SCORE: Final = 90.0
-"""Of the middle one of the executions that were learned, where nobody judged them."""
-RARE: Final = 0.05
-"""Share of executions, of people not learned from, that lie beyond the border of likeness."""
-_LEAST_VIEW: Final = 0.05  # share of an exercise's repetitions from which on a view is learned
-_LEAST_PEOPLE_OF_VIEW: Final = 2
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """What a training may be told; all of it enters the checkpoints' stamp.
-
-    Attributes:
-        patience: epochs without a smaller loss on people held out after which a training ends, with
-            its best epoch; None: it ends when its learning rate has come to rest, which is better
-            where few people are held out (decision 22).
-        drawn: executions drawn of each exercise that is known to `drawn`, learned from beside all
-            others and never asked about.
-        drawn_others: executions drawn of each exercise that is none of the data's, learned from as
-            none of them.
-    """
-
-    seed: int = 0
-    recipe: Recipe = Recipe()  # noqa: RUF009 - frozen
-    folds: int = 8
-    patience: int | None = None
-    drawn: int = 0
-    drawn_others: int = 0
-
-    def __post_init__(self) -> None:
-        if self.folds < 3:
-            raise ValueError(
-                f"{self.folds} folds; expected 3 or more: to learn from, to judge on and, with "
-                "patience, to stop on"
-            )
-
-
-class Material(Truth):
-    """All repetitions with their truth, as the network sees them."""
-
-    def __init__(self, examples: Examples, tuning: Tuning) -> None:
-        super().__init__(examples.items)
-        self.examples, items, folds = examples, examples.items, tuning.folds
-        groups = np.unique(self.subject)
-        if len(groups) < folds:
-            raise NoExamples(
-                f"{examples.data}: {len(groups)} people or videos; expected {folds} or "
-                f"more, so that {folds} folds can leave some of them out"
-            )
-        for number, name in enumerate(self.names):
-            shown_by = np.unique(self.subject[self.exercise == number])
-            if len(shown_by) < _LEAST_OF_EXERCISE:
-                raise NoExamples(
-                    f"{name} is shown by {len(shown_by)} people or videos; expected "
-                    f"{_LEAST_OF_EXERCISE} or more: to learn from, to judge on and, with patience, "
-                    "to stop on"
-                )
-        more = [*drawn(self.names, tuning.drawn, tuning.seed),
-                *others(self.names, tuning.drawn_others, tuning.seed)]  # fmt: skip
-        self.sequences, self.sequences_drawn = (
-            sequences_of([as_seen_by(examples.sensor, one.execution) for one in part],
-                         "phases", None)
-            for part in (items, more)
-        )  # fmt: skip
-        self._exercise_drawn = np.array([self.number[one.exercise] for one in more], np.int64)
-
-    @property
-    def good(self) -> Truths:
-        """(R,) what an exercise is learned from: all that nobody called incorrect."""
-        return np.isnan(self.correct) | (self.correct > 0)
-
-    def lessons(self, known: Rows) -> tuple[Sequences, Targets]:
-        """What a network learns from: known repetitions, and all that is drawn."""
-        unjudged = np.full(len(self.sequences_drawn), np.nan, np.float32)
-        return (
-            joined(self.sequences[known], self.sequences_drawn),
-            Targets(
-                np.concatenate([self.exercise[known], self._exercise_drawn]),
-                np.concatenate([self.correct[known], unjudged]),
-            ),
-        )
 
 
 def folds_of(group: npt.NDArray[np.str_], exercise: npt.NDArray[np.int64], tuning: Tuning) -> Rows:
@@ -221,7 +126,7 @@ def learn_scorer(
     )
     *learned, known = (known for _, known, _ in parts)
     strangers = _out_of_fold(material, fold, twins, learned)
-    rules = _rules(material, tuning, strangers)
+    rules = rules_of(material, tuning, strangers)
     seen = look(final, material.sequences, material.mirrored)
     rows = memorable(material, seen, known, _PLACES)
     return ScorerModel(
@@ -271,19 +176,6 @@ def _parts(fold: Rows, tuning: Tuning) -> list[tuple[str, Rows, Rows]]:
 
     every = range(tuning.folds)
     return [*(part(f"fold-{number}", number, number + 1) for number in every), part("final", -1, 0)]
-
-
-@dataclass(frozen=True, eq=False)
-class Strangers:
-    """What networks say of the people they neither learned from nor were chosen on.
-
-    `named` (R, E) probabilities; `correct` (R,) logit; `away` (R,) distance from the recognised
-    exercise.
-    """
-
-    named: npt.NDArray[np.float64]
-    correct: npt.NDArray[np.float64]
-    away: npt.NDArray[np.float64]
 
 
 def _out_of_fold(
@@ -344,109 +236,3 @@ def _exemplars(material: Material, seen: Seen, judged: Sequence[str]) -> Referen
         exercise=np.array([judged.index(material.names[material.exercise[row]]) for row in rows]),
         clip=np.arange(len(rows)),
     )
-
-
-def _views(material: Material) -> dict[str, tuple[str, ...]]:
-    """Exercise -> the views from which enough of its repetitions are seen, of several people.
-
-    An exercise of which no view is known, or none is seen often enough, has none.
-    """
-    views = np.array([view or "" for view in material.examples.views])
-    learned = {}
-    for number, name in enumerate(material.names):
-        known = (material.exercise == number) & (views != "")
-        learned[name] = tuple(
-            str(view)
-            for view in np.unique(views[known])
-            if (seen := known & (views == view)).sum() >= _LEAST_VIEW * known.sum()
-            and len(np.unique(material.subject[seen])) >= _LEAST_PEOPLE_OF_VIEW
-        )
-    return {name: fit for name, fit in learned.items() if fit}
-
-
-def _rules(material: Material, tuning: Tuning, strangers: Strangers) -> Rules:
-    labelled = ~np.isnan(material.correct)
-    judged = tuple(
-        name
-        for number, name in enumerate(material.names)
-        if {0.0, 1.0} <= set(material.correct[material.exercise == number].tolist())
-    )
-    in_judged = labelled & np.isin(np.array(material.names)[material.exercise], judged)
-    right = (strangers.named.argmax(axis=1) == material.exercise) & material.good
-    # What nobody called incorrect and is recognised: how far it may lie from what was learned.
-    alike, people = -strangers.away[right], material.subject[right]
-    every = material.subject
-    return Rules(
-        exercises=material.names,
-        mirrored=material.mirrored,
-        judged=judged,
-        sensor=material.examples.sensor,
-        views=_views(material),
-        correct=border_of_judged(
-            strangers.correct[in_judged],
-            material.correct[in_judged] > 0,
-            material.subject[in_judged],
-        )
-        if judged
-        else None,
-        alike=border_of_alike(alike, people),
-        unknown=quantile_of_people(strangers.away, every, 1 - RARE),
-        recipe=tuning.recipe,
-    )
-
-
-def border_of_alike(merit: Floats, people: Names) -> Border:
-    """One execution in twenty of the learned exercise lies beyond; the middle one scores 90."""
-    at = -quantile_of_people(-merit, people, 1 - RARE)
-    middle = -quantile_of_people(-merit, people, 0.5)
-    return Border(at, max((middle - at) / np.log(USUAL_SCORE / (100 - USUAL_SCORE)), 1e-6))
-
-
-def figures(material: Material, strangers: Strangers) -> dict[str, Any]:
-    """What the card says of people who were not learned from."""
-    named = strangers.named.argmax(axis=1)
-    right = named == material.exercise
-    found: dict[str, Any] = {
-        "repetitions": len(right),
-        "people_or_videos": len(np.unique(material.subject)),
-        "exercise_right": _rounded(right.mean()),
-        "people_or_videos_right": _rounded(
-            np.mean(
-                [right[material.subject == one].mean() > 0.5 for one in np.unique(material.subject)]
-            )
-        ),
-        "exercise_right_by_class": {
-            name: _rounded(right[material.exercise == number].mean())
-            for number, name in enumerate(material.names)
-        },
-    }
-    labelled = ~np.isnan(material.correct)
-    truth = material.correct > 0
-    if labelled.any() and len(set(truth[labelled].tolist())) == 2:
-        found |= _judged_figures(
-            strangers.correct[labelled], truth[labelled], material.subject[labelled]
-        )
-    return found
-
-
-def _judged_figures(
-    merit: npt.NDArray[np.float64], correct: Truths, people: npt.NDArray[np.str_]
-) -> Mapping[str, float]:
-    """Each person judged with the border of all others: coverage is that of strangers."""
-    score, admitted = np.zeros(len(merit)), np.zeros(len(merit), bool)
-    for name in np.unique(people):
-        own = people == name
-        border = border_of_judged(merit[~own], correct[~own], people[~own])
-        score[own], low, high = border.scores(merit[own])
-        admitted[own] = covered(low, high, correct[own])
-    return {
-        "correct_against_incorrect_auc": _rounded(float(roc_auc_score(correct, merit))),
-        "balanced_accuracy_at_50": _rounded(float(balanced_accuracy_score(correct, score > 50))),
-        "interval_reaches_the_right_side": _rounded(admitted.mean()),
-        "of_correct": _rounded(admitted[correct].mean()),
-        "of_incorrect": _rounded(admitted[~correct].mean()),
-    }
-
-
-def _rounded(value: float | np.floating) -> float:
-    return round(float(value), 4)

@@ -14,7 +14,8 @@ from repscore.models.scorer.network import Recipe
 from repscore.pipelines.progress import console
 from repscore.pipelines.score import UnusableConfiguration
 from repscore.pipelines.train.examples import Examples, NoExamples, read_all
-from repscore.pipelines.train.learning import Tuning, learn_scorer
+from repscore.pipelines.train.learning import learn_scorer
+from repscore.pipelines.train.material import Tuning
 from repscore.transforms.repetitions.kept import PosesMissing
 
 

@@ -26,7 +26,8 @@ from repscore.pipelines.demo.figure import Body
 from repscore.pipelines.demo.scene import Camera
 from repscore.pipelines.evaluate.labelled import Labelled, executions_of
 from repscore.pipelines.train.examples import Examples
-from repscore.pipelines.train.learning import Tuning, learn_scorer
+from repscore.pipelines.train.learning import learn_scorer
+from repscore.pipelines.train.material import Tuning
 
 EXERCISES: tuple[Exercise, ...] = ("squat", "biceps_curl", "shoulder_press")
 BODIES = [

@@ -2,32 +2,21 @@
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from executions import curl, perform, squat
+from lessons import TUNING, examples
 
 from repscore.models.scorer.checkpoint import ForeignCheckpoint
-from repscore.models.scorer.network import Recipe
-from repscore.pipelines.evaluate.labelled import Labelled
 from repscore.pipelines.evaluate.methods import METHODS, Material
 from repscore.pipelines.evaluate.scoring import cross_validate
 from repscore.pipelines.side_by_side import Tell, WorkerLost, side_by_side, silent
-from repscore.pipelines.train.examples import Examples
-from repscore.pipelines.train.learning import Tuning, learn_scorer
+from repscore.pipelines.train.learning import learn_scorer
 
-TUNING = Tuning(0, Recipe(width=16, embedding=16, epochs=3, batch=8), folds=3)
-
-
-def examples() -> Examples:
-    items = [
-        Labelled(f"p{person}", False, name, None, perform(pose, noise=0.01, seed=person))
-        for person in range(6)
-        for name, pose in (("squat", squat()), ("curl", curl()))
-    ]
-    return Examples(items, [None] * len(items), "body", "invented", "own")
+SHORT = replace(TUNING, recipe=replace(TUNING.recipe, epochs=3))
 
 
 def test_jobs_keep_their_order_and_run_at_once_in_other_processes(tmp_path: Path) -> None:
@@ -54,20 +43,20 @@ def test_torch_has_one_core_and_gets_the_others_back() -> None:
 
 def test_a_scorer_does_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
     alone, together = [], []
-    one = learn_scorer(examples(), TUNING, tmp_path / "1", lambda *told: alone.append(told), 1)
-    two = learn_scorer(examples(), TUNING, tmp_path / "2", lambda *told: together.append(told), 2)
+    one = learn_scorer(examples(), SHORT, tmp_path / "1", lambda *told: alone.append(told), 1)
+    two = learn_scorer(examples(), SHORT, tmp_path / "2", lambda *told: together.append(told), 2)
     assert one.version() == two.version()
     assert sorted(alone) == sorted(together)
     assert len(alone) == (3 + 1) * 3
     next((tmp_path / "2").glob("fold-1*")).write_bytes(b"nothing of ours")
     with pytest.raises(ForeignCheckpoint, match="no checkpoint of repscore") as told:
-        learn_scorer(examples(), TUNING, tmp_path / "2", silent, 2)
+        learn_scorer(examples(), SHORT, tmp_path / "2", silent, 2)
     assert str(told.value).startswith(str(tmp_path)), "in one line, as without workers"
 
 
 def test_an_evaluation_does_not_depend_on_the_number_of_workers() -> None:
     material = Material(examples().items)
-    dealt = [np.arange(len(material.items)) // 2 % count for count in (2, 3)]
+    dealt = [np.arange(len(material.items)) // 6 % count for count in (2, 3)]
     method = METHODS["network-phases"]
     told: list[tuple[str, int]] = []
     one = cross_validate(material, dealt, method, 1)
