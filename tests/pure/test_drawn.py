@@ -50,7 +50,7 @@ def hands_above_shoulders(body: np.ndarray) -> np.ndarray:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("exercise", sorted({*POSTURES} - {"standing_about", "glute_bridge"}))
+@pytest.mark.parametrize("exercise", sorted({*POSTURES} - {"standing_about"}))
 def test_every_execution_is_a_body_that_moves_and_comes_back(exercise: str) -> None:
     for one in drawn([exercise], COUNT, 1):
         body, flat = np.asarray(one.execution.body), np.asarray(one.execution.flat)
@@ -59,7 +59,7 @@ def test_every_execution_is_a_body_that_moves_and_comes_back(exercise: str) -> N
         assert np.isfinite(body).all()
         assert np.isfinite(flat).all()
         moved = np.linalg.norm(body - body[0], axis=-1).max(axis=1)
-        assert moved.max() > (0.2 if exercise == "push_up" else 0.3)
+        assert moved.max() > (0.2 if exercise in ("push_up", "glute_bridge") else 0.3)
         assert moved[-1] < 0.7 * moved.max()
         if exercise != "mountain_climber":  # whose thigh swings through all of the guessed depth
             thigh = np.linalg.norm(body[:, JOINT["left_knee"]] - body[:, JOINT["left_hip"]], axis=1)
@@ -67,7 +67,8 @@ def test_every_execution_is_a_body_that_moves_and_comes_back(exercise: str) -> N
         torso = np.linalg.norm(body[:, JOINT["neck"]], axis=1)
         assert np.median(torso) == pytest.approx(1, abs=0.01)
         turn = round(one.execution.turn_s * RATE_HZ)
-        assert moved[turn] > 0.7 * moved.max()
+        if exercise != "glute_bridge":  # moves least of all: noise decides where it turns
+            assert moved[turn] > 0.7 * moved.max()
 
 
 @pytest.mark.parametrize("exercise", POSTURES)
@@ -115,6 +116,8 @@ def test_who_bends_at_the_hips_does_not_fall_over(
     for body in exactly(exercise, monkeypatch):
         lowest = body[:, JOINT["neck"], 1].argmin()
         ahead.append(body[lowest, JOINT["left_ankle"], 2])
+        if exercise != "bent_over_row":
+            assert trunk(body).max() > 0.95, "stands up straight"
     assert np.median(ahead) > 0.2, "the hips go back behind the feet"
 
 
@@ -169,9 +172,10 @@ def test_each_exercise_is_known_by_what_makes_it_one() -> None:
         assert moved_deg(body, "elbow") > 30
         assert np.ptp(trunk(body)) < 0.5
     for exercise in ("deadlift", "kettlebell_swing"):
-        for body in bodies(exercise):
-            assert moved_deg(body, "hip") > 25
-            assert trunk(body).max() > 0.7
+        assert min(moved_deg(body, "hip") for body in bodies(exercise)) > 25
+        upright = sorted(trunk(body).max() for body in bodies(exercise))
+        assert upright[0 if exercise == "kettlebell_swing" else 1] > 0.85
+        assert upright[0] > 0.7, "one before a camera that is held askew"
     for exercise in ("lunge", "knee_raise"):
         for body in bodies(exercise):
             assert moved_deg(body, "knee") > 30
@@ -186,6 +190,7 @@ def test_each_exercise_is_known_by_what_makes_it_one() -> None:
         for body in bodies(exercise):
             assert moved_deg(body, "hip") > 30
             assert trunk(body).max() < 0.75
+            assert hands_above_shoulders(body).min() < -0.6, "on the hands"
     for body in bodies("mountain_climber"):
         assert hands_above_shoulders(body).max() < -0.4, "on the hands"
 
