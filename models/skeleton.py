@@ -29,6 +29,25 @@ BONES: Final = (
 )  # fmt: skip
 """Pairs of joints to draw a line between."""
 
+BONE_LENGTHS: Final[Mapping[tuple[str, str], float]] = {
+    ("mid_hip", "neck"): 1.0, ("neck", "nose"): 0.3,
+    ("neck", "right_shoulder"): 0.35, ("right_shoulder", "right_elbow"): 0.58,
+    ("right_elbow", "right_wrist"): 0.5,
+    ("neck", "left_shoulder"): 0.35, ("left_shoulder", "left_elbow"): 0.58,
+    ("left_elbow", "left_wrist"): 0.5,
+    ("mid_hip", "right_hip"): 0.225, ("right_hip", "right_knee"): 0.84,
+    ("right_knee", "right_ankle"): 0.82,
+    ("mid_hip", "left_hip"): 0.225, ("left_hip", "left_knee"): 0.84,
+    ("left_knee", "left_ankle"): 0.82,
+}  # fmt: skip
+"""Usual length of each bone (parent, child) in torso lengths; a tree from mid-hip, parents first.
+
+Legs and forearms follow Drillis and Contini (1966; Winter, Biomechanics and Motor Control of Human
+Movement, figure 4.1: forearm 0.146, thigh 0.245, shank 0.246 of stature, shoulder less hip 0.288).
+Shoulders, hips, upper arms and the nose are measured between the points that pose networks mark,
+which lie further in than the bones' ends. The shipped networks were trained with these numbers.
+"""
+
 ANGLES: Final[Mapping[str, tuple[str, str, str]]] = {
     "right_elbow": ("right_shoulder", "right_elbow", "right_wrist"),
     "left_elbow": ("left_shoulder", "left_elbow", "left_wrist"),

@@ -11,10 +11,10 @@ from torch.nn import functional
 
 from repscore.models.scorer.lengths import Sequences, sequences_of
 from repscore.models.scorer.model import ScorerModel, version_of
-from repscore.models.scorer.network import TREE, ScorerNetwork, mirror
+from repscore.models.scorer.network import ScorerNetwork, mirror
 from repscore.models.scorer.reference import LEAST_FRAMES, ReferenceScorer, Verdict
 from repscore.models.scorer.represent import Execution
-from repscore.models.skeleton import JOINT, JOINTS
+from repscore.models.skeleton import BONE_LENGTHS, JOINT, JOINTS
 
 BATCH: Final = 64
 """Rows of every batch; the last one is filled up, so the network sees one shape only."""
@@ -22,9 +22,6 @@ NEAREST: Final = 5
 """Learned executions that decide a distance: one alone may be odd."""
 LEAST_SEEN: Final = 0.5
 """Share of joints and phases that a repetition must show."""
-
-# Of the bones of TREE, in torso lengths: Drillis and Contini's body segment proportions.
-_LENGTHS: Final = (1.0, 0.3, *(0.35, 0.58, 0.5) * 2, *(0.225, 0.84, 0.82) * 2)
 
 Floats = npt.NDArray[np.float64]
 
@@ -97,7 +94,7 @@ def of_usual_proportions(body: Floats) -> Floats:
     """
     places = np.zeros_like(body)
     places[:, JOINT["mid_hip"]] = body[:, JOINT["mid_hip"]] * 0.0
-    for (parent, child), length in zip(TREE, _LENGTHS, strict=True):
+    for (parent, child), length in BONE_LENGTHS.items():
         bone = body[:, JOINT[child]] - body[:, JOINT[parent]]
         size = np.linalg.norm(bone, axis=-1, keepdims=True)
         along = bone / np.where(size > 0, size, np.nan)

@@ -14,17 +14,11 @@ from torch import nn
 from torch.nn import functional
 
 from repscore.models.scorer.lengths import Sequences
-from repscore.models.skeleton import JOINT, JOINTS, MIRROR
+from repscore.models.skeleton import BONE_LENGTHS, JOINT, JOINTS, MIRROR
 
 Floats = npt.NDArray[np.float64]
 
-TREE: Final = (
-    ("mid_hip", "neck"), ("neck", "nose"),
-    ("neck", "right_shoulder"), ("right_shoulder", "right_elbow"), ("right_elbow", "right_wrist"),
-    ("neck", "left_shoulder"), ("left_shoulder", "left_elbow"), ("left_elbow", "left_wrist"),
-    ("mid_hip", "right_hip"), ("right_hip", "right_knee"), ("right_knee", "right_ankle"),
-    ("mid_hip", "left_hip"), ("left_hip", "left_knee"), ("left_knee", "left_ankle"),
-)  # fmt: skip
+TREE: Final = tuple(BONE_LENGTHS)
 """Bones (parent, child) of a tree that grows from the mid-hip, parents first."""
 NONE: Final = -1
 """In place of a class: none of them."""

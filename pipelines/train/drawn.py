@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 
 from repscore.models.scorer.represent import Execution
-from repscore.models.skeleton import JOINT
+from repscore.models.skeleton import BONE_LENGTHS, JOINT
 from repscore.pipelines.evaluate.labelled import Labelled
 from repscore.pipelines.train.exercises import POSTURES
-from repscore.pipelines.train.postures import SHOULDERS, USUAL, Array, Draw, Posture, leant
+from repscore.pipelines.train.postures import SHOULDERS, Array, Draw, Posture, leant
 from repscore.transforms.repetitions.clean import RATE_HZ
 
 _SIDES: Final = (("right", -1), ("left", 1))
@@ -84,7 +84,7 @@ def _execution(posture: Callable[[Array, Draw], Posture], rng: np.random.Generat
 def _joints(posture: Posture, rng: np.random.Generator) -> Array:
     """(T, 15, 3) of somebody with this posture, in torso lengths, the mid-hip in the origin."""
     shoulder, hip = rng.uniform(*SHOULDERS), rng.uniform(0.15, 0.25)
-    usual = np.array([USUAL[bone] for bone in _LIMBS])
+    usual = np.array([BONE_LENGTHS[bone] for bone in _LIMBS])
     arm, forearm, thigh, shank = usual * rng.uniform(0.85, 1.15, 4)
     nod_deg = rng.uniform(-15, 30)
     body = np.zeros((len(posture.lean_deg), len(JOINT), 3))

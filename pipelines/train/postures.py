@@ -6,21 +6,19 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from repscore.transforms.repetitions.normalise import PROPORTIONS
+from repscore.models.skeleton import BONE_LENGTHS
 
 Array = npt.NDArray[np.float64]
 Draw = Callable[[float, float], float]
 Limb = Callable[[int], tuple[Array, Array]]
 """Side (-1 right, 1 left) -> unit directions (T, 3) of the upper and of the lower part."""
 
-USUAL: Final = {(start, end): length for start, end, length in PROPORTIONS}
-"""Lengths of bones, in torso lengths."""
 SHOULDERS: Final = (0.28, 0.40)
 """Half of their width, in torso lengths, from the narrow to the broad."""
-UPPER_ARM: Final = USUAL["left_shoulder", "left_elbow"]
-FOREARM: Final = USUAL["left_elbow", "left_wrist"]
-_THIGH: Final = USUAL["left_hip", "left_knee"]
-_SHANK: Final = USUAL["left_knee", "left_ankle"]
+UPPER_ARM: Final = BONE_LENGTHS["left_shoulder", "left_elbow"]
+FOREARM: Final = BONE_LENGTHS["left_elbow", "left_wrist"]
+_THIGH: Final = BONE_LENGTHS["left_hip", "left_knee"]
+_SHANK: Final = BONE_LENGTHS["left_knee", "left_ankle"]
 SHOULDER: Final = sum(SHOULDERS) / 2
 
 

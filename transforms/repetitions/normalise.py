@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from repscore.models.skeleton import JOINT
+from repscore.models.skeleton import BONE_LENGTHS, JOINT
 
 Array = npt.NDArray[np.float64]
 
@@ -12,24 +12,16 @@ _RIGHT = (JOINT["right_shoulder"], JOINT["right_hip"])
 _LEFT = (JOINT["left_shoulder"], JOINT["left_hip"])
 _YAW_REACH = 7  # grid points on either side over which the facing direction is averaged
 
-# Lengths of an adult's segments in multiples of neck to mid-hip (Drillis and Contini's body segment
-# proportions, with neck and mid-hip between the shoulder and hip joints): what stands in for a
-# torso that is foreshortened or out of the picture.
-PROPORTIONS = (
-    ("neck", "mid_hip", 1.0),
-    ("right_shoulder", "left_shoulder", 0.70),
-    ("right_shoulder", "right_elbow", 0.58),
-    ("left_shoulder", "left_elbow", 0.58),
-    ("right_elbow", "right_wrist", 0.50),
-    ("left_elbow", "left_wrist", 0.50),
-    ("right_hip", "right_knee", 0.84),
-    ("left_hip", "left_knee", 0.84),
-    ("right_knee", "right_ankle", 0.82),
-    ("left_knee", "left_ankle", 0.82),
-)
-_STARTS = [JOINT[start] for start, _, _ in PROPORTIONS]
-_ENDS = [JOINT[end] for _, end, _ in PROPORTIONS]
-_RATIOS = np.array([ratio for _, _, ratio in PROPORTIONS])
+# Bones that stand in for a torso that is foreshortened or out of the picture, in torso lengths.
+_LIMBS = [bone for bone in BONE_LENGTHS if bone[0] not in ("neck", "mid_hip")]
+_SHOULDERS = ("right_shoulder", "left_shoulder")
+_RULERS = {
+    ("mid_hip", "neck"): 1.0,
+    _SHOULDERS: sum(BONE_LENGTHS["neck", shoulder] for shoulder in _SHOULDERS),
+} | {bone: BONE_LENGTHS[bone] for bone in _LIMBS}
+_STARTS = [JOINT[start] for start, _ in _RULERS]
+_ENDS = [JOINT[end] for _, end in _RULERS]
+_RATIOS = np.array(list(_RULERS.values()))
 
 
 def median(values: Array) -> float:
