@@ -1,0 +1,1 @@
+"""What makes and judges the networks that repscore ships; not part of the package."""
