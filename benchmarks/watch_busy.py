@@ -19,10 +19,10 @@ from machine import describe
 from repscore.models.estimator import EstimatorConfig, People
 from repscore.pipelines.options import RunnerConfig, ScoreOptions
 from repscore.pipelines.watch import run
-from repscore.transforms.discover.watch import WatchConfig
-from repscore.transforms.pose.crew import PoolConfig
 from repscore.transforms.pose.pool import shared_pool
+from repscore.transforms.pose.pool_plan import PoolConfig
 from repscore.transforms.records import PoseConfig
+from repscore.transforms.watch.inputs import WatchConfig
 
 ACTORS, CLIPS = 12, 144
 _DEFAULT = EstimatorConfig()

@@ -146,10 +146,10 @@ def watch(**given: Any) -> int:
     options = options_of(given)
     if options.runner.environment != "LOOPBACK":
         raise click.UsageError("watch polls in its own process: expected --environment LOOPBACK")
-    from repscore.pipelines.prism import PrismDied
+    from repscore.pipelines.runner.prism import PrismDied
     from repscore.pipelines.score import UnusableConfiguration
     from repscore.pipelines.watch import NotDrained, run
-    from repscore.transforms.discover.watch import WatchConfig
+    from repscore.transforms.watch.inputs import WatchConfig
 
     room = 2 * max(2, given["actors"] or len(os.sched_getaffinity(0)))
     watching = WatchConfig(

@@ -83,7 +83,7 @@ def _weights() -> Iterator[Finding]:
 
 
 def _prism() -> Iterator[Finding]:
-    from repscore.pipelines.prism import cached_prism, find_prism, log_folder
+    from repscore.pipelines.runner.prism import cached_prism, find_prism, log_folder
 
     found = find_prism()
     remedy = f"for `watch`: `make prism` puts it at {cached_prism()}, else Beam downloads it"

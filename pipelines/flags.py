@@ -278,7 +278,7 @@ def score_flags(command: Callable[..., Any]) -> Callable[..., Any]:
 def options_of(given: dict[str, Any]) -> "ScoreOptions":
     """What the options of `score_flags` and `--runner` say; raises UsageError."""
     from repscore.pipelines.options import RunnerConfig, ScoreOptions
-    from repscore.transforms.pose.crew import PoolConfig
+    from repscore.transforms.pose.pool_plan import PoolConfig
     from repscore.transforms.records import PoseConfig
 
     try:

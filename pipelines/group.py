@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import apache_beam as beam
 
 from repscore.pipelines.options import ScoreOptions
-from repscore.pipelines.runners import Runner
+from repscore.pipelines.runner.runner import Runner
 from repscore.transforms.discover.stage import at_arrival
 from repscore.transforms.pose.stage import ExtractPoses
 from repscore.transforms.records import Video

@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Final, Literal
 
-from repscore.transforms.pose.crew import PoolConfig
+from repscore.transforms.pose.pool_plan import PoolConfig
 from repscore.transforms.records import PoseConfig
 from repscore.transforms.repetitions.motion import REVISION as REPETITIONS_VERSION
 from repscore.transforms.repetitions.subject import Rule, Subjects

@@ -15,7 +15,7 @@ from rich.progress import track
 
 from repscore.pipelines.options import NoReference, NoScorer, config_key
 from repscore.pipelines.progress import console
-from repscore.pipelines.runners import Runner
+from repscore.pipelines.runner.runner import Runner
 from repscore.pipelines.score import (
     RunReport,
     UnusableConfiguration,

@@ -18,9 +18,9 @@ from repscore.models.estimator import Unavailable, UnknownEstimator, estimator_c
 from repscore.models.scorer.files import CONSISTENCY_VERSION
 from repscore.models.weights import WeightsCorrupt, WeightsMissing
 from repscore.pipelines.options import NoReference, NoScorer, ScoreOptions, config_key
-from repscore.pipelines.prism import PrismMissing, binary_of
 from repscore.pipelines.progress import console, following
 from repscore.pipelines.query import QueryError, query
+from repscore.pipelines.runner.prism import PrismMissing, binary_of
 from repscore.transforms.discover.changes import Changes, in_groups
 from repscore.transforms.discover.sources import (
     InputNotFound,
@@ -28,7 +28,7 @@ from repscore.transforms.discover.sources import (
     list_inputs,
     require,
 )
-from repscore.transforms.pose.pool import PosePool, close_pools, shared_pool
+from repscore.transforms.pose.pool import PosePool, check_devices, close_pools, shared_pool
 from repscore.transforms.records import Known
 from repscore.transforms.tables.delta import (
     UnusableRootError,
@@ -149,8 +149,6 @@ def _open(options: ScoreOptions, command: str, *, quiet: bool) -> OpenRun:
         binary_of(options.runner.prism)
     estimator_class(options.poses.estimator).require(options.poses)
     if options.poses.device != "cpu" or options.pool.gpus:
-        from repscore.transforms.pose.cluster import check_devices
-
         check_devices(options.poses.device, options.pool)
     scorer, scorer_version = kept_scorer(options, quiet=quiet)
     config = config_key(options, scorer_version)
@@ -177,8 +175,8 @@ def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:
             if not videos:
                 continue
             from repscore.pipelines.group import run_group  # like these: an idle night is short
-            from repscore.pipelines.runners import Runner
-            from repscore.transforms.pose.cluster import start_ray
+            from repscore.pipelines.runner.runner import Runner
+            from repscore.transforms.cluster import start_ray
 
             if runner is None:
                 if options.runner.has_timers:  # its threads are no place to start processes from

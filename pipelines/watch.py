@@ -16,10 +16,10 @@ import click
 from repscore.pipelines.options import ScoreOptions
 from repscore.pipelines.progress import console
 from repscore.pipelines.score import OpenRun, RunReport, opened
-from repscore.transforms.discover.arrivals import ArrivalStatus
-from repscore.transforms.discover.watch import Watch, WatchConfig, forget, register
-from repscore.transforms.pose.cluster import start_ray
+from repscore.transforms.cluster import start_ray
 from repscore.transforms.pose.pool import PoolStatus
+from repscore.transforms.watch.arrivals import ArrivalStatus
+from repscore.transforms.watch.inputs import Watch, WatchConfig, forget, register
 
 BATCH_S: Final = 5.0
 COMPACT_EVERY: Final = 60
@@ -48,7 +48,7 @@ def run(
     `grace_s` at most. A second one raises KeyboardInterrupt. Raises UnusableConfiguration,
     PrismDied, NotDrained.
     """
-    from repscore.pipelines.runners import Runner
+    from repscore.pipelines.runner.runner import Runner
 
     _give_memory_back()
     with opened(options, "watch", quiet=quiet) as begun, closing(Runner(options.runner)) as runner:
@@ -82,8 +82,8 @@ def _graph(runner: Any, begun: OpenRun, name: str) -> Any:
     import apache_beam as beam
 
     from repscore.pipelines.group import commits_of
-    from repscore.transforms.discover.stage import WatchVideos
-    from repscore.transforms.discover.watch import watch_of
+    from repscore.transforms.watch.inputs import watch_of
+    from repscore.transforms.watch.stage import WatchVideos
 
     pipeline = runner.pipeline(streaming=True)
     videos = pipeline | "Videos" >> WatchVideos(name, begun.options.poses.keypoints_fps)

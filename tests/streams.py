@@ -5,7 +5,7 @@ from pathlib import Path
 import keypoints
 import numpy as np
 
-from repscore.transforms.streams.gather import Chunk
+from repscore.transforms.watch.gather import Chunk
 
 FPS, LENGTH_S = 10.0, 5.0
 

@@ -28,9 +28,9 @@ from repscore.pipelines.evaluate.rates import Dealt, Figures, by_exercise, figur
 from repscore.pipelines.evaluate.unknown import Rejection, unknown
 from repscore.pipelines.learn import read_file
 from repscore.pipelines.query import plain
-from repscore.pipelines.side_by_side import Tell, side_by_side, silent
 from repscore.pipelines.train.drawn import drawn, others
 from repscore.pipelines.train.examples import read_all
+from repscore.transforms.cluster import Report, no_report, run_jobs
 
 FOLDS: Final = 8
 _DRAWS, _SHOTS = 10, 3
@@ -57,7 +57,7 @@ def cross_validate(
     dealt: Sequence[Rows],
     method: Method,
     workers: int = 1,
-    tell: Tell = silent,
+    tell: Report = no_report,
 ) -> list[Dealt]:
     """Every repetition judged by what was learned from the other folds, each time they are dealt.
 
@@ -68,7 +68,7 @@ def cross_validate(
     """
     after = np.arange(len(dealt[0]), len(material.items))
 
-    def of(job: tuple[int, int], tell: Tell) -> Judgement:
+    def of(job: tuple[int, int], tell: Report) -> Judgement:
         time, fold = job
         folds = dealt[time]
         known = np.concatenate([np.flatnonzero(folds != fold), after])
@@ -81,7 +81,7 @@ def cross_validate(
         for folds in dealt
     ]
     jobs = [(time, fold) for time, folds in enumerate(dealt) for fold in np.unique(folds).tolist()]
-    for (time, fold), found in zip(jobs, side_by_side(of, jobs, workers, tell), strict=True):
+    for (time, fold), found in zip(jobs, run_jobs(of, jobs, workers, tell), strict=True):
         asked = dealt[time] == fold
         every[time].exercise[asked], every[time].correct[asked] = found.exercise, found.correct
     return [*zip(dealt, every, strict=True)]
@@ -170,7 +170,7 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
         if not quiet and not as_json:
             click.echo(words, err=True)
 
-    def told(whole: str) -> Tell:
+    def told(whole: str) -> Report:
         tell(whole)
         times = asked.repeats
         return lambda part, time: tell(
@@ -183,12 +183,12 @@ def evaluate(asked: Asked, *, as_json: bool, quiet: bool) -> None:
     if asked.train:
         protocol = "learned from " + ", ".join(path.resolve().name for path in asked.train) + aside
 
-        def judged(name: str, tell: Tell) -> Judgement:
+        def judged(name: str, tell: Report) -> Judgement:
             judgement = transfer(learned, material, METHODS[name], more)
             tell(f"{protocol}: {name}")
             return judgement
 
-        judgements = side_by_side(judged, asked.methods, asked.workers, tell)
+        judgements = run_jobs(judged, asked.methods, asked.workers, tell)
         for name, judgement in zip(asked.methods, judgements, strict=True):
             found[protocol, name] = [(folds[0], judgement)]
     else:

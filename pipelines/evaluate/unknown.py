@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from repscore.models.scorer.learned import distances, look
 from repscore.models.scorer.network import NONE, Targets, train
 from repscore.pipelines.evaluate.methods import Material, Rows, recipe_for
-from repscore.pipelines.side_by_side import Tell, side_by_side, silent
+from repscore.transforms.cluster import Report, no_report, run_jobs
 
 
 class Rejection(NamedTuple):
@@ -20,7 +20,7 @@ class Rejection(NamedTuple):
 
 
 def unknown(
-    material: Material, dealt: Sequence[Rows], workers: int = 1, tell: Tell = silent
+    material: Material, dealt: Sequence[Rows], workers: int = 1, tell: Report = no_report
 ) -> dict[str, Rejection]:
     """Exercise -> how well it is told from the others by a network that never saw it.
 
@@ -36,7 +36,7 @@ def unknown(
             never saw it has been asked.
     """
 
-    def left_out(job: tuple[int, int], tell: Tell) -> Rejection:
+    def left_out(job: tuple[int, int], tell: Report) -> Rejection:
         number, time = job
         found = _left_out(material, number, dealt[time])
         tell(material.names[number], time)
@@ -44,7 +44,7 @@ def unknown(
 
     numbers = range(len(material.names))
     jobs = [(number, time) for number in numbers for time in range(len(dealt))]
-    found = side_by_side(left_out, jobs, workers, tell)
+    found = run_jobs(left_out, jobs, workers, tell)
     means = np.reshape(found, (len(numbers), len(dealt), -1)).mean(axis=1)
     return {name: Rejection(*means[number].tolist()) for number, name in enumerate(material.names)}
 

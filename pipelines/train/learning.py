@@ -17,12 +17,12 @@ from repscore.models.scorer.learned import Seen, distances, look
 from repscore.models.scorer.model import ScorerModel
 from repscore.models.scorer.network import ScorerNetwork, train
 from repscore.models.scorer.represent import represent
-from repscore.pipelines.side_by_side import Tell, side_by_side
 from repscore.pipelines.train.drawn import others_than
 from repscore.pipelines.train.examples import Examples, NoExamples
 from repscore.pipelines.train.exercises import POSTURES
 from repscore.pipelines.train.material import Material, Rows, Tuning
 from repscore.pipelines.train.strangers import Strangers, figures, rules_of
+from repscore.transforms.cluster import Report, run_jobs
 
 _PLACES, _EXEMPLARS = 32, 3
 
@@ -48,7 +48,7 @@ class Fitting:
     tuning: Tuning
     checkpoints: Path
 
-    def network(self, name: str, known: Rows, held: Rows, tell: Tell) -> ScorerNetwork:
+    def network(self, name: str, known: Rows, held: Rows, tell: Report) -> ScorerNetwork:
         """Learned from the known people; with patience the best epoch on those held out.
 
         Args:
@@ -107,7 +107,7 @@ def validation_loss(model: ScorerNetwork, material: Material, rows: Rows) -> flo
 
 
 def learn_scorer(
-    examples: Examples, tuning: Tuning, checkpoints: Path, tell: Tell, workers: int = 1
+    examples: Examples, tuning: Tuning, checkpoints: Path, tell: Report, workers: int = 1
 ) -> ScorerModel:
     """A scorer, with borders and figures from people whom its twins in other folds never saw.
 
@@ -121,9 +121,7 @@ def learn_scorer(
     fitting = Fitting(material, tuning, checkpoints)
     fold = folds_of(material.subject, material.exercise, tuning)
     parts = _parts(fold, tuning)
-    *twins, final = side_by_side(
-        lambda part, tell: fitting.network(*part, tell), parts, workers, tell
-    )
+    *twins, final = run_jobs(lambda part, tell: fitting.network(*part, tell), parts, workers, tell)
     *learned, known = (known for _, known, _ in parts)
     strangers = _out_of_fold(material, fold, twins, learned)
     rules = rules_of(material, tuning, strangers)

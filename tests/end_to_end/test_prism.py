@@ -25,8 +25,8 @@ from apache_beam.utils.timestamp import Duration
 from rows import Rows, tables
 
 from repscore.pipelines.options import RunnerConfig
-from repscore.pipelines.prism import PrismDied, PrismMissing, PrismProcess, binary_of
-from repscore.pipelines.runners import Runner
+from repscore.pipelines.runner.prism import PrismDied, PrismMissing, PrismProcess, binary_of
+from repscore.pipelines.runner.runner import Runner
 from repscore.transforms.metrics import StageMetrics
 
 Tables = dict[str, Rows]

@@ -28,8 +28,8 @@ from repscore.pipelines.demo.cast import CAST
 from repscore.pipelines.demo.render import render_clip
 from repscore.pipelines.options import ScoreOptions
 from repscore.pipelines.query import QueryError
-from repscore.transforms.pose.cluster import start_ray
-from repscore.transforms.pose.crew import PoolConfig
+from repscore.transforms.cluster import start_ray
+from repscore.transforms.pose.pool_plan import PoolConfig
 from repscore.transforms.records import PoseConfig
 
 FAKE = "fakes:ArmRaiser"

@@ -14,9 +14,9 @@ from repscore.transforms.keypoints.names import Part, chunk_of, part_of
 from repscore.transforms.keypoints.source import probe_keypoints, read_keypoints
 from repscore.transforms.records import Segment, Video
 from repscore.transforms.repetitions import motion
-from repscore.transforms.streams import boundary
-from repscore.transforms.streams.feeds import floors
-from repscore.transforms.streams.gather import (
+from repscore.transforms.watch import boundary
+from repscore.transforms.watch.chunks import floors
+from repscore.transforms.watch.gather import (
     Chunk,
     Cut,
     Found,

@@ -23,7 +23,6 @@ from repscore.pipelines.cli import cli
 from repscore.pipelines.evaluate.lifts import LIFTS
 from repscore.pipelines.evaluate.methods import Material
 from repscore.pipelines.evaluate.scoring import cross_validate
-from repscore.pipelines.side_by_side import Tell
 from repscore.pipelines.train import run
 from repscore.pipelines.train.drawn import drawn, others_than
 from repscore.pipelines.train.examples import NoExamples, read_all, read_examples
@@ -32,6 +31,7 @@ from repscore.pipelines.train.learning import Fitting, folds_of, learn_scorer
 from repscore.pipelines.train.material import Material as Lessons
 from repscore.pipelines.train.material import Rows
 from repscore.pipelines.train.run import together
+from repscore.transforms.cluster import Report
 
 
 @pytest.mark.parametrize(("people", "learned"), [(1, ("back",)), (2, ("back", "side"))])
@@ -85,7 +85,7 @@ def test_only_who_is_asked_or_stopped_on_is_not_learned_from(
     learned: dict[str, int] = {}
     network = Fitting.network
 
-    def spy(self: Fitting, name: str, known: Rows, held: Rows, tell: Tell) -> ScorerNetwork:
+    def spy(self: Fitting, name: str, known: Rows, held: Rows, tell: Report) -> ScorerNetwork:
         people, stopped_on = (set(self.material.subject[rows]) for rows in (known, held))
         assert not people & stopped_on
         assert len(stopped_on) == (0 if patience is None else 3)

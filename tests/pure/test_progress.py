@@ -1,8 +1,8 @@
 """What people see while `watch` runs."""
 
 from repscore.pipelines.watch import line_of
-from repscore.transforms.discover.arrivals import ArrivalStatus
 from repscore.transforms.pose.pool import PoolStatus
+from repscore.transforms.watch.arrivals import ArrivalStatus
 
 QUIET = ArrivalStatus(waiting=0, in_flight=0, done=0, failed=0, oldest_s=None, active_s=0.0)
 

@@ -8,10 +8,10 @@ import videos
 
 from repscore.pipelines.options import RunnerConfig, ScoreOptions
 from repscore.pipelines.watch import run
-from repscore.transforms.discover.watch import WatchConfig
-from repscore.transforms.pose.crew import PoolConfig
 from repscore.transforms.pose.pool import shared_pool
+from repscore.transforms.pose.pool_plan import PoolConfig
 from repscore.transforms.records import PoseConfig
+from repscore.transforms.watch.inputs import WatchConfig
 
 ACTORS = fakes.Together.NUMBER
 CLIPS = 3 * ACTORS

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import videos
 
-from repscore.transforms.pose.crew import PoolConfig
 from repscore.transforms.pose.pool import PoolBroken, PosePool
+from repscore.transforms.pose.pool_plan import PoolConfig
 from repscore.transforms.pose.store import find
 from repscore.transforms.records import PoseConfig, Probe, Segment, SegmentPoses, Video
 

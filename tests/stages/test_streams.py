@@ -12,11 +12,11 @@ from apache_beam.transforms.window import TimestampedValue
 from streams import chunk
 
 from repscore.pipelines.options import RunnerConfig
-from repscore.pipelines.runners import Runner
+from repscore.pipelines.runner.runner import Runner
 from repscore.transforms.keypoints.names import Part, part_of
 from repscore.transforms.records import Video
-from repscore.transforms.streams.gather import Chunk, Limits
-from repscore.transforms.streams.stage import GatherStreams
+from repscore.transforms.watch.gather import Chunk, Limits
+from repscore.transforms.watch.stage import GatherStreams
 
 
 def _told(video: Video) -> str:
@@ -41,7 +41,7 @@ def runner() -> Iterator[Runner]:
 @pytest.fixture(autouse=True)
 def _spans(monkeypatch: pytest.MonkeyPatch) -> None:
     """The chunks of these tests have spans and no files."""
-    monkeypatch.setattr("repscore.transforms.streams.stage.with_span", lambda chunk, fps: chunk)
+    monkeypatch.setattr("repscore.transforms.watch.stage.with_span", lambda chunk, fps: chunk)
 
 
 def gather(

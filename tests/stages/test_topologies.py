@@ -12,8 +12,8 @@ from repscore.models import weights
 from repscore.models.estimator import Unavailable
 from repscore.pipelines.demo.athlete import Motion
 from repscore.pipelines.demo.render import render_clip
-from repscore.transforms.pose.crew import PoolConfig
 from repscore.transforms.pose.pool import PosePool
+from repscore.transforms.pose.pool_plan import PoolConfig
 from repscore.transforms.pose.store import read_people
 from repscore.transforms.records import PoseConfig, Probe, Segment, Video
 

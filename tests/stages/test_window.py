@@ -11,7 +11,7 @@ import pytest
 from apache_beam.testing.util import assert_that
 
 from repscore.pipelines.options import RunnerConfig
-from repscore.pipelines.runners import Runner
+from repscore.pipelines.runner.runner import Runner
 from repscore.transforms.pose.store import SegmentFile, segment_path, write_segment
 from repscore.transforms.pose.worker import finished, tombstone
 from repscore.transforms.records import Probe, Recording, Segment, SegmentPoses, Video

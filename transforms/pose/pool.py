@@ -11,8 +11,8 @@ from typing import Any, Final
 import ray
 from ray.exceptions import RayActorError, RayTaskError
 
-from repscore.transforms.pose.cluster import start_ray
-from repscore.transforms.pose.crew import PoolConfig, plan_crew
+from repscore.transforms.cluster import start_ray
+from repscore.transforms.pose.pool_plan import PoolConfig, plan_pool
 from repscore.transforms.pose.remote import RemoteNetwork, hire
 from repscore.transforms.pose.worker import Worker, stored, tombstone
 from repscore.transforms.records import PoseConfig, Segment, SegmentPoses
@@ -173,14 +173,14 @@ class PosePool:
 
     def _start(self) -> None:
         start_ray(self._config.ray_address)
-        crew = plan_crew(self._poses.device, self._config, ray.cluster_resources())
-        self._room.release(crew.actors)
-        self._gpus = 0.0 if crew.inference_actors else crew.gpus
+        plan = plan_pool(self._poses.device, self._config, ray.cluster_resources())
+        self._room.release(plan.actors)
+        self._gpus = 0.0 if plan.inference_actors else plan.gpus
         self._inference = [
-            hire(self._poses.estimator, self._poses, crew.actors, crew.gpus)
-            for _ in range(crew.inference_actors)
+            hire(self._poses.estimator, self._poses, plan.actors, plan.gpus)
+            for _ in range(plan.inference_actors)
         ]
-        self._actors = [_Actor(number) for number in range(crew.actors)]
+        self._actors = [_Actor(number) for number in range(plan.actors)]
         for actor in self._actors:
             self._hire(actor)
         self._thread = threading.Thread(target=self._manage, name="pose-pool", daemon=True)
@@ -331,6 +331,12 @@ class PosePool:
         for job in unfinished:
             job.future.set_exception(error)
         self._room.release()
+
+
+def check_devices(device: str, config: PoolConfig) -> None:
+    """Raise Unavailable unless the cluster has the GPUs that are asked for; starts Ray."""
+    start_ray(config.ray_address)
+    plan_pool(device, config, ray.cluster_resources())
 
 
 _POOLS: dict[tuple[PoseConfig, str, PoolConfig], PosePool] = {}

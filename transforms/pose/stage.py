@@ -18,8 +18,8 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from repscore.transforms.metrics import StageMetrics
 from repscore.transforms.plan.stage import PlanSegments
-from repscore.transforms.pose.crew import PoolConfig
 from repscore.transforms.pose.pool import shared_pool
+from repscore.transforms.pose.pool_plan import PoolConfig
 from repscore.transforms.records import PoseConfig, Segment, SegmentPoses, Video
 
 _LOOK_S: Final = 0.25

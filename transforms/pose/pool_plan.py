@@ -29,7 +29,7 @@ class PoolConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
+class PoolPlan:
     """How many actors of either kind there are; each one with networks holds `gpus`."""
 
     actors: int
@@ -37,7 +37,7 @@ class Crew:
     gpus: float
 
 
-def plan_crew(device: str, config: PoolConfig, resources: Mapping[str, float]) -> Crew:
+def plan_pool(device: str, config: PoolConfig, resources: Mapping[str, float]) -> PoolPlan:
     """The actors for a cluster with these resources (Ray's names).
 
     Raises Unavailable where GPUs are asked for that the cluster does not have.
@@ -56,4 +56,4 @@ def plan_crew(device: str, config: PoolConfig, resources: Mapping[str, float]) -
     most = cpus / max(config.cpus, 0.01)
     if held and not apart:
         most = min(most, have / held)
-    return Crew(config.actors or max(1, int(most)), apart, held)
+    return PoolPlan(config.actors or max(1, int(most)), apart, held)

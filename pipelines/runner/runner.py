@@ -16,8 +16,8 @@ from apache_beam.runners.portability.portable_runner import PortableRunner
 from apache_beam.runners.portability.prism_runner import PrismRunner
 
 from repscore.pipelines.options import RunnerConfig
-from repscore.pipelines.prism import PrismDied, PrismProcess, binary_of
-from repscore.pipelines.workers import serving_workers
+from repscore.pipelines.runner.prism import PrismDied, PrismProcess, binary_of
+from repscore.pipelines.runner.workers import serving_workers
 
 _ENDING_S: Final = 1.0
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from repscore.transforms.discover.arrivals import Arrivals
 from repscore.transforms.discover.sources import Source
-from repscore.transforms.discover.watch import Watch, WatchConfig
 from repscore.transforms.records import Known, Name, Video, video_id_of
+from repscore.transforms.watch.arrivals import Arrivals
+from repscore.transforms.watch.inputs import Watch, WatchConfig
 
 CONTENT = {"a1": "A", "a2": "A2", "b1": "A", "c1": "C"}
 

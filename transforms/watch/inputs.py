@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from repscore.transforms.discover.arrivals import Arrivals, ArrivalStatus, Taken
 from repscore.transforms.discover.sources import InputNotFound, list_files, list_inputs
 from repscore.transforms.keypoints.names import chunk_of
 from repscore.transforms.records import Known, Video
-from repscore.transforms.streams.feeds import Feeds
-from repscore.transforms.streams.gather import Chunk
+from repscore.transforms.watch.arrivals import Arrivals, ArrivalStatus, Taken
+from repscore.transforms.watch.chunks import Feeds
+from repscore.transforms.watch.gather import Chunk
 
 _LISTINGS: Final = 10
 

@@ -1,4 +1,4 @@
-"""Wiring of streams: chunks in any order in, finite recordings out, as videos."""
+"""Wiring of watched inputs: videos out as they arrive, streams of keypoints as recordings."""
 # Beam's own annotations of PTransform and `|` are wrong:
 # pyright: reportIncompatibleMethodOverride=false, reportReturnType=false
 
@@ -10,16 +10,22 @@ from typing import Any, Final
 
 import apache_beam as beam
 from apache_beam.coders import PickleCoder
+from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
+from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
+from apache_beam.pvalue import PBegin, TaggedOutput
+from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec, on_timer
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.utils.timestamp import Duration, Timestamp
 
 from repscore.transforms.keypoints.names import kind_of
 from repscore.transforms.keypoints.parts import times_of
 from repscore.transforms.metrics import StageMetrics
 from repscore.transforms.plan.probe import ProbeError
 from repscore.transforms.records import Failure, Video, video_id_of
-from repscore.transforms.streams.boundary import boundary_s
-from repscore.transforms.streams.gather import (
+from repscore.transforms.watch.boundary import boundary_s
+from repscore.transforms.watch.gather import (
     Chunk,
     Cut,
     Found,
@@ -29,9 +35,77 @@ from repscore.transforms.streams.gather import (
     due_s,
     tick,
 )
+from repscore.transforms.watch.inputs import watch_of
 
 _ROUNDING_S: Final = 0.002
 """Prism's timers fire at whole milliseconds, rounded down."""
+
+
+@dataclass
+class WatchVideos(beam.PTransform[None, Video]):
+    """The videos of a `Watch` as they arrive, until it is over; it lives in this process.
+
+    Streams of keypoints come as the finite recordings that they are cut into, whose chunks without
+    times have `keypoints_fps`.
+    """
+
+    name: str
+    keypoints_fps: float = 30.0
+
+    def expand(self, begin: PBegin) -> beam.PCollection[Video]:
+        """Poll, and spread what was found."""
+        come: Any = (
+            begin
+            | "Watch" >> beam.Create([self.name])
+            | "Poll" >> beam.ParDo(_Poll()).with_outputs("chunks", main="videos")
+        )
+        recordings = come.chunks | "Streams" >> GatherStreams(self.keypoints_fps)
+        return (come.videos, recordings) | beam.Flatten() | "Spread" >> beam.Reshuffle()
+
+
+_POLLS: Final = OffsetRange(0, 2**62)
+
+
+class _Polls(RestrictionProvider):
+    """Polls by number, without end."""
+
+    def initial_restriction(self, element: str) -> OffsetRange:  # noqa: ARG002 - Beam's signature
+        return _POLLS
+
+    def create_tracker(self, restriction: OffsetRange) -> OffsetRestrictionTracker:
+        return OffsetRestrictionTracker(restriction)
+
+    def restriction_size(self, element: str, restriction: OffsetRange) -> int:  # noqa: ARG002
+        return 1
+
+
+_BY_NUMBER: Final = _Polls()
+_WATERMARK: Final = ManualWatermarkEstimator.default_provider()
+
+
+class _Poll(beam.DoFn):
+    """One poll per bundle; the rest is put off until the next is due, or dropped at the end."""
+
+    @beam.DoFn.unbounded_per_element()
+    def process(
+        self,
+        element: str,
+        tracker: Any = beam.DoFn.RestrictionParam(_BY_NUMBER),
+        watermark: Any = beam.DoFn.WatermarkEstimatorParam(_WATERMARK),
+    ) -> Iterator[Any]:
+        watch = watch_of(element)
+        if watch.over():
+            tracker.try_claim(_POLLS.stop - 1)
+            return
+        if tracker.try_claim(tracker.current_restriction().start):
+            videos, chunks, instant_s = watch.poll()
+            yield from videos
+            for chunk in chunks:
+                yield TaggedOutput("chunks", TimestampedValue(chunk, chunk.arrived_s))
+            now = watermark.current_watermark()
+            if instant_s is not None and (now is None or Timestamp.of(instant_s) > now):
+                watermark.set_watermark(Timestamp.of(instant_s))
+            tracker.defer_remainder(Duration.of(watch.every_s))
 
 
 @dataclass

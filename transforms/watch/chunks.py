@@ -7,7 +7,7 @@ from itertools import groupby
 from repscore.transforms.discover.sources import Source
 from repscore.transforms.keypoints.names import END_MARK, Part, chunk_of, kind_of, part_of
 from repscore.transforms.records import Known
-from repscore.transforms.streams.gather import Chunk, Limits
+from repscore.transforms.watch.gather import Chunk, Limits
 
 
 class Feeds:

@@ -1,0 +1,41 @@
+"""How many actors there are, for what is asked and what the cluster has."""
+
+import pytest
+
+from repscore.models.estimator import Unavailable
+from repscore.transforms.pose.pool_plan import PoolConfig, PoolPlan, plan_pool
+
+
+@pytest.mark.parametrize(
+    ("device", "config", "resources", "plan"),
+    [
+        ("cpu", PoolConfig(), {"CPU": 8.0}, PoolPlan(8, 0, 0.0)),
+        ("cpu", PoolConfig(cpus=0.5), {"CPU": 8.0}, PoolPlan(16, 0, 0.0)),
+        ("cpu", PoolConfig(actors=3), {"CPU": 8.0}, PoolPlan(3, 0, 0.0)),
+        ("cpu", PoolConfig(inference_actors=2), {"CPU": 8.0}, PoolPlan(6, 2, 0.0)),
+        ("cpu", PoolConfig(inference_actors=1), {"CPU": 1.0}, PoolPlan(1, 1, 0.0)),
+        ("cuda", PoolConfig(), {"CPU": 16.0, "GPU": 2.0}, PoolPlan(16, 2, 1.0)),
+        ("cuda", PoolConfig(gpus=0.5), {"CPU": 16.0, "GPU": 1.0}, PoolPlan(16, 2, 0.5)),
+        ("cuda", PoolConfig(inference_actors=0), {"CPU": 16.0, "GPU": 4.0}, PoolPlan(4, 0, 1.0)),
+        ("cpu", PoolConfig(gpus=0.25), {"CPU": 16.0, "GPU": 1.0}, PoolPlan(4, 0, 0.25)),
+    ],
+)
+def test_the_pool_plan_fits_the_cluster(
+    device: str, config: PoolConfig, resources: dict[str, float], plan: PoolPlan
+) -> None:
+    assert plan_pool(device, config, resources) == plan
+
+
+@pytest.mark.parametrize(
+    ("device", "config", "resources"),
+    [
+        ("cuda", PoolConfig(), {"CPU": 8.0}),
+        ("cuda", PoolConfig(inference_actors=3), {"CPU": 8.0, "GPU": 2.0}),
+        ("cpu", PoolConfig(gpus=1), {"CPU": 8.0}),
+    ],
+)
+def test_gpus_that_are_not_there_are_an_error(
+    device: str, config: PoolConfig, resources: dict[str, float]
+) -> None:
+    with pytest.raises(Unavailable, match="Ray finds"):
+        plan_pool(device, config, resources)
