@@ -74,6 +74,8 @@ def test_a_worker_that_ends_in_the_middle_is_an_error_with_a_remedy() -> None:
     def end(*_: object) -> None:
         os._exit(1)
 
-    with pytest.raises(WorkerLost, match=r"ended twice in the middle .* give --workers less than 2"):
+    with pytest.raises(
+        WorkerLost, match=r"ended twice in the middle .* give --workers less than 2"
+    ):
         run_jobs(end, range(2), 2, no_report)
     assert run_jobs(lambda job, _: -job, range(3), 2, no_report) == [0, -1, -2]
