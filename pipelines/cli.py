@@ -388,18 +388,12 @@ def evaluate() -> None:
 @click.option(
     "--table", type=click.Path(dir_okay=False, path_type=Path), help="CSV with a row per video."
 )
-@click.option(
-    "--plot",
-    "plots",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder for plots of the worst videos.",
-)
 @as_json_flag
 @quiet_flag
 def counting(path: Path, **given: Any) -> None:
     """Counts and boundaries of repetitions beside the truth.
 
-    PATH holds poses.npz and annotations.csv (RepCount-pose), or clips and ground_truth.csv.
+    PATH holds clips and ground_truth.csv.
     """
     from repscore.pipelines.evaluate.counting import evaluate as run_evaluation
     from repscore.pipelines.score import UnusableConfiguration

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import as_file, files
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from repscore.models.skeleton import JOINT
@@ -25,7 +25,7 @@ RATE_HZ: Final = 15.0
 HOP: Final = 30
 """Instants that are worked off together, always: equal shapes give equal bits."""
 
-PHASES: Final = 8
+PHASE_CLASSES: Final = 8
 """Equal parts of a repetition's duration; class 0 is idle, class k the k-th part."""
 
 VECTORS: Final = (
@@ -60,7 +60,6 @@ FLOOR: Final = 0.03
 INPUTS: Final = 4 * len(LAGS) + FEATURES + 1
 _SHAPE: Final = slice(4 * len(LAGS), -1)  # of the inputs
 
-_PACKAGE: Final = "repscore.models.phases"
 _FROM: Final = [JOINT[start] for start, _ in VECTORS]
 _TO: Final = [JOINT[end] for _, end in VECTORS]
 
@@ -126,8 +125,8 @@ class PhaseNetwork:
         """Take a hop: vectors (HOP, FEATURES), present (HOP,) 0 or 1.
 
         Returns:
-            log probabilities (HOP, 1 + PHASES) of the instants that lie LOOKAHEAD earlier; those
-            of instants before the first one mean nothing.
+            log probabilities (HOP, 1 + PHASE_CLASSES) of the instants that lie LOOKAHEAD earlier;
+            those of instants before the first one mean nothing.
         """
         course = np.concatenate([memory.vectors, vectors])
         seen = np.concatenate([memory.present, present])
@@ -207,29 +206,13 @@ def visibility_of(visibility: npt.NDArray[np.floating]) -> npt.NDArray[np.floati
 
 
 @cache
-def held_out() -> Mapping[str, PhaseNetwork]:
-    """Per video of RepCount-pose a network that was trained without it, for evaluation."""
-    path = files(_PACKAGE) / "folds.safetensors"
-    with as_file(path) as local, safe_open(local, "numpy") as file:
-        folds: Mapping[str, str] = file.metadata() or {}
-    return {name: read("folds.safetensors", f"{fold}.") for name, fold in folds.items()}
-
-
-@cache
 def shipped() -> PhaseNetwork:
     """The network that comes with the package: trained on all of RepCount-pose's videos."""
-    return read("phases.safetensors")
+    with as_file(files("repscore.models.phases") / "phases.safetensors") as path:
+        return read(path)
 
 
-@cache
-def read(name: str, prefix: str = "") -> PhaseNetwork:
-    """A network from a file of this package; `prefix` picks one of several in a file."""
-    with as_file(files(_PACKAGE) / name) as path:
-        tensors = load_file(path)
-    return PhaseNetwork(
-        {
-            key.removeprefix(prefix): tensor.astype(np.float32)
-            for key, tensor in tensors.items()
-            if key.startswith(prefix)
-        }
-    )
+def read(path: Path) -> PhaseNetwork:
+    """A network from its file of weights."""
+    tensors = load_file(path)
+    return PhaseNetwork({name: tensor.astype(np.float32) for name, tensor in tensors.items()})

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repscore.models.phases.examples import phases_of
-from repscore.models.phases.network import HOP, LOOKAHEAD, PHASES, Memory, PhaseNetwork
+from repscore.models.phases.network import HOP, LOOKAHEAD, PHASE_CLASSES, Memory, PhaseNetwork
 from repscore.transforms.records import PoseFrames, Repetition
 from repscore.transforms.repetitions import motion
+from research.phases.examples import phases_of
 
 RATE_HZ, LENGTH_S = 15, 24.0
 
@@ -87,8 +87,8 @@ class Scripted(PhaseNetwork):
 def found_where(*spans: tuple[int, int]) -> list[tuple[int, int]]:
     """The repetitions in the raises, as instants, if a network says that these are there."""
     phase = phases_of(np.arange(400.0), spans)
-    chance = np.full((400, 1 + PHASES), 0.01)
-    chance[np.arange(400), phase] = 1 - 0.01 * PHASES
+    chance = np.full((400, 1 + PHASE_CLASSES), 0.01)
+    chance[np.arange(400), phase] = 1 - 0.01 * PHASE_CLASSES
     scripted = Scripted({"said": np.log(chance).astype(np.float32)})
     state, found = motion.step(motion.start(0), WHOLE, scripted)
     found = (*found, *motion.finish(state, scripted))

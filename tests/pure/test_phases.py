@@ -7,14 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from repscore.models.phases import network
-from repscore.models.phases.examples import Recipe, Sequence, crop, hold, phases_of
-from repscore.models.phases.invented import invent
-from repscore.models.phases.module import PhaseModule
-from repscore.models.phases.network import FEATURES, HOP, LOOKAHEAD, PHASES, PhaseNetwork
-from repscore.models.phases.train import train
+from repscore.models.phases.network import FEATURES, HOP, LOOKAHEAD, PHASE_CLASSES, PhaseNetwork
 from repscore.transforms.repetitions import segment
 from repscore.transforms.repetitions.motion import held
 from repscore.transforms.repetitions.segment import Cycle, Tuning, find_cycles
+from research.phases.examples import CropConfig, MotionSequence, crop, hold, phases_of
+from research.phases.folds import fold_networks
+from research.phases.module import PhaseModule
+from research.phases.train import train
+from research.synthetic.random_motion import random_motion
 
 
 def test_the_stream_computes_what_the_module_does() -> None:
@@ -63,8 +64,8 @@ def streamed(phases: PhaseNetwork, vectors: np.ndarray, present: np.ndarray) -> 
 
 def test_every_shipped_network_loads() -> None:
     shipped = network.shipped()
-    assert len(network.held_out()) == 108
-    for one in network.held_out().values():
+    assert len(fold_networks()) == 108
+    for one in fold_networks().values():
         assert (one.width, one.members) == (shipped.width, shipped.members)
 
 
@@ -94,7 +95,7 @@ def told(length: int, *cycles: tuple[int, int], sure: float = 0.9) -> np.ndarray
     """Log probabilities of a network that sees these cycles."""
     spans = tuple((float(start), float(end)) for start, end in cycles)
     phase = phases_of(np.arange(length, dtype=np.float64), spans)
-    chance = np.full((length, 1 + PHASES), (1 - sure) / PHASES)
+    chance = np.full((length, 1 + PHASE_CLASSES), (1 - sure) / PHASE_CLASSES)
     chance[np.arange(length), phase] = sure
     return np.log(chance)
 
@@ -140,14 +141,14 @@ def test_examples_have_one_shape_and_training_repeats_itself() -> None:
     rng = np.random.default_rng(1)
     course = np.sin(np.arange(300) / 30 * np.pi)[:, None, None] * np.ones((1, 10, 3))
     spans = tuple((2.0 * k, 2.0 * k + 2) for k in range(5))
-    one = Sequence(course, np.ones(300), 30.0, spans)
-    long, short = (crop(one, rng, 100, Recipe(0.5, 0.5, share)) for share in (0.0, 1.0))
-    for example in (long, short, invent(course, rng, 100)):
+    one = MotionSequence(course, np.ones(300), 30.0, spans)
+    long, short = (crop(one, rng, 100, CropConfig(0.5, 0.5, share)) for share in (0.0, 1.0))
+    for example in (long, short, random_motion(course, rng, 100)):
         assert example.vectors.shape == (160, FEATURES)
         assert example.phase.shape == example.weight.shape == example.present.shape == (160,)
-        assert set(example.phase) <= set(range(PHASES + 1))
+        assert set(example.phase) <= set(range(PHASE_CLASSES + 1))
     first, second = (
-        train([(0.5, [one]), (0.2, [one])], steps=4, seed=3, recipe=Recipe(0.1, 0.0, 0.3))
+        train([(0.5, [one]), (0.2, [one])], steps=4, seed=3, crops=CropConfig(0.1, 0.0, 0.3))
         for _ in range(2)
     )
     assert all(np.array_equal(first[name], second[name]) for name in first)

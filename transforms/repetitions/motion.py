@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from repscore.models.phases import network
-from repscore.models.phases.network import FEATURES, HOP, LOOKAHEAD, PHASES, PhaseNetwork
+from repscore.models.phases.network import FEATURES, HOP, LOOKAHEAD, PHASE_CLASSES, PhaseNetwork
 from repscore.transforms.records import PoseFrames, Repetition
 from repscore.transforms.repetitions import measure, normalise, segment
 from repscore.transforms.repetitions.clean import (
@@ -63,7 +63,8 @@ class MotionState:
         visibility: (n, 15).
         vectors: (n, FEATURES), an unseen joint is held where it was last.
         memory: of the network; None before the first hop.
-        phases: (m, 1 + PHASES), at most WINDOW; the last one is of instant hop - 1 - LOOKAHEAD.
+        phases: (m, 1 + PHASE_CLASSES), at most WINDOW; the last one is of instant
+            hop - 1 - LOOKAHEAD.
     """
 
     person: int
@@ -96,7 +97,7 @@ def start(person: int) -> MotionState:
         visibility=np.zeros((0, 15)),
         vectors=np.zeros((0, FEATURES), np.float32),
         memory=None,
-        phases=np.zeros((0, 1 + PHASES)),
+        phases=np.zeros((0, 1 + PHASE_CLASSES)),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from repscore.models.phases.network import PHASES
+from repscore.models.phases.network import PHASE_CLASSES
 from repscore.transforms.repetitions.clean import RATE_HZ
 
 Array = npt.NDArray[np.float64]
@@ -58,7 +58,7 @@ class _Tried(NamedTuple):
 
 
 def boundaries(phases: Array, least: float) -> npt.NDArray[np.int64]:
-    """Instants of (N, 1 + PHASES) log probabilities at which a cycle may start or end: 0 .. N."""
+    """Instants 0 .. N at which a cycle may start or end, of log probabilities (N, 1 + classes)."""
     chance = np.exp(phases)
     idle, begins, ends = chance[:, 0], chance[:, 1] + chance[:, 2], chance[:, -1] + chance[:, -2]
     bound = np.empty(len(chance) + 1)
@@ -70,7 +70,7 @@ def boundaries(phases: Array, least: float) -> npt.NDArray[np.int64]:
 
 
 def find_cycles(phases: Array, last_length: int | None, tuning: Tuning) -> tuple[Cycle, ...]:
-    """The likeliest chain of cycles in log probabilities (N, 1 + PHASES) of consecutive instants.
+    """The likeliest chain of cycles in log probabilities (N, 1 + classes) of consecutive instants.
 
     `last_length` is the length of a cycle that ends where the instants begin, if one does.
     """
@@ -120,10 +120,12 @@ def _pairs(
     lengths = times[None, :] - times[:, None]
     last, first = np.nonzero(((lengths >= shortest) & (lengths <= longest)).T)
     gain = np.clip(phases[:, 1:] - phases[:, :1], -tuning.certain, tuning.certain)
-    total = np.concatenate([np.zeros((1, PHASES)), np.cumsum(gain, axis=0)])
+    total = np.concatenate([np.zeros((1, PHASE_CLASSES)), np.cumsum(gain, axis=0)])
     start, length = times[first], lengths[first, last]
-    at = start[:, None] + np.round(length[:, None] * (np.arange(PHASES + 1) / PHASES)).astype(int)
-    phase = np.arange(PHASES)
+    at = start[:, None] + np.round(
+        length[:, None] * (np.arange(PHASE_CLASSES + 1) / PHASE_CLASSES)
+    ).astype(int)
+    phase = np.arange(PHASE_CLASSES)
     ratio = (total[at[:, 1:], phase] - total[at[:, :-1], phase]).sum(axis=1)
     worth = ratio > tuning.hopeless
     yield from zip(first[worth].tolist(), last[worth].tolist(), ratio[worth].tolist(), strict=True)
@@ -140,8 +142,8 @@ def _unwound(tried: Sequence[_Tried], place: int) -> tuple[Cycle, ...]:
 
 
 def confidence(phases: Array) -> float:
-    """Mean probability (0..1) that the instants (N, 1 + PHASES) of a cycle are near their phase."""
+    """Mean probability (0..1) that instants (N, 1 + classes) of a cycle are near their phase."""
     n = len(phases)
-    phase = (np.arange(n) * PHASES)[:, None] // n + np.array([-1, 0, 1])
-    chance = np.exp(phases[np.arange(n)[:, None], 1 + phase % PHASES])
+    phase = (np.arange(n) * PHASE_CLASSES)[:, None] // n + np.array([-1, 0, 1])
+    chance = np.exp(phases[np.arange(n)[:, None], 1 + phase % PHASE_CLASSES])
     return float(chance.sum() / n)

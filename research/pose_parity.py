@@ -1,6 +1,6 @@
 """How far BlazePose here lies from MediaPipe Tasks on the same frames of real clips.
 
-    python benchmarks/pose_parity.py CLIPS... [--model full] [--sample-fps 15] [--pictures DIR]
+    python -m research.pose_parity CLIPS... [--model full] [--sample-fps 15] [--pictures DIR]
 
 Five comparisons, each against a reference on the same frames:
 
@@ -33,8 +33,8 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from machine import describe, existing_file
 
+from benchmarks.machine import describe, existing_file
 from repscore.models import weights
 from repscore.models.blazepose.estimator import BlazePoseEstimator
 from repscore.models.blazepose.network import Network

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
-from repscore.models.phases.network import FEATURES, MIRROR, PHASES, RATE_HZ
+from repscore.models.phases.network import FEATURES, MIRROR, PHASE_CLASSES, RATE_HZ
 
 Array = npt.NDArray[np.float64]
 Spans = tuple[tuple[float, float], ...]
@@ -25,7 +25,7 @@ _SIDES: Final = (np.r_[0:4, 8:12], np.r_[4:8, 12:16])
 
 
 @dataclass(frozen=True, eq=False)
-class Sequence:
+class MotionSequence:
     """One person's motion and the truth about it.
 
     Attributes:
@@ -48,7 +48,7 @@ class Example:
 
     Attributes:
         vectors: (T, FEATURES); present: (T,).
-        phase: (T,) 0 idle, 1 .. PHASES.
+        phase: (T,) 0 idle, 1 .. PHASE_CLASSES.
         weight: (T,) of the loss; 0 in repetitions that the crop cuts.
         shape: 1 where the network sees the body's shape, 0 where it sees its motion alone.
     """
@@ -61,12 +61,12 @@ class Example:
 
 
 def phases_of(time_s: Array, spans: Spans) -> npt.NDArray[np.int64]:
-    """The phase of each instant (N,): 0 outside all spans, else which of PHASES equal parts."""
+    """Class of each instant (N,): 0 outside all spans, else which of PHASE_CLASSES equal parts."""
     phase = np.zeros(len(time_s), np.int64)
     for start_s, end_s in spans:
         inside = (time_s >= start_s) & (time_s < end_s)
         share = (time_s[inside] - start_s) / (end_s - start_s)
-        phase[inside] = 1 + np.minimum(PHASES - 1, (share * PHASES).astype(np.int64))
+        phase[inside] = 1 + np.minimum(PHASE_CLASSES - 1, (share * PHASE_CLASSES).astype(np.int64))
     return phase
 
 
@@ -90,7 +90,7 @@ def hold(values: Array, seen: npt.NDArray[np.bool_], longest: int) -> tuple[Arra
 
 
 @dataclass(frozen=True)
-class Recipe:
+class CropConfig:
     """Shares of the crops.
 
     Attributes:
@@ -104,16 +104,18 @@ class Recipe:
     short: float
 
 
-def crop(sequence: Sequence, rng: np.random.Generator, length: int, recipe: Recipe) -> Example:
+def crop(
+    sequence: MotionSequence, rng: np.random.Generator, length: int, config: CropConfig
+) -> Example:
     """A stretch of a sequence at a random tempo, forwards or (a quarter) backwards."""
-    if sequence.spans and rng.random() < recipe.short:
-        return _short(sequence, rng, length, recipe)
+    if sequence.spans and rng.random() < config.short:
+        return _short(sequence, rng, length, config)
     duration_s = len(sequence.vectors) / sequence.rate_hz
     tempo = float(np.exp(rng.uniform(np.log(_SLOWEST), np.log(_FASTEST))))
     span_s = length / RATE_HZ * tempo
     latest = max(0.0, duration_s - 0.6 * span_s)
     start_s = float(np.clip(rng.uniform(-0.3 * span_s, latest), 0.0, latest))
-    if recipe.ends and rng.random() < recipe.ends:
+    if config.ends and rng.random() < config.ends:
         start_s = float(rng.choice([0.0, max(0.0, duration_s - span_s)]))
     time_s = start_s + np.arange(length) / RATE_HZ * tempo
     time_s = time_s[time_s <= duration_s - 1 / sequence.rate_hz]
@@ -124,12 +126,14 @@ def crop(sequence: Sequence, rng: np.random.Generator, length: int, recipe: Reci
             weight[(time_s >= begin_s) & (time_s < end_s)] = 0
     if rng.random() < 0.25:
         vectors, present, weight = vectors[::-1], present[::-1], weight[::-1]
-        phase = np.where(phase > 0, PHASES + 1 - phase, 0)[::-1]
-    shape = float(rng.random() > recipe.hidden)
+        phase = np.where(phase > 0, PHASE_CLASSES + 1 - phase, 0)[::-1]
+    shape = float(rng.random() > config.hidden)
     return disguise(Example(vectors, present, phase, weight, shape), rng, length)
 
 
-def _short(sequence: Sequence, rng: np.random.Generator, length: int, recipe: Recipe) -> Example:
+def _short(
+    sequence: MotionSequence, rng: np.random.Generator, length: int, config: CropConfig
+) -> Example:
     """One to three repetitions, the rest around them, and perhaps a moment of stillness."""
     spans = sequence.spans
     first = int(rng.integers(len(spans)))
@@ -145,7 +149,7 @@ def _short(sequence: Sequence, rng: np.random.Generator, length: int, recipe: Re
     phase, weight = phases_of(time_s, spans), 0.3 + 0.7 * present
     if rng.random() < 0.25:
         vectors, present, weight = vectors[::-1], present[::-1], weight[::-1]
-        phase = np.where(phase > 0, PHASES + 1 - phase, 0)[::-1]
+        phase = np.where(phase > 0, PHASE_CLASSES + 1 - phase, 0)[::-1]
     before, after = (int(rng.integers(2, 30)) * int(rng.random() < 0.4) for _ in range(2))
     still = ((before, after), (0, 0), (0, 0))
     example = Example(
@@ -153,12 +157,12 @@ def _short(sequence: Sequence, rng: np.random.Generator, length: int, recipe: Re
         present=np.pad(present, (before, after), constant_values=1.0),
         phase=np.pad(phase, (before, after)),
         weight=np.pad(weight, (before, after), constant_values=1.0),
-        shape=float(rng.random() > recipe.hidden),
+        shape=float(rng.random() > config.hidden),
     )
     return disguise(example, rng, length)
 
 
-def sampled(sequence: Sequence, time_s: Array) -> tuple[Array, Array]:
+def sampled(sequence: MotionSequence, time_s: Array) -> tuple[Array, Array]:
     """Vectors (T, 10, 3) and presence (T,) of a sequence at instants within it."""
     place = time_s * sequence.rate_hz
     low = np.clip(place.astype(np.int64), 0, len(sequence.vectors) - 2)

@@ -1,6 +1,6 @@
-"""Exercises that nobody does: random limbs, axes, tempos, rests, walks and fidgets, with the truth.
+"""Random repetitive motion: random limbs, axes, tempos, rests, walks and fidgets, with the truth.
 
-They keep the network from learning the exercises of its videos instead of repetition as such.
+It keeps the phase network from learning the exercises of its videos instead of repetition itself.
 """
 
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
-from repscore.models.phases.examples import Example, disguise, phases_of
 from repscore.models.phases.network import RATE_HZ
+from research.phases.examples import Example, disguise, phases_of
 
 Array = npt.NDArray[np.float64]
 
@@ -32,8 +32,8 @@ class _Script:
     pauses: list[tuple[int, int]] = field(default_factory=list)
 
 
-def invent(bodies: Array, rng: np.random.Generator, length: int) -> Example:
-    """A stretch of an invented exercise, begun from one of `bodies` (M, 10, 3)."""
+def random_motion(bodies: Array, rng: np.random.Generator, length: int) -> Example:
+    """A stretch of a random exercise that starts from one of `bodies` (M, 10, 3)."""
     script = _script(rng, length)
     vectors = _perform(bodies[rng.integers(len(bodies))], script, rng)
     instants = np.arange(length, dtype=np.float64)
@@ -107,7 +107,7 @@ def _perform(body: Array, script: _Script, rng: np.random.Generator) -> Array:
     for begin, end in script.walks:
         rows = np.arange(begin, end)
         stride[rows] = np.sin((rows - begin) / RATE_HZ * 2 * np.pi * rng.uniform(0.7, 1.1))
-    together = script.course.max(axis=1)
+    either_side = script.course.max(axis=1)
     for limb, (middle, tip) in enumerate(_LIMBS):
         kind, side = divmod(limb, 2)
         sideways = side and axis[2] ** 2 > axis[0] ** 2
@@ -124,12 +124,12 @@ def _perform(body: Array, script: _Script, rng: np.random.Generator) -> Array:
         vectors[:, tip] = vectors[:, middle] + _applied(upper @ lower, second)
     if 4 in limbs:
         lean = np.array([1.0, 0.0, 0.0]) + rng.normal(0, 0.3, 3)
-        matrices = rotations(lean, size * rng.normal(0, 0.7) * together)
+        matrices = rotations(lean, size * rng.normal(0, 0.7) * either_side)
         for row in _TRUNK:
             vectors[:, row] = _applied(matrices, vectors[:, row])
     if rng.random() < 0.15:
         nod = np.array([1.0, 0.0, 0.0]) + rng.normal(0, 0.5, 3)
-        matrices = rotations(nod, rng.uniform(0.4, 0.9) * together)
+        matrices = rotations(nod, rng.uniform(0.4, 0.9) * either_side)
         vectors[:, _HEAD] = _applied(matrices, vectors[:, _HEAD])
     return _fidgeting(vectors, script, rng)
 

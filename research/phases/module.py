@@ -9,30 +9,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from repscore.models.phases.network import FLOOR, INPUTS, LAGS, MIRROR, PARTS, PHASES, TAPS
+from repscore.models.phases.network import FLOOR, INPUTS, LAGS, MIRROR, PARTS, PHASE_CLASSES, TAPS
 
 _DROPOUT: Final = 0.1
 
 
 class PhaseModule(nn.Module):
-    """Vectors (B, T, FEATURES) to logits (B, T, 1 + PHASES)."""
+    """Vectors (B, T, FEATURES) to logits (B, T, 1 + PHASE_CLASSES)."""
 
     def __init__(self, width: int = 40) -> None:
         super().__init__()
         self.inp = nn.Linear(INPUTS, width)
         self.mix = nn.ModuleList(nn.Linear(3 * width, width) for _ in TAPS)
         self.out = nn.ModuleList(nn.Linear(width, width) for _ in TAPS)
-        self.head = nn.Linear(width, 1 + PHASES)
+        self.head = nn.Linear(width, 1 + PHASE_CLASSES)
 
     def forward(self, vectors: Tensor, present: Tensor, shape: Tensor) -> Tensor:
         """`present` (B, T, 1) 0 or 1; where `shape` (B, 1, 1) is 0, motion alone is seen."""
         length = vectors.shape[1]
-        distances, own = _distances(vectors), vectors * shape
-        one, other = (
-            functional.relu(self.inp(torch.cat([distances, body, present], -1)))
-            for body in (own, _mirrored(own))
+        distances, body = _distances(vectors), vectors * shape
+        direct, mirrored = (
+            functional.relu(self.inp(torch.cat([distances, view, present], -1)))
+            for view in (body, _mirrored(body))
         )
-        hidden = (one + other) / 2
+        hidden = (direct + mirrored) / 2
         for taps, mix, out in zip(TAPS, self.mix, self.out, strict=True):
             padded = functional.pad(hidden, (0, 0, -taps[0], taps[-1]))
             rows = [padded[:, tap - taps[0] : tap - taps[0] + length] for tap in taps]
@@ -50,8 +50,8 @@ class PhaseModule(nn.Module):
             for name, value in self.state_dict().items()
         }
 
-    def take(self, weights: Mapping[str, npt.NDArray[np.float32]]) -> None:
-        """Go on from such weights."""
+    def load(self, weights: Mapping[str, npt.NDArray[np.float32]]) -> None:
+        """Continue from such weights."""
         self.load_state_dict({name: torch.tensor(value.T) for name, value in weights.items()})
 
 

@@ -1,0 +1,1 @@
+"""Synthetic motion for training."""
