@@ -119,7 +119,7 @@ def _run(options: Any, *, as_json: bool, quiet: bool) -> int:
     "--streams",
     is_flag=True,
     help="OpenPose folders and chunks (NAME.<number>.keypoints.npz) are streams without end, cut "
-    "into recordings; see docs/guides/streams.md.  [default: whole recordings]",
+    "into recordings; see docs/watching.md.  [default: whole recordings]",
 )
 @click.option(
     "--grace",
