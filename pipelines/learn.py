@@ -24,7 +24,6 @@ from repscore.transforms.pose.pool import PosePool, close_pools, shared_pool
 from repscore.transforms.pose.store import read_people
 from repscore.transforms.records import Recording, SegmentPoses, Video, video_id_of
 from repscore.transforms.repetitions.order import OpenRecording, close, release
-from repscore.transforms.score.repetitions import execution_of
 
 
 def scorer_of(options: ScoreOptions, *, quiet: bool) -> Scorer | None:
@@ -120,4 +119,4 @@ def _executions(recording: Recording) -> list[Execution]:
             f"reference {recording.video.uri}: shows no repetition; expected a clip of one person "
             "who performs the exercise from start to end"
         )
-    return [execution_of(found) for found in recording.repetitions]
+    return list(recording.repetitions)

@@ -10,6 +10,7 @@ import numpy as np
 
 from repscore.models.scorer.represent import Execution
 from repscore.models.skeleton import JOINT, MIRROR
+from repscore.transforms.records import Repetition
 
 Pose = Callable[[float], np.ndarray]
 
@@ -124,3 +125,15 @@ def without(execution: Execution, *joints: str) -> Execution:
     visibility = execution.visibility.copy()
     visibility[:, [JOINT[joint] for joint in joints]] = 0
     return replace(execution, visibility=visibility)
+
+
+def repetition(start_s: float, end_s: float, person: int = 0, **changes: object) -> Repetition:
+    """A repetition of which nothing but its place in time matters: one frame, nobody seen."""
+    fields = {
+        "person": person, "start_s": start_s, "turn_s": start_s, "end_s": end_s, "hold_s": 0.25,
+        "amplitude_torsos": 1.0, "confidence": 1.0, "concentric_s": None, "eccentric_s": None,
+        "range_of_motion_deg": None, "symmetry": None, "pose_coverage": 1.0,
+        "time_s": np.array([start_s]), "flat": np.zeros((1, 15, 2), np.float16),
+        "body": np.zeros((1, 15, 3), np.float16), "visibility": np.zeros((1, 15), np.float16),
+    }  # fmt: skip
+    return Repetition(**{**fields, **changes})

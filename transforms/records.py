@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from repscore.models.estimator import EstimatorConfig, estimator_class
+from repscore.models.scorer.represent import Execution
+from repscore.models.scorer.score import Score
 from repscore.transforms.keypoints.names import REVISION as KEYPOINTS_REVISION
 from repscore.transforms.keypoints.names import kind_of
 
@@ -195,15 +197,13 @@ class PoseFrames:
             raise ValueError(f"expected arrays {expected} of one length, found {found}")
 
 
-@dataclass(frozen=True, eq=False)
-class Repetition:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Repetition(Execution):
     """One repetition of one person: the half-open window [start_s, end_s) and its keypoints.
 
-    Row i of the keypoints is the instant time_s[i] of a uniform grid. Coordinates are normalised:
-    origin at mid-hip, torso length (neck to mid-hip) one.
+    Row i of the keypoints is the instant time_s[i] of a uniform grid; they are float16.
 
     Attributes:
-        turn_s: the turning point between going out and coming back, the middle of the hold.
         hold_s: how long the body stays near its turning point, around turn_s.
         amplitude_torsos: how far the body goes out, as the length of its change of shape.
         confidence: 0..1, how sure the segmenter is that this is a repetition.
@@ -212,19 +212,10 @@ class Repetition:
         range_of_motion_deg: span of the joint angle that moves most; None where no angle is seen.
         symmetry: 0..1, likeness of the left and the right side's joint angles; None where only one
             side is seen.
-        view: `front`, `back`, `side`, `oblique`, or None where it cannot be told.
         pose_coverage: share of the grid in the window on which the person was seen.
-        time_s: (T,) float64.
-        flat: (T, 15, 2) float16, image plane, x right, y down.
-        body: (T, 15, 3) float16, turned to face one way (x: the person's left, y: up, z: forward);
-            NaN where the source has no depth.
-        visibility: (T, 15) float16.
     """
 
     person: int
-    start_s: float
-    turn_s: float
-    end_s: float
     hold_s: float
     amplitude_torsos: float
     confidence: float
@@ -232,18 +223,7 @@ class Repetition:
     eccentric_s: float | None
     range_of_motion_deg: float | None
     symmetry: float | None
-    view: str | None
     pose_coverage: float
-    time_s: npt.NDArray[np.float64]
-    flat: npt.NDArray[np.float16]
-    body: npt.NDArray[np.float16]
-    visibility: npt.NDArray[np.float16]
-
-    def __post_init__(self) -> None:
-        if not self.start_s <= self.turn_s <= self.end_s or self.start_s == self.end_s:
-            raise ValueError(
-                f"a repetition starts, turns, ends: {self.start_s}, {self.turn_s}, {self.end_s}"
-            )
 
     @property
     def out_s(self) -> float:
@@ -275,46 +255,6 @@ class Recording:
     pose_s: float
     repetitions: tuple[Repetition, ...]
     failures: tuple[Failure, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """Evidence for a score: what was measured at a joint in a phase, what was expected.
-
-    `joint` is a key of `skeleton.ANGLES` or a joint; phases and frame span are those of the
-    repetition; `deviation` is in multiples of the expected spread.
-    """
-
-    joint: str
-    quantity: str
-    phase: Literal["out", "turn", "back", "whole"]
-    start_s: float
-    end_s: float
-    start_frame: int
-    end_frame: int
-    measured: float
-    expected_low: float
-    expected_high: float
-    deviation: float
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """What a scorer says of one repetition; None where it cannot be said."""
-
-    score: float | None
-    score_low: float | None
-    score_high: float | None
-    score_kind: Literal["learned", "reference", "consistency"]
-    exercise: str | None = None
-    exercise_confidence: float | None = None
-    unscorable_reason: str | None = None
-    remarks: tuple[Remark, ...] = ()
-
-    def __post_init__(self) -> None:
-        if (self.score is None) != (self.unscorable_reason is not None):
-            raise ValueError("a score is a number, or there is a reason why it is not")
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,10 @@ from repscore.models.scorer.represent import (
     mirrored_name,
     phase_times_s,
 )
+from repscore.models.scorer.score import Phase, Remark
 
 MOST: Final = 3
-"""Findings per repetition: nobody corrects more at once."""
+"""Remarks per repetition: nobody corrects more at once."""
 
 EXPECTED_SPREADS: Final = 1.64
 """Half width of an expected range: holds nine of ten good executions of a normal spread."""
@@ -32,7 +33,6 @@ TEMPO_FREE: Final = ((1.5, 2.0), (2.0, 3.0), (2.0, 3.0))
 TEMPO_SPREAD: Final = 1.25
 """The further factor in duration that counts as one spread."""
 
-Phase = Literal["out", "turn", "back", "whole"]
 _ROWS: Final[tuple[Phase, ...]] = (*WINDOWS, "whole")
 _SPANS: Final = dict(zip(_ROWS, (*WINDOWS.values(), (0, PHASES)), strict=True))
 _IN_PHASE: Final = np.array(
@@ -75,33 +75,6 @@ class Expected:
     log_duration: npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A measured deviation beyond the expected range.
-
-    Attributes:
-        joint: a key of `skeleton.ANGLES` or a joint; `mid_hip` stands for the whole body.
-        quantity: `angle`, `knee inward`, `asymmetry` (this side minus the other) and `direction`
-            in degrees, `position` in torso lengths (pictures only), `duration` in seconds.
-        start_s, end_s: half-open span of the phase in the time of the execution.
-        start_frame, end_frame: the same span as rows of the execution's keypoints.
-        deviation: (measured - middle of the expectation) in spreads; in log seconds for durations.
-    """
-
-    joint: str
-    quantity: str
-    phase: Phase
-    start_s: float
-    end_s: float
-    start_frame: int
-    end_frame: int
-    measured: float
-    expected_low: float
-    expected_high: float
-    deviation: float
-    message: str
-
-
 class _Measure(NamedTuple):
     """One group in one phase: measured and expected value, spread, signed deviation in spreads."""
 
@@ -121,17 +94,17 @@ class _Measure(NamedTuple):
 
 class _Ranked(NamedTuple):
     effect: float
-    finding: Finding
+    remark: Remark
 
 
-def findings(
+def remarks_on(
     execution: Execution,
     phases: Phases,
     expected: Expected,
     effect: Sequence[float],
     tempo_effect: float,
-) -> tuple[Finding, ...]:
-    """At most three findings, those first that cost most.
+) -> tuple[Remark, ...]:
+    """At most three remarks, those first that cost most.
 
     Args:
         phases: the execution alone (R = 1).
@@ -155,7 +128,7 @@ def findings(
     if duration is not None:
         ranked.append(_Ranked(tempo_effect, duration))
     ranked.sort(key=lambda each: -each.effect)
-    return tuple(each.finding for each in ranked[:MOST])
+    return tuple(each.remark for each in ranked[:MOST])
 
 
 def _explains(group: Group) -> tuple[str, ...]:
@@ -224,7 +197,7 @@ def _angles(
     beyond: dict[Group, _Measure],
     cost: dict[Group, float],
 ) -> list[_Ranked]:
-    """Findings of single numbers; both sides that fail alike are one finding of the worse side."""
+    """Remarks on single numbers; both sides that fail alike are one remark on the worse side."""
     ranked = []
     for group, measure in beyond.items():
         if group.quantity not in ("angle", "knee inward"):
@@ -240,19 +213,19 @@ def _angles(
         if other is not None and alike:
             if (cost[other_group], other_group.joint) > (cost[group], group.joint):
                 continue
-            finding = _number(execution, group, measure, other)
-            ranked.append(_Ranked(cost[group] + cost[other_group], finding))
+            remark = _number(execution, group, measure, other)
+            ranked.append(_Ranked(cost[group] + cost[other_group], remark))
             continue
-        finding = _number(execution, group, measure, None)
+        remark = _number(execution, group, measure, None)
         if other is not None and not other.beyond and group.quantity == "angle":
-            finding = _asymmetry(execution, group, measure, other) or finding
-        ranked.append(_Ranked(cost[group], finding))
+            remark = _asymmetry(execution, group, measure, other) or remark
+        ranked.append(_Ranked(cost[group], remark))
     return ranked
 
 
 def _number(
     execution: Execution, group: Group, measure: _Measure, other: _Measure | None
-) -> Finding:
+) -> Remark:
     low, high = _range(measure)
     name = _plain(group.joint)
     when = _when(execution, measure.phase)
@@ -264,12 +237,12 @@ def _number(
         what = f"{name} is {measured} degrees inward of the leg's line"
     too = "" if other is None else f" ({_plain(mirrored_name(group.joint))}: {other.measured:.0f})"
     message = f"{what} {when}, expected {least} to {most}{too}"
-    return _finding(execution, group.joint, group.quantity, measure, (low, high), message)
+    return _remark(execution, group.joint, group.quantity, measure, (low, high), message)
 
 
 def _asymmetry(
     execution: Execution, group: Group, measure: _Measure, other: _Measure
-) -> Finding | None:
+) -> Remark | None:
     """One side fails and the other does not: the difference says it better, if it is beyond."""
     difference = _Measure(
         measure.phase,
@@ -287,10 +260,10 @@ def _asymmetry(
         f"degrees, {apart.removeprefix('-')} {more} than {_plain(mirrored_name(group.joint))},"
         f" expected a difference of {least} to {most}"
     )
-    return _finding(execution, group.joint, "asymmetry", difference, (low, high), message)
+    return _remark(execution, group.joint, "asymmetry", difference, (low, high), message)
 
 
-def _away(execution: Execution, group: Group, measure: _Measure) -> Finding:
+def _away(execution: Execution, group: Group, measure: _Measure) -> Remark:
     high = EXPECTED_SPREADS * measure.spread
     when = _when(execution, measure.phase)
     if group.quantity == "direction":
@@ -307,10 +280,10 @@ def _away(execution: Execution, group: Group, measure: _Measure) -> Finding:
             f"{_plain(group.joint)} lies {away} torso lengths away from where it "
             f"should {when}, expected at most {most}"
         )
-    return _finding(execution, group.joint, group.quantity, measure, (0.0, high), message)
+    return _remark(execution, group.joint, group.quantity, measure, (0.0, high), message)
 
 
-def _duration(execution: Execution, phases: Phases, expected: Expected) -> Finding | None:
+def _duration(execution: Execution, phases: Phases, expected: Expected) -> Remark | None:
     ratio = phases.log_duration[0].astype(float) - expected.log_duration.astype(float)
     free = np.log(TEMPO_FREE)
     beyond = np.maximum(-ratio - free[:, 0], ratio - free[:, 1])
@@ -324,12 +297,12 @@ def _duration(execution: Execution, phases: Phases, expected: Expected) -> Findi
     measure = _Measure(phase, ratio[worst], 0.0, math.log(TEMPO_SPREAD))
     took, least, most = told_apart(measured_s, low, high, 1)
     message = f"{name} takes {took} s, expected {least} to {most} s"
-    finding = _finding(execution, "mid_hip", "duration", measure, (low, high), message)
+    remark = _remark(execution, "mid_hip", "duration", measure, (low, high), message)
     turn_s, start_s, end_s = execution.turn_s, execution.start_s, execution.end_s
     span_s = {"whole": (start_s, end_s), "out": (start_s, turn_s), "back": (turn_s, end_s)}[phase]
     start_frame, end_frame = _frames(execution, *span_s)
     return replace(
-        finding,
+        remark,
         measured=measured_s,
         start_s=span_s[0],
         end_s=span_s[1],
@@ -353,17 +326,17 @@ def _range(measure: _Measure) -> tuple[float, float]:
     return measure.expected - reach, measure.expected + reach
 
 
-def _finding(
+def _remark(
     execution: Execution,
     joint: str,
     quantity: str,
     measure: _Measure,
     expected: tuple[float, float],
     message: str,
-) -> Finding:
+) -> Remark:
     start_s, end_s = _span_s(execution, measure.phase)
     start_frame, end_frame = _frames(execution, start_s, end_s)
-    return Finding(
+    return Remark(
         joint=joint,
         quantity=quantity,
         phase=measure.phase,

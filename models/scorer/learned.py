@@ -12,8 +12,9 @@ from torch.nn import functional
 from repscore.models.scorer.lengths import Sequences, sequences_of
 from repscore.models.scorer.model import ScorerModel, version_of
 from repscore.models.scorer.network import ScorerNetwork, mirror
-from repscore.models.scorer.reference import LEAST_FRAMES, ReferenceScorer, Verdict
+from repscore.models.scorer.reference import LEAST_FRAMES, ReferenceScorer
 from repscore.models.scorer.represent import Execution
+from repscore.models.scorer.score import Score, unscorable
 from repscore.models.skeleton import BONE_LENGTHS, JOINT, JOINTS
 
 BATCH: Final = 64
@@ -127,8 +128,8 @@ class LearnedScorer:
         """`learned-<hash of what decides a score>`."""
         return version_of(self.model)
 
-    def score(self, executions: Sequence[Execution], views: Sequence[str | None]) -> list[Verdict]:
-        """A verdict for each execution, in order; a batch says the same as one by one."""
+    def score(self, executions: Sequence[Execution]) -> list[Score]:
+        """A score for each execution, in order; a batch says the same as one by one."""
         if not executions:
             return []
         rules = self.model.rules
@@ -136,16 +137,16 @@ class LearnedScorer:
         sequences = sequences_of(own, "phases", None)
         seen, away = self.judge(sequences)
         exercise = seen.named.argmax(axis=1)
-        verdicts = [
-            self._refused(execution, joints, view, rules.exercises[int(name)])
+        scores = [
+            self._refused(execution, joints, rules.exercises[int(name)])
             or self._unknown(int(name), one, float(far))
-            for execution, joints, view, name, one, far in zip(
-                own, sequences.joints, views, exercise, seen.named, away, strict=True
+            for execution, joints, name, one, far in zip(
+                own, sequences.joints, exercise, seen.named, away, strict=True
             )
         ]
-        known = np.flatnonzero([verdict is None for verdict in verdicts])
+        known = np.flatnonzero([score is None for score in scores])
         scored = dict(zip(known.tolist(), self._scored(executions, known, seen, away), strict=True))
-        first = [verdict or scored[index] for index, verdict in enumerate(verdicts)]
+        first = [score or scored[index] for index, score in enumerate(scores)]
         if self._coach is None:
             return first
         asked = self._coach.score(executions)
@@ -164,39 +165,45 @@ class LearnedScorer:
         return seen, distances(seen.place, exercise, model.places, model.place_exercise)
 
     def _refused(
-        self, execution: Execution, joints: npt.NDArray[np.float32], view: str | None, named: str
-    ) -> Verdict | None:
+        self, execution: Execution, joints: npt.NDArray[np.float32], named: str
+    ) -> Score | None:
         rules = self.model.rules
         start, stop = np.searchsorted(execution.time_s, [execution.start_s, execution.end_s])
         if stop - start < LEAST_FRAMES:
-            return _silent(
-                f"broken repetition: {stop - start} frames, expected {LEAST_FRAMES} or more"
+            return unscorable(
+                "learned",
+                f"broken repetition: {stop - start} frames, expected {LEAST_FRAMES} or more",
             )
         if rules.sensor != "picture" and not np.isfinite(execution.body).any():
-            return _silent(f"no depth: the scorer learned on joints in space ({rules.sensor})")
+            return unscorable(
+                "learned", f"no depth: the scorer learned on joints in space ({rules.sensor})"
+            )
         share = joints[..., 3].mean(axis=0)  # (15,) of the phases
         if share.mean() < LEAST_SEEN:
             missing = [JOINTS[joint].replace("_", " ") for joint in np.argsort(share)[:4]]
-            return _silent(
+            return unscorable(
+                "learned",
                 f"too little visible: {100 * share.mean():.0f} % of the joints seen, expected "
-                f"{100 * LEAST_SEEN:.0f} % or more; missing: {', '.join(missing)}"
+                f"{100 * LEAST_SEEN:.0f} % or more; missing: {', '.join(missing)}",
             )
         learned = rules.views.get(named, ())
-        if learned and view is not None and view not in learned:
-            return _silent(
-                f"unfit view: seen from the {view}, the scorer learned {named} from "
-                f"{', '.join(learned)}"
+        if learned and execution.view is not None and execution.view not in learned:
+            return unscorable(
+                "learned",
+                f"unfit view: seen from the {execution.view}, the scorer learned {named} from "
+                f"{', '.join(learned)}",
             )
         return None
 
-    def _unknown(self, exercise: int, named: Floats, away: float) -> Verdict | None:
+    def _unknown(self, exercise: int, named: Floats, away: float) -> Score | None:
         rules = self.model.rules
         if away <= rules.unknown:
             return None
         return replace(
-            _silent(
+            unscorable(
+                "learned",
                 f"unknown exercise: nearest is {rules.exercises[exercise]} at distance "
-                f"{away:.2f}, expected at most {rules.unknown:.2f}"
+                f"{away:.2f}, expected at most {rules.unknown:.2f}",
             ),
             exercise_confidence=float(named[exercise]),
             distance=away,
@@ -204,8 +211,8 @@ class LearnedScorer:
 
     def _scored(
         self, executions: Sequence[Execution], rows: npt.NDArray[np.intp], seen: Seen, away: Floats
-    ) -> list[Verdict]:
-        """Verdicts of the rows that can be scored."""
+    ) -> list[Score]:
+        """Scores of the rows that can be scored."""
         rules = self.model.rules
         exercise = [rules.exercises[int(name)] for name in seen.named[rows].argmax(axis=1)]
         alike = np.stack(rules.alike.scores(-away[rows]))
@@ -214,14 +221,14 @@ class LearnedScorer:
         )  # fmt: skip
         judged = np.array([name in rules.judged for name in exercise], bool)
         score, low, high = np.where(judged, correct, alike)
-        remarks: dict[int, Verdict] = {}
+        remarks: dict[int, Score] = {}
         if self._exemplars is not None and judged.any():
             which = np.flatnonzero(judged)
             names = [exercise[row] for row in which]
             compared = self._exemplars.score([executions[rows[row]] for row in which], names)
             remarks = dict(zip(which.tolist(), compared, strict=True))
         return [
-            Verdict(
+            Score(
                 score=float(score[row]),
                 score_low=None if np.isnan(low[row]) else float(low[row]),
                 score_high=None if np.isnan(high[row]) else float(high[row]),
@@ -229,11 +236,7 @@ class LearnedScorer:
                 exercise=name,
                 exercise_confidence=float(seen.named[rows[row]].max()),
                 distance=float(away[rows[row]]),
-                findings=remarks[row].findings if row in remarks else (),
+                remarks=remarks[row].remarks if row in remarks else (),
             )
             for row, name in enumerate(exercise)
         ]
-
-
-def _silent(reason: str) -> Verdict:
-    return Verdict(None, None, None, "learned", unscorable_reason=reason)

@@ -1,7 +1,7 @@
 """Repetitions of any number of frames as arrays of one length: three ways, behind one option."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
 
 import numpy as np
@@ -111,10 +111,7 @@ def _padded(execution: Execution) -> npt.NDArray[np.float32]:
     """The first 128 instants at 15 Hz; zeros, unseen, after the end."""
     count = int(np.clip(round((execution.end_s - execution.start_s) * PAD_HZ), 2, PAD_LENGTH))
     cut_s = min(execution.end_s, execution.start_s + PAD_LENGTH / PAD_HZ)
-    kept = Execution(
-        execution.start_s, min(execution.turn_s, cut_s), cut_s,
-        execution.time_s, execution.flat, execution.body, execution.visibility,
-    )  # fmt: skip
+    kept = replace(execution, turn_s=min(execution.turn_s, cut_s), end_s=cut_s)
     padded = np.zeros((PAD_LENGTH, 15, 4), np.float32)
     padded[:count] = _at(kept, count)
     return padded

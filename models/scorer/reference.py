@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Literal, NamedTuple
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from repscore.models.scorer.distance import (
     tempo_deviation,
     tensors,
 )
-from repscore.models.scorer.feedback import EXPECTED_SPREADS, Expected, Finding, findings
+from repscore.models.scorer.feedback import EXPECTED_SPREADS, Expected, remarks_on
 from repscore.models.scorer.files import References, scorer_version
 from repscore.models.scorer.represent import (
     GROUPS,
@@ -34,6 +34,7 @@ from repscore.models.scorer.represent import (
     represent,
     row,
 )
+from repscore.models.scorer.score import Kind, Score, unscorable
 
 UNKNOWN: Final = 5.0
 """Pose distance beyond which a repetition is no execution of the exercise: the score would be
@@ -43,33 +44,6 @@ SOFTNESS: Final = 0.4
 """Difference in distance that makes an exercise e times as likely as another, or as none."""
 LEAST_FRAMES: Final = 5
 LEAST_SET: Final = 3
-
-Kind = Literal["learned", "reference", "consistency"]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a scorer says of one execution; None where it cannot be said.
-
-    Attributes:
-        score: 0..100; `score_low` and `score_high` bound it where the references repeat at all:
-            some 9 of 10 good executions lie as far from their own prototype. Repetitions of one
-            clip say nothing of other people and cameras: then the interval is too narrow for them.
-        exercise: None where no reference is near enough.
-        exercise_confidence: 0..1 for the nearest exercise, named or not.
-        distance: pose distance from the nearest reference, in spreads.
-        findings: at most three, by effect on the score.
-    """
-
-    score: float | None
-    score_low: float | None
-    score_high: float | None
-    score_kind: Kind
-    exercise: str | None = None
-    exercise_confidence: float | None = None
-    unscorable_reason: str | None = None
-    distance: float | None = None
-    findings: tuple[Finding, ...] = ()
 
 
 class Distances(NamedTuple):
@@ -216,8 +190,8 @@ class ReferenceScorer(torch.nn.Module):
 
     def score(
         self, executions: Sequence[Execution], exercises: Sequence[str] | None = None
-    ) -> list[Verdict]:
-        """A verdict for each execution, in order; a batch says the same as one by one.
+    ) -> list[Score]:
+        """A score for each execution, in order; a batch says the same as one by one.
 
         Args:
             exercises: what each is known to be; else, and beyond UNKNOWN, the nearest one or none.
@@ -225,15 +199,15 @@ class ReferenceScorer(torch.nn.Module):
         told = None
         if exercises is not None:
             told = torch.tensor([self.references.names.index(name) for name in exercises])
-        return self._verdicts(executions, represent(executions), "reference", told)
+        return self._scores(executions, represent(executions), "reference", told)
 
-    def _verdicts(
+    def _scores(
         self,
         executions: Sequence[Execution],
         phases: Phases,
         kind: Kind,
         told: torch.Tensor | None = None,
-    ) -> list[Verdict]:
+    ) -> list[Score]:
         if not executions:
             return []
         with torch.no_grad():
@@ -242,23 +216,23 @@ class ReferenceScorer(torch.nn.Module):
             )
             compared = self._compared(phases, found, told)
         expectations: dict[tuple[int, bool], Expected] = {}
-        verdicts = []
+        scores = []
         for index, execution in enumerate(executions):
             one = _Compared(*(part[index] for part in compared))
             reason = _unusable(execution, one)
             if reason is not None:
-                verdicts.append(_unscorable(kind, reason))
+                scores.append(unscorable(kind, reason))
                 continue
-            verdict = self._verdict(found.pose[index], one, kind, sure=told is not None)
-            if verdict.score is not None:
+            score = self._score(found.pose[index], one, kind, sure=told is not None)
+            if score.score is not None:
                 key = (int(one.prototype), bool(one.mirrored))
                 if key not in expectations:
                     expectations[key] = self.expectation(*key)
                 effect = (one.effect.tolist(), float(one.tempo_effect))
-                remarks = findings(execution, row(phases, index), expectations[key], *effect)
-                verdict = replace(verdict, findings=remarks)
-            verdicts.append(verdict)
-        return verdicts
+                remarks = remarks_on(execution, row(phases, index), expectations[key], *effect)
+                score = replace(score, remarks=remarks)
+            scores.append(score)
+        return scores
 
     def _compared(self, phases: Phases, found: Distances, told: torch.Tensor | None) -> "_Compared":
         """Each repetition beside its exercise or the nearest, and what each group costs it."""
@@ -292,9 +266,7 @@ class ReferenceScorer(torch.nn.Module):
         return _Compared(best, pose, tempo, prototype, mirrored, share, score, effect,
                          score_of(pose) - score, lost)  # fmt: skip
 
-    def _verdict(
-        self, distances: torch.Tensor, one: "_Compared", kind: Kind, *, sure: bool
-    ) -> Verdict:
+    def _score(self, distances: torch.Tensor, one: "_Compared", kind: Kind, *, sure: bool) -> Score:
         """A comparable repetition; `distances` (E,) are its pose distances."""
         pose, exercise = float(one.pose), int(one.exercise)
         logits = -torch.cat([distances, torch.tensor([UNKNOWN])]) / SOFTNESS
@@ -302,13 +274,13 @@ class ReferenceScorer(torch.nn.Module):
         name = self.references.names[exercise]
         if kind == "reference" and pose > UNKNOWN and not sure:
             reason = f"unknown exercise: nearest reference is {name} at distance {pose:.1f}"
-            return Verdict(None, None, None, kind, None, confidence, reason, pose)
+            return Score(None, None, None, kind, None, confidence, reason, pose)
         whole = math.hypot(pose, float(one.tempo))
         scatter = float(self.scatter[exercise])
         # Another good execution lies within the scatter of the prototype: triangle inequality.
         bounds = score_of(torch.tensor([whole + scatter, max(whole - scatter, 0.0)])).tolist()
         low, high = (None, None) if math.isnan(scatter) else bounds
-        return Verdict(
+        return Score(
             score=float(one.score),
             score_low=low,
             score_high=high,
@@ -365,7 +337,7 @@ def _unusable(execution: Execution, one: _Compared) -> str | None:
     )
 
 
-def score_set(executions: Sequence[Execution]) -> list[Verdict]:
+def score_set(executions: Sequence[Execution]) -> list[Score]:
     """Consecutive repetitions of one person against their own median: `consistency`.
 
     Says how alike the repetitions are, not whether they are right. Needs three that compare.
@@ -374,16 +346,12 @@ def score_set(executions: Sequence[Execution]) -> list[Verdict]:
     few = f"expected {LEAST_SET} or more; a reference clip scores single repetitions"
     if count < LEAST_SET:
         reason = f"a set of {count} repetitions has no median to compare with, {few}"
-        return [_unscorable("consistency", reason)] * count
+        return [unscorable("consistency", reason)] * count
     phases, zeros = represent(executions), np.zeros(count, np.int64)
     scorer = ReferenceScorer(References(("set",), phases, zeros, zeros), ONE_PERSON)
-    verdicts = scorer._verdicts(executions, phases, "consistency")
-    scored = sum(verdict.score is not None for verdict in verdicts)
+    scores = scorer._scores(executions, phases, "consistency")
+    scored = sum(score.score is not None for score in scores)
     if scored >= LEAST_SET:
-        return verdicts
+        return scores
     reason = f"only {scored} of {count} repetitions compare with each other, {few}"
-    return [_unscorable("consistency", verdict.unscorable_reason or reason) for verdict in verdicts]
-
-
-def _unscorable(kind: Kind, reason: str) -> Verdict:
-    return Verdict(None, None, None, kind, unscorable_reason=reason)
+    return [unscorable("consistency", score.unscorable_reason or reason) for score in scores]

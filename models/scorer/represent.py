@@ -32,16 +32,17 @@ Source = Literal["body", "flat"]
 Quantity = Literal["angle", "knee inward", "direction", "position"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Execution:
     """One repetition: normalised joints on a grid of instants, and its window [start_s, end_s).
 
     Attributes:
-        turn_s: the turning point between going out and coming back.
+        turn_s: the turning point between going out and coming back, the middle of the hold.
         time_s: (T,) increasing; may reach beyond the window.
         flat: (T, 15, 2) x right, y down, origin mid-hip, torso length one; NaN where missing.
         body: (T, 15, 3) x the person's left, y up, z forward, in the same units; NaN without depth.
         visibility: (T, 15) 0..1.
+        view: `front`, `back`, `side`, `oblique`, or None where it cannot be told.
     """
 
     start_s: float
@@ -51,6 +52,7 @@ class Execution:
     flat: Floats
     body: Floats
     visibility: Floats
+    view: str | None = None
 
     def __post_init__(self) -> None:
         frames = len(self.time_s)

@@ -12,7 +12,6 @@ from repscore.pipelines.evaluate import irds, repcount
 from repscore.pipelines.evaluate.labelled import Labelled
 from repscore.pipelines.evaluate.lifts import LIFTS, read_lifts
 from repscore.transforms.repetitions.measure import view
-from repscore.transforms.score.repetitions import execution_of
 
 Sensor = Literal["kinect", "picture", "body"]
 """A depth camera's joints in space, joints in the picture, or a pose estimator's body in space."""
@@ -125,8 +124,7 @@ def _own(root: Path, labels: Path) -> Examples:
             if row is not None:
                 correct = {"1": True, "0": False}.get(row.get("correct") or "")
                 subject = row.get("subject") or recording.video.uri
-                execution = execution_of(repetition)
-                items.append(Labelled(subject, False, row["exercise"], correct, execution))
+                items.append(Labelled(subject, False, row["exercise"], correct, repetition))
                 views.append(repetition.view)
     missing = [f"{uri} repetition {rank}" for uri, rank in truth]
     if missing:

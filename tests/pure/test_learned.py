@@ -66,7 +66,7 @@ def test_what_is_judged_and_what_is_not_is_known(model: ScorerModel) -> None:
 
 
 def test_a_deep_squat_scores_more_than_half_a_one_and_has_bounds(scorer: LearnedScorer) -> None:
-    deep, half = scorer.score([perform(squat()), perform(squat(45))], [None, None])
+    deep, half = scorer.score([perform(squat()), perform(squat(45))])
     assert deep.score is not None
     assert half.score is not None
     assert deep.score > half.score
@@ -74,21 +74,21 @@ def test_a_deep_squat_scores_more_than_half_a_one_and_has_bounds(scorer: Learned
     assert deep.score_high is not None
     assert deep.score_low <= deep.score <= deep.score_high
     assert (deep.score_kind, deep.exercise) == ("learned", "squat")
-    assert "knee" in half.findings[0].message
+    assert "knee" in half.remarks[0].message
 
 
 def test_what_nobody_judged_has_no_bounds_and_no_remarks(scorer: LearnedScorer) -> None:
-    (verdict,) = scorer.score([perform(curl())], [None])
-    assert verdict.exercise == "curl"
-    assert (verdict.score_low, verdict.score_high, verdict.findings) == (None, None, ())
+    (result,) = scorer.score([perform(curl())])
+    assert result.exercise == "curl"
+    assert (result.score_low, result.score_high, result.remarks) == (None, None, ())
 
 
 def test_a_batch_says_the_same_as_one_by_one(scorer: LearnedScorer) -> None:
     every = [perform(squat(40 + 3 * i), noise=0.01, seed=i) for i in range(12)]
-    batch = scorer.score(every, [None] * 12)
-    for execution, verdict in zip(every, batch, strict=True):
-        (alone,) = scorer.score([execution], [None])
-        assert alone.score == pytest.approx(verdict.score, abs=1e-3)
+    batch = scorer.score(every)
+    for execution, result in zip(every, batch, strict=True):
+        (alone,) = scorer.score([execution])
+        assert alone.score == pytest.approx(result.score, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -106,15 +106,15 @@ def test_a_batch_says_the_same_as_one_by_one(scorer: LearnedScorer) -> None:
     ],
 )  # fmt: skip
 def test_what_cannot_be_judged_says_why(scorer, execution, view, reason) -> None:
-    (verdict,) = scorer.score([execution], [view])
-    assert verdict.score is None
-    assert verdict.unscorable_reason.startswith(reason)
+    (result,) = scorer.score([replace(execution, view=view)])
+    assert result.score is None
+    assert result.unscorable_reason.startswith(reason)
 
 
 def test_a_view_is_fit_for_an_exercise_that_was_learned_from_it(scorer: LearnedScorer) -> None:
-    (curled,) = scorer.score([perform(curl())], ["back"])
+    (curled,) = scorer.score([replace(perform(curl()), view="back")])
     assert curled.score is not None
-    (squatted,) = scorer.score([perform(squat())], ["back"])
+    (squatted,) = scorer.score([replace(perform(squat()), view="back")])
     assert squatted.unscorable_reason == (
         "unfit view: seen from the back, the scorer learned squat from front"
     )
@@ -122,9 +122,9 @@ def test_a_view_is_fit_for_an_exercise_that_was_learned_from_it(scorer: LearnedS
 
 def test_another_exercise_is_unknown(model: ScorerModel) -> None:
     strict = replace(model, rules=replace(model.rules, unknown=1e-4))
-    (verdict,) = LearnedScorer(strict).score([perform(lateral_raise())], [None])
-    assert verdict.exercise is None
-    assert verdict.unscorable_reason.startswith("unknown exercise: nearest is ")
+    (result,) = LearnedScorer(strict).score([perform(lateral_raise())])
+    assert result.exercise is None
+    assert result.unscorable_reason.startswith("unknown exercise: nearest is ")
 
 
 def test_a_coach_adds_an_exercise_and_the_file_keeps_all(model: ScorerModel) -> None:
@@ -133,8 +133,8 @@ def test_a_coach_adds_an_exercise_and_the_file_keeps_all(model: ScorerModel) -> 
     read = read_scorer(scorer_bytes(more), "file")
     assert read.names == ("curl", "squat", "lateral raise")
     assert read.version() == more.version() != model.version()
-    (verdict,) = LearnedScorer(read).score([perform(lateral_raise())], [None])
-    assert (verdict.exercise, verdict.score_kind) == ("lateral raise", "reference")
+    (result,) = LearnedScorer(read).score([perform(lateral_raise())])
+    assert (result.exercise, result.score_kind) == ("lateral raise", "reference")
     again = with_references(more, references_of({"lateral raise": [raises[:1]]}))
     assert again.names == more.names
 
@@ -143,7 +143,7 @@ def test_a_file_gives_back_the_same_scores(model: ScorerModel) -> None:
     read = read_model(scorer_bytes(model), "file")
     assert scorer_bytes(read) == scorer_bytes(model)
     for one, other in zip(
-        *(LearnedScorer(m).score([perform(squat())], [None]) for m in (model, read)), strict=True
+        *(LearnedScorer(m).score([perform(squat())]) for m in (model, read)), strict=True
     ):
         assert (one.score, one.exercise) == (other.score, other.exercise)
 

@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 
 from repscore.models.scorer.distance import tensors
 from repscore.models.scorer.files import references_of
-from repscore.models.scorer.reference import ReferenceScorer, Verdict, score_set
+from repscore.models.scorer.reference import ReferenceScorer, score_set
 from repscore.models.scorer.represent import represent
+from repscore.models.scorer.score import Score
 from repscore.models.skeleton import JOINTS
 
 
@@ -36,21 +37,21 @@ def scorer() -> ReferenceScorer:
 
 
 def score_of(scorer: ReferenceScorer, execution) -> float:
-    verdict = scorer.score([execution])[0]
-    assert verdict.score is not None, verdict.unscorable_reason
-    return verdict.score
+    result = scorer.score([execution])[0]
+    assert result.score is not None, result.unscorable_reason
+    return result.score
 
 
 def test_each_good_execution_left_out_scores_above_90():
     squats = good_squats(5)
     for index, execution in enumerate(squats):
         others = squats[:index] + squats[index + 1 :]
-        verdict = ReferenceScorer(references_of({"squat": [others]})).score([execution])[0]
-        assert verdict.score is not None
-        assert verdict.score > 90
-        assert verdict.exercise == "squat"
-        assert verdict.exercise_confidence is not None
-        assert verdict.exercise_confidence > 0.9
+        result = ReferenceScorer(references_of({"squat": [others]})).score([execution])[0]
+        assert result.score is not None
+        assert result.score > 90
+        assert result.exercise == "squat"
+        assert result.exercise_confidence is not None
+        assert result.exercise_confidence > 0.9
 
 
 def test_half_the_range_scores_well_under_60_and_less_range_never_scores_more(scorer):
@@ -117,23 +118,23 @@ def test_executions_that_alternate_between_the_sides_define_one_exercise():
     left = perform(curl(0, 130))
     alternating = [left, from_the_other_side(left)] * 3
     scorer = ReferenceScorer(references_of({"curl": [alternating]}))
-    assert all(verdict.score > 95 for verdict in scorer.score(alternating))
+    assert all(result.score > 95 for result in scorer.score(alternating))
 
 
 def test_another_exercise_is_unknown_with_its_distance(scorer):
-    verdict = scorer.score([perform(lateral_raise())])[0]
-    assert verdict.score is None
-    assert verdict.exercise is None
-    assert verdict.exercise_confidence is not None
-    assert verdict.exercise_confidence < 0.5
-    assert verdict.unscorable_reason is not None
-    assert verdict.unscorable_reason.startswith("unknown exercise: nearest reference is ")
-    assert verdict.unscorable_reason.endswith(f"at distance {verdict.distance:.1f}")
+    result = scorer.score([perform(lateral_raise())])[0]
+    assert result.score is None
+    assert result.exercise is None
+    assert result.exercise_confidence is not None
+    assert result.exercise_confidence < 0.5
+    assert result.unscorable_reason is not None
+    assert result.unscorable_reason.startswith("unknown exercise: nearest reference is ")
+    assert result.unscorable_reason.endswith(f"at distance {result.distance:.1f}")
 
 
 def test_each_exercise_is_recognised_among_several(scorer):
-    verdicts = scorer.score([perform(curl()), perform(squat()), perform(curl(100, 100))])
-    assert [verdict.exercise for verdict in verdicts] == ["curl", "squat", "curl"]
+    results = scorer.score([perform(curl()), perform(squat()), perform(curl(100, 100))])
+    assert [result.exercise for result in results] == ["curl", "squat", "curl"]
 
 
 def test_the_nearest_of_several_clips_counts():
@@ -159,8 +160,8 @@ def test_the_interval_comes_from_the_scatter_of_the_references(scorer):
         references_of({"squat": [[perform(squat(bend)) for bend in (75, 90, 105, 120)]]})
     )
     narrow, wider = (each.score([perform(squat(70))])[0] for each in (scorer, wide))
-    for verdict in (narrow, wider):
-        assert 0 <= verdict.score_low < verdict.score < verdict.score_high <= 100
+    for result in (narrow, wider):
+        assert 0 <= result.score_low < result.score < result.score_high <= 100
     assert wider.score_high - wider.score_low > narrow.score_high - narrow.score_low
 
 
@@ -189,11 +190,11 @@ def test_joints_that_hardly_matter_may_be_missing(scorer):
 def test_too_little_visible_names_the_joints():
     scorer = ReferenceScorer(references_of({"squat": [good_squats()]}))
     hidden = [f"{side}_{kind}" for side in ("left", "right") for kind in ("hip", "knee", "elbow")]
-    verdict = scorer.score([without(perform(squat()), *hidden)])[0]
-    assert verdict.score is None
-    assert verdict.unscorable_reason is not None
-    assert verdict.unscorable_reason.startswith("too little visible: ")
-    assert "right knee" in verdict.unscorable_reason
+    result = scorer.score([without(perform(squat()), *hidden)])[0]
+    assert result.score is None
+    assert result.unscorable_reason is not None
+    assert result.unscorable_reason.startswith("too little visible: ")
+    assert "right knee" in result.unscorable_reason
     nobody = scorer.score([without(perform(squat()), *JOINTS)])[0]
     assert nobody.unscorable_reason is not None
     assert nobody.unscorable_reason.startswith("too little visible: 0 %")
@@ -210,8 +211,8 @@ def test_a_side_that_is_hidden_in_half_the_repetition_is_left_out(scorer):
 
 
 def test_too_few_frames_are_too_short(scorer):
-    verdict = scorer.score([perform(squat(), fps=1.5)])[0]
-    assert verdict.unscorable_reason == "too short: 3 frames in the repetition, expected 5 or more"
+    result = scorer.score([perform(squat(), fps=1.5)])[0]
+    assert result.unscorable_reason == "too short: 3 frames in the repetition, expected 5 or more"
 
 
 def test_a_batch_says_the_same_as_one_by_one(scorer):
@@ -229,12 +230,12 @@ def test_a_batch_says_the_same_as_one_by_one(scorer):
     assert scorer.score([]) == []
 
 
-def close(a: Verdict, b: Verdict) -> bool:
+def close(a: Score, b: Score) -> bool:
     assert (a.score is None) == (b.score is None)
     if a.score is None or b.score is None:
         return a == b
     assert a.score == pytest.approx(b.score, abs=1e-3)
-    assert [found.message for found in a.findings] == [found.message for found in b.findings]
+    assert [found.message for found in a.remarks] == [found.message for found in b.remarks]
     return a.exercise == b.exercise
 
 
@@ -259,31 +260,31 @@ def test_the_version_names_the_references(scorer):
 
 def test_a_set_is_scored_by_its_median_and_one_bad_repetition_stands_out():
     bends = (98, 100, 103, 50, 101, 99)
-    verdicts = score_set([perform(squat(bend), noise=0.01, seed=bend) for bend in bends])
-    scores = [verdict.score for verdict in verdicts]
-    assert all(verdict.score_kind == "consistency" for verdict in verdicts)
-    assert all(verdict.exercise is None for verdict in verdicts)
+    results = score_set([perform(squat(bend), noise=0.01, seed=bend) for bend in bends])
+    scores = [result.score for result in results]
+    assert all(result.score_kind == "consistency" for result in results)
+    assert all(result.exercise is None for result in results)
     assert scores.index(min(scores)) == 3
     assert scores[3] < 50
     assert min(scores[:3] + scores[4:]) > 90
-    assert verdicts[3].findings[0].joint in ("left_knee", "right_knee")
-    assert verdicts[3].score_low < verdicts[3].score < verdicts[3].score_high
+    assert results[3].remarks[0].joint in ("left_knee", "right_knee")
+    assert results[3].score_low < results[3].score < results[3].score_high
 
 
 def test_a_set_of_two_has_no_median():
-    for verdict in score_set([perform(squat()), perform(squat(60))]):
-        assert verdict.score is None
-        assert verdict.unscorable_reason is not None
-        assert "set of 2 repetitions" in verdict.unscorable_reason
+    for result in score_set([perform(squat()), perform(squat(60))]):
+        assert result.score is None
+        assert result.unscorable_reason is not None
+        assert "set of 2 repetitions" in result.unscorable_reason
     assert score_set([]) == []
 
 
 def test_repetitions_that_nobody_saw_do_not_make_a_set():
     unseen = without(perform(squat()), *JOINTS)
-    verdicts = score_set([perform(squat()), perform(squat()), unseen, unseen])
-    reasons = [verdict.unscorable_reason for verdict in verdicts]
+    results = score_set([perform(squat()), perform(squat()), unseen, unseen])
+    reasons = [result.unscorable_reason for result in results]
     assert all(reason is not None for reason in reasons)
     assert "only" in reasons[0] or "too little visible" in reasons[0]
     assert reasons[2].startswith("too little visible")
     enough = score_set([perform(squat())] * 3 + [unseen])
-    assert [verdict.score is None for verdict in enough] == [False, False, False, True]
+    assert [result.score is None for result in enough] == [False, False, False, True]

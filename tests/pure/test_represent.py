@@ -45,7 +45,10 @@ def left_elbow_bends(times_s: np.ndarray, turn_s: float, end_s: float) -> Execut
     forearm = 0.5 * np.stack([np.zeros_like(bend), -np.cos(bend), np.sin(bend)], axis=1)
     body[:, wrist] = body[:, elbow] + forearm
     flat = body[..., [2, 1]] * (1.0, -1.0)  # from the person's right side: forward is right
-    return Execution(0.0, turn_s, end_s, times_s, flat, body, np.ones(body.shape[:2]))
+    return Execution(
+        start_s=0.0, turn_s=turn_s, end_s=end_s, time_s=times_s, flat=flat, body=body,
+        visibility=np.ones(body.shape[:2]),
+    )  # fmt: skip
 
 
 def channel(source: str, quantity: str, joint: str) -> int:

@@ -1,18 +1,17 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import numpy as np
+import executions
 import pyarrow as pa
 import pytest
 
+from repscore.models.scorer.score import Remark, Score
 from repscore.transforms.records import (
     Failure,
     Name,
     Probe,
     Recording,
-    Remark,
     Repetition,
-    Score,
     ScoredRecording,
     Video,
 )
@@ -27,25 +26,10 @@ FAILURE = Failure("/a.mp4", "id-a", "pose", "DecodeError", "damaged after 3 s: c
 
 
 def repetition(start_s: float, end_s: float, person: int = 0) -> Repetition:
-    return Repetition(
-        person=person,
-        start_s=start_s,
-        turn_s=start_s,
-        end_s=end_s,
-        hold_s=0.25,
-        amplitude_torsos=1.0,
-        confidence=1.0,
-        concentric_s=0.75,
-        eccentric_s=None,
-        range_of_motion_deg=85.0,
-        symmetry=None,
-        view="side",
+    return executions.repetition(
+        start_s, end_s, person, concentric_s=0.75, range_of_motion_deg=85.0, view="side",
         pose_coverage=0.5,
-        time_s=np.zeros(0),
-        flat=np.zeros((0, 15, 2), np.float16),
-        body=np.zeros((0, 15, 3), np.float16),
-        visibility=np.zeros((0, 15), np.float16),
-    )
+    )  # fmt: skip
 
 
 def recording(**changes) -> Recording:
@@ -71,7 +55,7 @@ def scored(found: Recording, *scores: Score) -> ScoredRecording:
 
 def test_a_recording_fills_every_table():
     found = recording(repetitions=(repetition(0, 2), repetition(3, 5.5)), failures=(FAILURE,))
-    good = Score(80.0, 70.0, 90.0, "reference", "squat", 0.9, None, (REMARK,))
+    good = Score(80.0, 70.0, 90.0, "reference", "squat", 0.9, None, remarks=(REMARK,))
     unknown = Score(None, None, None, "reference", "squat", 0.4, "seen from the back")
     rows = rows_of(scored(found, good, unknown), RUN)
     first, second = rows["repetitions"]

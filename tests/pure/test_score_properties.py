@@ -18,8 +18,9 @@ from repscore.models.scorer.files import references_of
 from repscore.models.scorer.learned import LearnedScorer
 from repscore.models.scorer.model import ScorerModel
 from repscore.models.scorer.network import Recipe
-from repscore.models.scorer.reference import ReferenceScorer, Verdict
+from repscore.models.scorer.reference import ReferenceScorer
 from repscore.models.scorer.represent import Execution
+from repscore.models.scorer.score import Score
 from repscore.pipelines.demo.athlete import Motion, Tempo
 from repscore.pipelines.demo.exercises import Exercise, Faults
 from repscore.pipelines.demo.figure import Body
@@ -37,7 +38,7 @@ BODIES = [
 POINTS = 2.0
 FAULTS = (Faults(), Faults(short_range=0.3), Faults(short_range=0.6), Faults(asymmetry=0.5))
 
-Score = Callable[[list[Execution]], list[Verdict]]
+Scorer = Callable[[list[Execution]], list[Score]]
 
 
 def once(exercise: Exercise, faults: Faults = Faults(), body: Body = Body()) -> Motion:  # noqa: B008
@@ -45,7 +46,7 @@ def once(exercise: Exercise, faults: Faults = Faults(), body: Body = Body()) -> 
 
 
 @cache
-def by_reference() -> Score:
+def by_reference() -> Scorer:
     clips = {
         exercise: [athletes.executions(Motion(exercise, 4, seed=seed)) for seed in (1, 2)]
         for exercise in EXERCISES
@@ -72,19 +73,19 @@ def trained() -> ScorerModel:
 
 
 @cache
-def by_learning() -> Score:
+def by_learning() -> Scorer:
     model = trained()  # how far is far is not what is tested here
     scorer = LearnedScorer(replace(model, rules=replace(model.rules, unknown=2.0)))
-    return lambda found: scorer.score(found, [None] * len(found))
+    return scorer.score
 
 
 BOTH = pytest.mark.parametrize("scorer", [by_reference, by_learning], ids=["reference", "learned"])
 
 
-def score_of(score: Score, executions: list[Execution]) -> float:
-    (verdict,) = score(executions)
-    assert verdict.score is not None, verdict.unscorable_reason
-    return verdict.score
+def score_of(score: Scorer, executions: list[Execution]) -> float:
+    (result,) = score(executions)
+    assert result.score is not None, result.unscorable_reason
+    return result.score
 
 
 @BOTH
@@ -95,7 +96,7 @@ def score_of(score: Score, executions: list[Execution]) -> float:
     shift_px=st.tuples(st.floats(-400, 400), st.floats(-400, 400)),
 )
 def test_size_and_place_in_the_picture_do_not_matter(
-    scorer: Callable[[], Score],
+    scorer: Callable[[], Scorer],
     exercise: Exercise,
     scale: float,
     shift_px: tuple[float, float],
@@ -112,7 +113,7 @@ def test_size_and_place_in_the_picture_do_not_matter(
 
 @BOTH
 @pytest.mark.parametrize("exercise", EXERCISES)
-def test_the_mirror_does_not_matter(scorer: Callable[[], Score], exercise: Exercise) -> None:
+def test_the_mirror_does_not_matter(scorer: Callable[[], Scorer], exercise: Exercise) -> None:
     motion = once(exercise, Faults(short_range=0.2))
     found = athletes.poses(motion, jitter_px=0.0)
     spans = [(window.start_s, window.end_s) for window in motion.windows]
@@ -134,7 +135,7 @@ def test_the_mirror_does_not_matter(scorer: Callable[[], Score], exercise: Exerc
     ids=["near", "far", "15 fps", "60 fps"],
 )
 def test_distance_and_frame_rate_do_not_matter(
-    scorer: Callable[[], Score], exercise: Exercise, camera: Camera, fps: float
+    scorer: Callable[[], Scorer], exercise: Exercise, camera: Camera, fps: float
 ) -> None:
     motion = once(exercise, Faults(short_range=0.2))
     here = score_of(scorer(), athletes.executions(motion))
@@ -150,7 +151,7 @@ def test_distance_and_frame_rate_do_not_matter(
     ids=["small", "tall", "short legs", "long arms"],
 )
 def test_proportions_within_limits_do_not_matter(
-    scorer: Callable[[], Score], exercise: Exercise, body: Body
+    scorer: Callable[[], Scorer], exercise: Exercise, body: Body
 ) -> None:
     here = score_of(scorer(), athletes.executions(once(exercise)))
     there = score_of(scorer(), athletes.executions(once(exercise, body=body)))
@@ -197,8 +198,8 @@ def test_a_growing_fault_never_raises_the_score(fault: str, exercise: Exercise) 
 def test_the_first_remark_names_the_joint_that_fails(
     exercise: Exercise, faults: Faults, joints: set[str], quantity: str
 ) -> None:
-    (verdict,) = by_reference()(athletes.executions(once(exercise, faults)))
-    first = verdict.findings[0]
+    (result,) = by_reference()(athletes.executions(once(exercise, faults)))
+    first = result.remarks[0]
     assert (first.joint in joints, first.quantity) == (True, quantity), first.message
 
 
@@ -212,7 +213,7 @@ def test_the_first_remark_names_the_joint_that_fails(
     seed=st.integers(0, 99),
 )
 def test_remarks_are_few_measured_and_in_degrees_or_seconds(
-    scorer: Callable[[], Score],
+    scorer: Callable[[], Scorer],
     exercise: Exercise,
     short: float,
     uneven: float,
@@ -221,9 +222,9 @@ def test_remarks_are_few_measured_and_in_degrees_or_seconds(
 ) -> None:
     faults = Faults(short_range=short, asymmetry=uneven, too_fast=fast)
     motion = Motion(exercise, 1, faults=faults, seed=seed, tempo=Tempo(out_s=1.3))
-    (verdict,) = scorer()(athletes.executions(motion))
-    assert len(verdict.findings) <= MOST
-    for found in verdict.findings:
+    (result,) = scorer()(athletes.executions(motion))
+    assert len(result.remarks) <= MOST
+    for found in result.remarks:
         outside = found.measured < found.expected_low or found.measured > found.expected_high
         assert outside, found.message
         assert found.end_s > found.start_s

@@ -1,33 +1,10 @@
-import numpy as np
 import pytest
+from executions import repetition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from repscore.transforms.records import Repetition, Score
+from repscore.models.scorer.score import Score
 from repscore.transforms.score.sets import sessions, sets_of
-
-
-def repetition(start_s: float, end_s: float, person: int = 0) -> Repetition:
-    none = np.zeros((0, 15), np.float16)
-    return Repetition(
-        person=person,
-        start_s=start_s,
-        turn_s=start_s,
-        end_s=end_s,
-        hold_s=0.25,
-        amplitude_torsos=1.0,
-        confidence=1.0,
-        concentric_s=None,
-        eccentric_s=None,
-        range_of_motion_deg=None,
-        symmetry=None,
-        view=None,
-        pose_coverage=1.0,
-        time_s=np.zeros(0),
-        flat=np.zeros((0, 15, 2), np.float16),
-        body=np.zeros((0, 15, 3), np.float16),
-        visibility=none,
-    )
 
 
 def score(value: float | None, exercise: str | None = "squat") -> Score:

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import executions
 import numpy as np
 import pytest
 from hypothesis import given
@@ -35,12 +36,7 @@ def seen(
 
 
 def repetition(person: int, start_s: float, confidence: float = 1.0) -> Repetition:
-    nothing = np.zeros((0, 15, 2), np.float16)
-    return Repetition(
-        person, start_s, start_s + 0.5, start_s + 1, 0.1, 1.0, confidence,
-        None, None, None, None, None, 1.0,
-        np.zeros(0), nothing, np.zeros((0, 15, 3), np.float16), np.zeros((0, 15), np.float16),
-    )  # fmt: skip
+    return executions.repetition(start_s, start_s + 1, person, confidence=confidence)
 
 
 def presence(*blocks: PoseFrames) -> Presence:

@@ -3,24 +3,15 @@
 import random
 
 import apache_beam as beam
-import numpy as np
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 from apache_beam.transforms.window import Sessions, TimestampedValue
+from executions import repetition
 
-from repscore.transforms.records import Repetition, Score
+from repscore.models.scorer.score import Score
 from repscore.transforms.score.sets import GAP_S, sets_of
-
-
-def repetition(person: int, start_s: float, end_s: float) -> Repetition:
-    nothing = np.zeros(0)
-    empty = np.zeros((0, 15, 3), np.float16)
-    return Repetition(
-        person, start_s, start_s, end_s, 0.0, 1.0, 1.0, None, None, None, None, None, 1.0,
-        nothing, empty[..., :2], empty, empty[..., 0],
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -32,7 +23,7 @@ def test_sets_are_sessions(seed: int) -> None:
         for _ in range(30):
             time_s += rng.choice([0.5, 2.0, 19.5, 20.0, 45.0])
             length_s = rng.choice([1.0, 3.5])
-            found.append((repetition(person, time_s, time_s + length_s), rng.choice(["a", None])))
+            found.append((repetition(time_s, time_s + length_s, person), rng.choice(["a", None])))
             time_s += length_s
     scores = [Score(1.0, None, None, "consistency", exercise) for _, exercise in found]
     expected = [

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TypeVar
 
-from repscore.transforms.records import Repetition, Score
+from repscore.models.scorer.score import Score
+from repscore.transforms.records import Repetition
 
 GAP_S = 20.0
 

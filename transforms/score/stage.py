@@ -17,8 +17,7 @@ from repscore.transforms.metrics import StageMetrics
 from repscore.transforms.records import Recording, ScoredRecording
 from repscore.transforms.score.repetitions import (
     ByConsistency,
-    ByLearning,
-    ByReference,
+    ByModel,
     Scorer,
     score_recordings,
 )
@@ -92,8 +91,8 @@ def load_scorer(scorer: str | None) -> Scorer:
     with open_binary(scorer) as file:
         found = read_scorer(file.read(), scorer)
     if isinstance(found, ScorerModel):
-        return ByLearning(LearnedScorer(found))
-    return ByReference(ReferenceScorer(found).eval())
+        return ByModel(LearnedScorer(found))
+    return ByModel(ReferenceScorer(found).eval())
 
 
 def _repetitions_of(recording: Recording) -> int:
