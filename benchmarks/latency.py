@@ -26,7 +26,8 @@ from machine import describe
 from repscore.pipelines.query import query
 from repscore.transforms.discover.changes import Changes, in_groups
 from repscore.transforms.discover.sources import list_inputs
-from repscore.transforms.plan.stage import segments_of
+from repscore.transforms.plan.segments import segments_of
+from repscore.transforms.pose.version import estimated_version
 from repscore.transforms.pose.worker import Worker
 from repscore.transforms.records import PoseConfig
 
@@ -38,7 +39,7 @@ def bare_s(clip: Path, root: str) -> float:
     poses = PoseConfig()
     ((videos, _),) = in_groups(Changes({}, "")(list_inputs([str(clip)])), 1)
     (segment,) = segments_of(videos[0], poses)
-    worker = Worker(poses, root, poses.version())
+    worker = Worker(poses, root, estimated_version(poses))
     return [worker.extract(segment).busy_s for _ in range(2)][1]
 
 

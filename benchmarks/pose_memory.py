@@ -16,8 +16,9 @@ import cv2
 from machine import describe
 
 from repscore.transforms.discover.sources import list_inputs
-from repscore.transforms.plan.stage import segments_of
+from repscore.transforms.plan.segments import segments_of
 from repscore.transforms.pose.decode import Decoder
+from repscore.transforms.pose.version import estimated_version
 from repscore.transforms.pose.worker import Worker
 from repscore.transforms.records import PoseConfig, Video
 
@@ -56,7 +57,7 @@ def main() -> None:
         video = Video(
             source.uri, "looped", "looped", source.size_bytes, source.stamp, (), source.uri
         )
-        worker = Worker(poses, folder, poses.version())
+        worker = Worker(poses, folder, estimated_version(poses))
         readings, frames, begun_s = [], 0, time.monotonic()
         for segment in segments_of(video, poses):
             done = worker.extract(segment)

@@ -21,7 +21,7 @@ from repscore.pipelines.query import query
 from repscore.transforms.discover.sources import list_inputs
 from repscore.transforms.tables.delta import read_known, table_files, write_batch
 from repscore.transforms.tables.schemas import SCHEMAS
-from repscore.transforms.watch.inputs import Watch, WatchConfig
+from repscore.transforms.watch.watched_inputs import Watch, WatchConfig
 
 
 def put(folder: Path, number: int) -> None:

@@ -149,7 +149,7 @@ def watch(**given: Any) -> int:
     from repscore.pipelines.runner.prism import PrismDied
     from repscore.pipelines.score import UnusableConfiguration
     from repscore.pipelines.watch import NotDrained, run
-    from repscore.transforms.watch.inputs import WatchConfig
+    from repscore.transforms.watch.watched_inputs import WatchConfig
 
     room = 2 * max(2, given["actors"] or len(os.sched_getaffinity(0)))
     watching = WatchConfig(

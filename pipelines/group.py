@@ -10,6 +10,7 @@ import apache_beam as beam
 from repscore.pipelines.options import ScoreOptions
 from repscore.pipelines.runner.runner import Runner
 from repscore.transforms.discover.stage import at_arrival
+from repscore.transforms.plan.stage import PlanSegments
 from repscore.transforms.pose.stage import ExtractPoses
 from repscore.transforms.records import Video
 from repscore.transforms.repetitions.stage import WindowRepetitions
@@ -31,6 +32,7 @@ def commits_of(
     return (
         videos
         | "Event time" >> beam.Map(at_arrival).with_output_types(Video)
+        | "Plan segments" >> PlanSegments(options.poses)
         | "Extract poses" >> ExtractPoses(options.output, options.poses, options.pool, by_timer)
         | "Window repetitions" >> WindowRepetitions(options.subjects)
         | "Score repetitions" >> ScoreRepetitions(scorer)

@@ -18,8 +18,8 @@ from repscore.pipelines.options import NoReference, NoScorer, ScoreOptions
 from repscore.pipelines.progress import following
 from repscore.transforms.discover.sources import fingerprint, list_inputs
 from repscore.transforms.files import exists, join, open_binary, replacing
-from repscore.transforms.plan.probe import ProbeError
-from repscore.transforms.plan.stage import segments_of
+from repscore.transforms.inputs import ProbeError
+from repscore.transforms.plan.segments import segments_of
 from repscore.transforms.pose.pool import PosePool, close_pools, shared_pool
 from repscore.transforms.pose.store import read_people
 from repscore.transforms.records import Recording, SegmentPoses, Video, video_id_of

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Final, Literal
 
 from repscore.transforms.pose.pool_plan import PoolConfig
+from repscore.transforms.pose.version import estimated_version, keypoints_version
 from repscore.transforms.records import PoseConfig
 from repscore.transforms.repetitions.motion import REVISION as REPETITIONS_VERSION
 from repscore.transforms.repetitions.subject import Rule, Subjects
@@ -110,6 +111,6 @@ class ScoreOptions:
 def config_key(options: ScoreOptions, scorer_version: str) -> str:
     """What decides the rows of an input besides its content; equal key, equal rows."""
     poses = options.poses
-    versions = [poses.version(), poses.keypoints_version(), REPETITIONS_VERSION, scorer_version]
-    settled = json.dumps([*versions, asdict(options.subjects)])
-    return hashlib.blake2b(settled.encode(), digest_size=8).hexdigest()
+    parts = [estimated_version(poses), keypoints_version(poses), REPETITIONS_VERSION]
+    parts += [scorer_version, asdict(options.subjects)]
+    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()

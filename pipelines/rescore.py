@@ -24,6 +24,7 @@ from repscore.pipelines.score import (
     options_of_last_run,
 )
 from repscore.transforms.pose.pool import close_pools
+from repscore.transforms.pose.version import pose_version
 from repscore.transforms.records import Failure, Name, Probe, Recording, Video
 from repscore.transforms.repetitions.kept import Stored, recording_of
 from repscore.transforms.repetitions.stage import RestoreRepetitions
@@ -119,7 +120,7 @@ def rescore(
         close_pools()
     stamp = RunStamp(uuid.uuid4().hex, started_at, config_key(options, version))
     every = stored_in(root)
-    chosen = [s for s in every if s.pose_version == options.poses.version_of(s.video)]
+    chosen = [s for s in every if s.pose_version == pose_version(options.poses, s.video)]
     before = read_rows(root, "repetitions", _COMPARED)
     row = opening_row(options, stamp, "rescore")
     append_run(root, row)

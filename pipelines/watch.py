@@ -19,7 +19,7 @@ from repscore.pipelines.score import OpenRun, RunReport, opened
 from repscore.transforms.cluster import start_ray
 from repscore.transforms.pose.pool import PoolStatus
 from repscore.transforms.watch.arrivals import ArrivalStatus
-from repscore.transforms.watch.inputs import Watch, WatchConfig, forget, register
+from repscore.transforms.watch.watched_inputs import Watch, WatchConfig, forget, register
 
 BATCH_S: Final = 5.0
 COMPACT_EVERY: Final = 60
@@ -82,8 +82,8 @@ def _graph(runner: Any, begun: OpenRun, name: str) -> Any:
     import apache_beam as beam
 
     from repscore.pipelines.group import commits_of
-    from repscore.transforms.watch.inputs import watch_of
     from repscore.transforms.watch.stage import WatchVideos
+    from repscore.transforms.watch.watched_inputs import watch_of
 
     pipeline = runner.pipeline(streaming=True)
     videos = pipeline | "Videos" >> WatchVideos(name, begun.options.poses.keypoints_fps)

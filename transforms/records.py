@@ -1,7 +1,6 @@
 """What travels between the stages: small frozen records, references instead of arrays."""
 
 import hashlib
-import json
 import math
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,11 +9,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from repscore.models.estimator import EstimatorConfig, estimator_class
+from repscore.models.estimator import EstimatorConfig
 from repscore.models.scorer.represent import Execution
 from repscore.models.scorer.score import Score
-from repscore.transforms.keypoints.names import REVISION as KEYPOINTS_REVISION
-from repscore.transforms.keypoints.names import kind_of
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -44,7 +41,7 @@ class Name(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """An input whose content is known.
+    """An input with its content, or with the reason why it cannot be processed.
 
     Attributes:
         uri: where it lies; an absolute path or a URL.
@@ -53,7 +50,8 @@ class Video:
         stamp: what the listing said (size and modification time or etag): equal stamp, same file.
         duplicates: other names that hold the same content.
         location: the one of its names to read it from.
-        failure: why the content could not be read; then the fingerprint names the place.
+        failure: why the input cannot be processed; where its content could not even be read, the
+            fingerprint names the place.
         arrived_at: when it came to `uri` by the clock of the source, UTC: its event time. None
             where the source does not say.
     """
@@ -125,7 +123,7 @@ class Segment:
     """A half-open span of a video, [start_s, end_s), the unit of extraction and of resuming.
 
     The last segment of a video ends at infinity: what the container announces is not trusted.
-    `probe` is None where the video could not be probed; then it has one segment, a tombstone.
+    A video with a failure has one segment, without a probe: a tombstone.
     """
 
     video: Video
@@ -295,29 +293,3 @@ class PoseConfig(EstimatorConfig):
         super().__post_init__()
         if not 0 < self.keypoints_fps < math.inf:
             raise ValueError(f"keypoints come at a positive rate, found {self.keypoints_fps} fps")
-
-    def version_of(self, video: Video) -> str:
-        """The version of an input's poses, part of every content address."""
-        return self.version() if kind_of(video.location) == "video" else self.keypoints_version()
-
-    def keypoints_version(self) -> str:
-        """`keypoints-<rate>-<hash>`: whatever estimates videos does not touch them."""
-        digest = _digest([KEYPOINTS_REVISION, self.keypoints_fps])
-        return f"keypoints-{self.keypoints_fps:g}fps-{digest}"
-
-    def version(self) -> str:
-        """`<estimator>-<model>-<rate>-<hash of everything>`: the version of a video's poses.
-
-        Raises UnknownEstimator, and Unavailable for what this machine cannot compute.
-        """
-        identity = estimator_class(self.estimator).identity_of(self)
-        cuts = (self.sample_fps, self.segment_s, self.warm_up_s)
-        digest = _digest([self.estimator, dict(identity), cuts])
-        rate = "native" if self.sample_fps is None else f"{self.sample_fps:g}fps"
-        name = self.estimator.rpartition(":")[2].lower()
-        return f"{name}-{self.model}-{rate}-{digest}"
-
-
-def _digest(settled: object) -> str:
-    text = json.dumps(settled, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from repscore.models.estimator import Precision, Unavailable
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -69,3 +72,20 @@ class Network(Protocol):
     def infer_landmarks(self, crops: npt.NDArray[np.uint8]) -> CropLandmarks:
         """Crops (B, 256, 256, 3) RGB -> their landmarks."""
         ...
+
+
+def torch_identity(
+    detector_sha256: str, landmarks_sha256: str, device: str, precision: Precision
+) -> Mapping[str, str]:
+    """What `TorchNetwork.identity` is on a type of device, without an import of torch.
+
+    Raises Unavailable for bf16, which is the half precision of the CPU.
+    """
+    if precision == "bf16":
+        raise Unavailable("bf16 is for --device cpu; in torch use --precision auto or f32")
+    return {
+        "runtime": f"torch {version('torch')} {device}",
+        "precision": "f16" if device == "cuda" and precision == "auto" else "f32",
+        "detector_sha256": detector_sha256,
+        "landmarks_sha256": landmarks_sha256,
+    }

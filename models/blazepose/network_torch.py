@@ -21,8 +21,8 @@ from repscore.models.blazepose.network import (
     CropLandmarks,
     FloatArray,
     OutOfMemory,
+    torch_identity,
 )
-from repscore.models.blazepose.networks import torch_identity
 from repscore.models.blazepose.tflite import Graph, read_graph
 from repscore.models.estimator import Precision, Unavailable
 from repscore.models.weights import sha256_of

@@ -1,11 +1,10 @@
 """Which network serves which device."""
 
 from collections.abc import Mapping
-from importlib.metadata import version
 
 from repscore.models import weights
-from repscore.models.blazepose.network import Network
-from repscore.models.estimator import EstimatorConfig, Precision, Unavailable
+from repscore.models.blazepose.network import Network, torch_identity
+from repscore.models.estimator import EstimatorConfig
 
 
 def load_network(config: EstimatorConfig) -> Network:
@@ -35,20 +34,3 @@ def identity_of(config: EstimatorConfig) -> Mapping[str, str]:
     from repscore.models.blazepose.graph_openvino import identity_of
 
     return identity_of(*digests, config.precision)
-
-
-def torch_identity(
-    detector_sha256: str, landmarks_sha256: str, device: str, precision: Precision
-) -> Mapping[str, str]:
-    """What `TorchNetwork.identity` is on a type of device, told without importing torch.
-
-    Raises Unavailable for bf16, which is the half precision of the CPU.
-    """
-    if precision == "bf16":
-        raise Unavailable("bf16 is for --device cpu; in torch use --precision auto or f32")
-    return {
-        "runtime": f"torch {version('torch')} {device}",
-        "precision": "f16" if device == "cuda" and precision == "auto" else "f32",
-        "detector_sha256": detector_sha256,
-        "landmarks_sha256": landmarks_sha256,
-    }

@@ -13,12 +13,13 @@ import pytest
 
 from repscore.models.estimator import People
 from repscore.pipelines.options import ScoreOptions, config_key
+from repscore.transforms.inputs import EmptyInput, ProbeError
 from repscore.transforms.keypoints.names import kind_of, recording_of
 from repscore.transforms.keypoints.source import Imported, probe_keypoints, read_keypoints
 from repscore.transforms.keypoints.span import NotKeypoints
-from repscore.transforms.plan.probe import EmptyInput, ProbeError
 from repscore.transforms.plan.segments import plan_frames
 from repscore.transforms.pose.store import SegmentFile, read_people, write_segment
+from repscore.transforms.pose.version import estimated_version, pose_version
 from repscore.transforms.pose.worker import Worker
 from repscore.transforms.records import PoseConfig, Segment, Video
 
@@ -412,7 +413,7 @@ def test_a_segment_of_bad_files_alone_has_no_frames(tmp_path: Path) -> None:
     for number in range(30, 60):
         keypoints.frame_path(tmp_path / "clip", number).write_text("garbage")
     poses = PoseConfig(estimator="fakes:Brightness")
-    worker = Worker(poses, str(tmp_path / "dataset"), poses.version())
+    worker = Worker(poses, str(tmp_path / "dataset"), estimated_version(poses))
     done = [worker.extract(segment) for segment in segments(uri, segment_s=1.0)]
     assert [segment.frames for segment in done] == [30, 0, 30]
     assert [len(segment.failures) for segment in done] == [0, 1, 0]
@@ -428,8 +429,8 @@ def test_what_estimates_videos_does_not_touch_keypoints_and_the_reverse() -> Non
         PoseConfig(estimator="fakes:Brightness", keypoints_fps=fps) for fps in (30.0, 25.0)
     )
     other = PoseConfig(estimator="fakes:ArmRaiser", sample_fps=None)
-    assert plain.version_of(video) == rated.version_of(video) != other.version_of(video)
-    assert plain.version_of(folder) == other.version_of(folder) != rated.version_of(folder)
+    assert pose_version(plain, video) == pose_version(rated, video) != pose_version(other, video)
+    assert pose_version(plain, folder) == pose_version(other, folder) != pose_version(rated, folder)
     runs = [ScoreOptions(("a",), "out", poses=poses) for poses in (plain, rated, other)]
     assert len({config_key(run, "s") for run in runs}) == 3
     with pytest.raises(ValueError, match="rate"):

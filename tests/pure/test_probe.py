@@ -12,16 +12,18 @@ import numpy as np
 import pytest
 from videos import plain
 
-from repscore.transforms.plan.probe import (
-    AudioOnly,
+from repscore.transforms.inputs import (
     EmptyInput,
-    IncompleteVideo,
     InputForbidden,
     InputMissing,
     LfsPointer,
-    NoDecodableFrame,
     NotAVideo,
     ProbeError,
+)
+from repscore.transforms.plan.probe import (
+    AudioOnly,
+    IncompleteVideo,
+    NoDecodableFrame,
     probe,
     recorded_at,
     truncation,
@@ -142,7 +144,7 @@ def test_permission_denied_by_the_store(monkeypatch: pytest.MonkeyPatch) -> None
     def refuse(uri: str) -> None:
         raise PermissionError(uri)
 
-    monkeypatch.setattr("repscore.transforms.plan.probe.open_binary", refuse)
+    monkeypatch.setattr("repscore.transforms.inputs.open_binary", refuse)
     with pytest.raises(InputForbidden, match="permission denied"):
         probe("store://a.mp4")
 

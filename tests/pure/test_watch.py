@@ -5,7 +5,7 @@ from pathlib import Path
 from repscore.transforms.discover.sources import Source
 from repscore.transforms.records import Known, Name, Video, video_id_of
 from repscore.transforms.watch.arrivals import Arrivals
-from repscore.transforms.watch.inputs import Watch, WatchConfig
+from repscore.transforms.watch.watched_inputs import Watch, WatchConfig
 
 CONTENT = {"a1": "A", "a2": "A2", "b1": "A", "c1": "C"}
 

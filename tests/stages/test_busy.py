@@ -11,7 +11,7 @@ from repscore.pipelines.watch import run
 from repscore.transforms.pose.pool import shared_pool
 from repscore.transforms.pose.pool_plan import PoolConfig
 from repscore.transforms.records import PoseConfig
-from repscore.transforms.watch.inputs import WatchConfig
+from repscore.transforms.watch.watched_inputs import WatchConfig
 
 ACTORS = fakes.Together.NUMBER
 CLIPS = 3 * ACTORS

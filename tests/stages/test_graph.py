@@ -8,6 +8,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from repscore.pipelines.query import query
 from repscore.transforms.discover.stage import DiscoverVideos
+from repscore.transforms.plan.stage import PlanSegments
 from repscore.transforms.pose.pool import close_pools
 from repscore.transforms.pose.pool_plan import PoolConfig
 from repscore.transforms.pose.stage import ExtractPoses
@@ -28,6 +29,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> str:
         _ = (
             pipeline
             | DiscoverVideos([str(folder)])
+            | PlanSegments(poses)
             | ExtractPoses(root, poses, PoolConfig(actors=2, cpus=0.5))
             | WindowRepetitions()
             | ScoreRepetitions()

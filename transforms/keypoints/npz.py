@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from repscore.transforms.files import open_binary
+from repscore.transforms.inputs import head_of
 from repscore.transforms.keypoints.span import (
     NotKeypoints,
     Span,
@@ -35,7 +36,6 @@ from repscore.transforms.keypoints.span import (
     rate_of,
     topology_of,
 )
-from repscore.transforms.plan.probe import head_of
 from repscore.transforms.records import Probe
 
 _DAMAGED: Final = (

@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 
 from repscore.models.skeleton import TOPOLOGIES
 from repscore.transforms.files import open_binary
+from repscore.transforms.inputs import head_of
 from repscore.transforms.keypoints.span import (
     NotKeypoints,
     Span,
@@ -33,7 +34,6 @@ from repscore.transforms.keypoints.span import (
     rate_of,
     topology_of,
 )
-from repscore.transforms.plan.probe import head_of
 from repscore.transforms.records import Probe
 
 _TIME: Final = "frame_time_s"

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from repscore.models.estimator import People
+from repscore.transforms.inputs import ProbeError
 from repscore.transforms.keypoints import npz, openpose, parquet
 from repscore.transforms.keypoints.names import Part, chunk_files, kind_of, part_of
 from repscore.transforms.keypoints.span import NotKeypoints, Span, length_of, rate_of
-from repscore.transforms.plan.probe import ProbeError
 from repscore.transforms.records import Probe
 
 _NAMED: Final = 3

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from repscore.models.estimator import People
 from repscore.models.skeleton import TOPOLOGIES
-from repscore.transforms.plan.probe import ProbeError
+from repscore.transforms.inputs import ProbeError
 
 _BY_COUNT: Final = {count: name for name, (count, _) in TOPOLOGIES.items()}
 _BEYOND: Final = 1e9

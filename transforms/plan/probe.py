@@ -9,9 +9,9 @@ from typing import IO, Final
 import cv2
 
 from repscore.transforms.files import VideoFile, open_binary, size_bytes
+from repscore.transforms.inputs import HEAD_BYTES, NotAVideo, ProbeError, head_of
 from repscore.transforms.records import Probe
 
-_HEAD_BYTES = 4096
 _MOOV_BYTES = 1 << 26
 _EPOCH: Final = datetime(1904, 1, 1, tzinfo=UTC)
 _CAMERAS: Final = datetime(1990, 1, 1, tzinfo=UTC)
@@ -19,30 +19,6 @@ _MP4_TYPES: Final = frozenset(
     (b"ftyp", b"moov", b"mdat", b"moof", b"free", b"skip", b"wide", b"styp", b"sidx", b"uuid")
 )
 _AUDIO_SIGNATURES: Final = (b"ID3", b"OggS", b"fLaC", b"\xff\xfb", b"\xff\xf1", b"#!AMR")
-
-
-class ProbeError(ValueError):
-    """An input is nothing that can be processed; subclasses say why."""
-
-
-class InputMissing(ProbeError):
-    """There is no such file."""
-
-
-class InputForbidden(ProbeError):
-    """The file may not be read."""
-
-
-class EmptyInput(ProbeError):
-    """The file holds no bytes."""
-
-
-class LfsPointer(ProbeError):
-    """A pointer of Git Large File Storage lies where the video should be."""
-
-
-class NotAVideo(ProbeError):
-    """The file is text, a web page, or nothing that FFmpeg knows."""
 
 
 class AudioOnly(ProbeError):
@@ -109,7 +85,7 @@ def recorded_at(uri: str) -> datetime | None:
                 return None
             if kind == b"moov":
                 file.seek(start)
-                return _creation(file.read(_HEAD_BYTES))
+                return _creation(file.read(HEAD_BYTES))
     return None
 
 
@@ -161,24 +137,6 @@ def _box(file: IO[bytes], position: int) -> tuple[bytes, int, int] | None:
     return kind, position + 16, position + struct.unpack_from(">Q", header, 8)[0]
 
 
-def head_of(uri: str) -> bytes:
-    """The first bytes of a file; raises a ProbeError where there are none, or a pointer to them."""
-    try:
-        with open_binary(uri) as file:
-            head = file.read(_HEAD_BYTES)
-    except FileNotFoundError as error:
-        raise InputMissing(f"{uri}: no such file") from error
-    except PermissionError as error:
-        raise InputForbidden(f"{uri}: permission denied; allow reading or leave it out") from error
-    except IsADirectoryError as error:
-        raise NotAVideo(f"{uri}: expected a file, found a folder") from error
-    if not head:
-        raise EmptyInput(f"{uri}: the file is empty (0 bytes); obtain it again")
-    if head.startswith(b"version https://git-lfs.github.com/spec/"):
-        raise LfsPointer(f"{uri}: a Git LFS pointer, not the file itself; run `git lfs pull`")
-    return head
-
-
 def _refuse_other_content(uri: str) -> None:
     """Raise the error for what is known not to be a video before FFmpeg sees it.
 
@@ -197,7 +155,7 @@ def _is_text(head: bytes) -> bool:
     try:
         text = head.decode()
     except UnicodeDecodeError as error:
-        if len(head) - error.start > 3 or len(head) < _HEAD_BYTES:
+        if len(head) - error.start > 3 or len(head) < HEAD_BYTES:
             return False
         text = head[: error.start].decode()
     return all(character.isprintable() or character in "\t\r\n\f\ufeff" for character in text)

@@ -2,16 +2,61 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from repscore.transforms.discover.sources import InputNotFound, list_inputs
 from repscore.transforms.files import VideoFile
-from repscore.transforms.records import Probe, Segment, Video
+from repscore.transforms.inputs import ProbeError
+from repscore.transforms.keypoints.names import kind_of
+from repscore.transforms.keypoints.source import probe_keypoints
+from repscore.transforms.plan.probe import probe
+from repscore.transforms.records import Failure, PoseConfig, Probe, Segment, Video
 
-_ROUNDING_S = 1e-3
+_EXPECTED: Final = (ProbeError, InputNotFound, OSError)
+
+_ROUNDING_S: Final = 1e-3
 """A keyframe at 60 s may be announced at 60.0000001 s."""
+
+
+class InputChanged(OSError):
+    """A file is another one than when it was listed."""
+
+
+def plan_segments(video: Video, poses: PoseConfig) -> tuple[Segment, ...]:
+    """The segments of an input; one tombstone where it cannot be processed."""
+    failure = video.failure
+    if failure is None:
+        try:
+            return segments_of(video, poses)
+        except _EXPECTED as error:
+            kind = type(error).__name__
+            failure = Failure(video.uri, video.video_id, "probe", kind, str(error))
+    return (Segment(replace(video, failure=failure), 0, 1, 0.0, math.inf, None),)
+
+
+def segments_of(video: Video, poses: PoseConfig) -> tuple[Segment, ...]:
+    """The segments of an input, if it is still the one that was listed.
+
+    Raises ProbeError, InputNotFound or another OSError.
+    """
+    if kind_of(video.location) != "stream":  # its chunks are complete before it has a name
+        (source,) = list_inputs([video.location])
+        if source.stamp != video.stamp_of_location():
+            raise InputChanged(
+                f"{video.location}: changed while the run was on; run again to take it"
+            )
+    if kind_of(video.location) != "video":
+        probed, time_s = probe_keypoints(video.location, poses.keypoints_fps)
+        return plan_frames(video, probed, poses.segment_s, time_s)
+    probed = probe(video.location)
+    wanted_s = wanted_cuts(probed, poses.segment_s)
+    keyframes = keyframe_times(video.location, wanted_s) if wanted_s else []
+    return plan(video, probed, poses.segment_s, keyframes)
 
 
 def wanted_cuts(probe: Probe, segment_s: float) -> list[float]:

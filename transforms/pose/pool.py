@@ -14,6 +14,7 @@ from ray.exceptions import RayActorError, RayTaskError
 from repscore.transforms.cluster import start_ray
 from repscore.transforms.pose.pool_plan import PoolConfig, plan_pool
 from repscore.transforms.pose.remote import RemoteNetwork, hire
+from repscore.transforms.pose.version import estimated_version, pose_version
 from repscore.transforms.pose.worker import Worker, stored, tombstone
 from repscore.transforms.records import PoseConfig, Segment, SegmentPoses
 
@@ -102,7 +103,7 @@ class PosePool:
 
     def __init__(self, poses: PoseConfig, root: str, config: PoolConfig) -> None:
         self._poses, self._root, self._config = poses, root, config
-        self._version = poses.version()
+        self._version = estimated_version(poses)
         self._events: queue.SimpleQueue[_Job | _Done | None] = queue.SimpleQueue()
         self._waiting: deque[_Job] = deque()
         self._actors: list[_Actor] = []
@@ -118,12 +119,12 @@ class PosePool:
     def submit(self, segment: Segment) -> "Future[SegmentPoses]":
         """A future of the segment's poses; blocks while too many segments wait.
 
-        A segment whose pose file is in the store is finished at once, without Ray.
+        A segment whose pose file is in the store, and one that cannot be processed, is finished at
+        once, without Ray.
         """
         job = _Job(segment)
-        if (found := stored(self._root, self._version_of(segment), segment)) is not None:
-            self._count(found)
-            job.future.set_result(found)
+        if (result := stored(self._root, self._version_of(segment), segment)) is not None:
+            self._resolve(job, result)
             return job.future
         with self._lock:
             if self._thread is None:
@@ -153,7 +154,7 @@ class PosePool:
         return future.result()
 
     def _version_of(self, segment: Segment) -> str:
-        return self._poses.version_of(segment.video)
+        return pose_version(self._poses, segment.video)
 
     def status(self) -> PoolStatus:
         """A snapshot for display."""

@@ -1,4 +1,4 @@
-"""Wiring of stages 2 and 3: videos in, references to pose files out."""
+"""Wiring of stage 3: segments in, references to pose files out."""
 # Beam's own annotations of PTransform and `|` are wrong:
 # pyright: reportIncompatibleMethodOverride=false, reportReturnType=false
 
@@ -17,17 +17,16 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.windowed_value import WindowedValue
 
 from repscore.transforms.metrics import StageMetrics
-from repscore.transforms.plan.stage import PlanSegments
 from repscore.transforms.pose.pool import shared_pool
 from repscore.transforms.pose.pool_plan import PoolConfig
-from repscore.transforms.records import PoseConfig, Segment, SegmentPoses, Video
+from repscore.transforms.records import PoseConfig, Segment, SegmentPoses
 
 _LOOK_S: Final = 0.25
 
 
 @dataclass
-class ExtractPoses(beam.PTransform[Video, SegmentPoses]):
-    """Plan the segments of every video and extract the poses of each, once.
+class ExtractPoses(beam.PTransform[Segment, SegmentPoses]):
+    """Extract the poses of each segment, once; `poses` are those of `PlanSegments`.
 
     A segment whose pose file is in the store is not decoded again. Extraction is idempotent: the
     file's name follows from the content and the configuration, and is put in place whole.
@@ -43,14 +42,13 @@ class ExtractPoses(beam.PTransform[Video, SegmentPoses]):
     pool: PoolConfig = field(default_factory=PoolConfig)
     by_timer: bool = False
 
-    def expand(self, videos: beam.PCollection[Video]) -> beam.PCollection[SegmentPoses]:
-        """Plan, spread, extract."""
-        segments = videos | "Plan" >> PlanSegments(self.poses) | "Spread" >> beam.Reshuffle()
-        told = (self.root, self.poses, self.pool)
+    def expand(self, segments: beam.PCollection[Segment]) -> beam.PCollection[SegmentPoses]:
+        """One ParDo, keyed by segment where it has timers."""
+        arguments = (self.root, self.poses, self.pool)
         if not self.by_timer:
-            extract = beam.ParDo(_Extract(*told)).with_output_types(SegmentPoses)
+            extract = beam.ParDo(_Extract(*arguments)).with_output_types(SegmentPoses)
             return segments | "Extract" >> extract
-        extract = beam.ParDo(_HandOver(*told)).with_output_types(SegmentPoses)
+        extract = beam.ParDo(_HandOver(*arguments)).with_output_types(SegmentPoses)
         return segments | "Key by segment" >> beam.WithKeys(name_of) | "Extract" >> extract
 
 
@@ -69,17 +67,13 @@ class _Extract(beam.DoFn):
 
     def process(
         self,
-        element: Segment | SegmentPoses,
+        element: Segment,
         timestamp: Any = beam.DoFn.TimestampParam,
         window: Any = beam.DoFn.WindowParam,
-    ) -> Iterator[SegmentPoses | WindowedValue]:
+    ) -> Iterator[WindowedValue]:
         self._metrics.came()
-        if isinstance(element, SegmentPoses):  # the tombstone of a video that cannot be planned
-            self._metrics.went(failed=True)
-            yield element
-        else:
-            place = WindowedValue(None, timestamp, (window,))
-            self._pending.append((self._pool.submit(element), place))
+        place = WindowedValue(None, timestamp, (window,))
+        self._pending.append((self._pool.submit(element), place))
         for _ in range(len(self._pending)):
             future, place = self._pending.popleft()
             if future.done():
@@ -105,7 +99,7 @@ class _HandOver(beam.DoFn):
     with it.
     """
 
-    ASKED = ReadModifyWriteStateSpec("asked", PickleCoder())
+    PENDING = ReadModifyWriteStateSpec("pending", PickleCoder())
     LOOK = TimerSpec("look", TimeDomain.REAL_TIME)
 
     def __init__(self, root: str, poses: PoseConfig, pool: PoolConfig) -> None:
@@ -117,21 +111,18 @@ class _HandOver(beam.DoFn):
 
     def process(
         self,
-        element: tuple[str, Segment | SegmentPoses],
-        asked: Any = beam.DoFn.StateParam(ASKED),
+        element: tuple[str, Segment],
+        pending: Any = beam.DoFn.StateParam(PENDING),
         look: Any = beam.DoFn.TimerParam(LOOK),
         timestamp: Any = beam.DoFn.TimestampParam,
     ) -> Iterator[SegmentPoses]:
         key, segment = element
         self._metrics.came()
-        if isinstance(segment, SegmentPoses):  # the tombstone of a video that cannot be planned
-            self._metrics.went(failed=True)
-            yield segment
-        elif (found := self._pool.collect(key, segment)) is not None:
-            self._metrics.went(failed=found.path is None)
-            yield found
+        if (result := self._pool.collect(key, segment)) is not None:
+            self._metrics.went(failed=result.path is None)
+            yield result
         else:
-            asked.write((segment, timestamp))
+            pending.write((segment, timestamp))
             self._metrics.add("held", 1)
             look.set(time.time() + _LOOK_S)
 
@@ -139,21 +130,20 @@ class _HandOver(beam.DoFn):
     def look(
         self,
         key: Any = beam.DoFn.KeyParam,
-        asked: Any = beam.DoFn.StateParam(ASKED),
+        pending: Any = beam.DoFn.StateParam(PENDING),
         look: Any = beam.DoFn.TimerParam(LOOK),
     ) -> Iterator[TimestampedValue]:
-        segment, timestamp = asked.read()
-        found = self._pool.collect(key, segment)
-        if found is None:
+        segment, timestamp = pending.read()
+        result = self._pool.collect(key, segment)
+        if result is None:
             look.set(time.time() + _LOOK_S)
             return
-        asked.clear()
+        pending.clear()
         self._metrics.add("held", -1)
-        self._metrics.went(failed=found.path is None)
-        yield TimestampedValue(found, timestamp)
+        self._metrics.went(failed=result.path is None)
+        yield TimestampedValue(result, timestamp)
 
 
-def name_of(element: Segment | SegmentPoses) -> str:
-    """Names a segment among all that are under way."""
-    segment = element.segment if isinstance(element, SegmentPoses) else element
+def name_of(segment: Segment) -> str:
+    """Names a segment among all that are in progress."""
     return f"{segment.video.video_id}-{segment.index}"

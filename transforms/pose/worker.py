@@ -8,11 +8,12 @@ import cv2
 
 from repscore.models.blazepose.network import Network
 from repscore.models.estimator import People, PoseEstimator, Unavailable, estimator_class
+from repscore.transforms.inputs import ProbeError
 from repscore.transforms.keypoints.names import kind_of
 from repscore.transforms.keypoints.source import read_keypoints
-from repscore.transforms.plan.probe import ProbeError
 from repscore.transforms.pose.decode import Decoder
 from repscore.transforms.pose.store import SegmentFile, find, segment_path, write_segment
+from repscore.transforms.pose.version import estimated_version, pose_version
 from repscore.transforms.records import Failure, PoseConfig, Segment, SegmentPoses
 
 _EXPECTED: Final = (ProbeError, OSError)
@@ -35,9 +36,10 @@ class Worker:
     ) -> None:
         cv2.setNumThreads(1)
         self._poses, self._root = poses, root
-        if poses.version() != version:
+        here = estimated_version(poses)
+        if here != version:
             raise Unavailable(
-                f"this machine would compute {poses.version()}, the run is {version}: its "
+                f"this machine would compute {here}, the run is {version}: its "
                 "processor or packages differ; use --precision f32 and the same packages everywhere"
             )
         estimator = estimator_class(poses.estimator)
@@ -56,7 +58,7 @@ class Worker:
         """Estimate the segment's frames and put its pose file in place; or say why not."""
         begun_s = time.monotonic()
         self._frames = 0
-        version = self._poses.version_of(segment.video)
+        version = pose_version(self._poses, segment.video)
         path = segment_path(self._root, version, segment)
         keypoints = kind_of(segment.video.location) != "video"
         try:
@@ -147,7 +149,9 @@ def _about(
 
 
 def stored(root: str, pose_version: str, segment: Segment) -> SegmentPoses | None:
-    """The finished segment if its pose file is in the store, else None."""
+    """A segment without need of work: its pose file is in the store, or it cannot be processed."""
+    if segment.video.failure is not None:
+        return SegmentPoses(segment, pose_version, None, failures=(segment.video.failure,))
     path = segment_path(root, pose_version, segment)
     about = find(path)
     return None if about is None else finished(segment, path, about, busy_s=0.0)

@@ -19,10 +19,10 @@ from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Duration, Timestamp
 
+from repscore.transforms.inputs import ProbeError
 from repscore.transforms.keypoints.names import kind_of
 from repscore.transforms.keypoints.parts import times_of
 from repscore.transforms.metrics import StageMetrics
-from repscore.transforms.plan.probe import ProbeError
 from repscore.transforms.records import Failure, Video, video_id_of
 from repscore.transforms.watch.boundary import boundary_s
 from repscore.transforms.watch.gather import (
@@ -35,7 +35,7 @@ from repscore.transforms.watch.gather import (
     due_s,
     tick,
 )
-from repscore.transforms.watch.inputs import watch_of
+from repscore.transforms.watch.watched_inputs import watch_of
 
 _ROUNDING_S: Final = 0.002
 """Prism's timers fire at whole milliseconds, rounded down."""

@@ -1,0 +1,38 @@
+"""The version of an input's poses: part of every content address in the pose store."""
+
+import hashlib
+import json
+
+from repscore.models.estimator import estimator_class
+from repscore.transforms.keypoints.names import REVISION, kind_of
+from repscore.transforms.records import PoseConfig, Video
+
+
+def pose_version(poses: PoseConfig, video: Video) -> str:
+    """The version of the poses that this configuration gives for an input."""
+    is_video = kind_of(video.location) == "video"
+    return estimated_version(poses) if is_video else keypoints_version(poses)
+
+
+def keypoints_version(poses: PoseConfig) -> str:
+    """`keypoints-<rate>-<hash>`: the version of keypoints, which no estimator touches."""
+    digest = _digest([REVISION, poses.keypoints_fps])
+    return f"keypoints-{poses.keypoints_fps:g}fps-{digest}"
+
+
+def estimated_version(poses: PoseConfig) -> str:
+    """`<estimator>-<model>-<rate>-<hash of everything>`: the version of a video's poses.
+
+    Raises UnknownEstimator, and Unavailable for what this machine cannot compute.
+    """
+    identity = estimator_class(poses.estimator).identity_of(poses)
+    cuts = (poses.sample_fps, poses.segment_s, poses.warm_up_s)
+    digest = _digest([poses.estimator, dict(identity), cuts])
+    rate = "native" if poses.sample_fps is None else f"{poses.sample_fps:g}fps"
+    name = poses.estimator.rpartition(":")[2].lower()
+    return f"{name}-{poses.model}-{rate}-{digest}"
+
+
+def _digest(parts: object) -> str:
+    text = json.dumps(parts, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
