@@ -1,4 +1,4 @@
-.PHONY: setup demo prism test check format constraints clean
+.PHONY: setup demo prism test test-quick check format constraints clean
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,8 +14,13 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/repscore demo --output demo
 
+# The runner of `repscore watch`.
 prism: setup
 	bash infra/prism.sh
+
+# The pure tests: no Ray, no Prism, no network, no weights.
+test-quick: setup
+	$(BIN)/python -m pytest tests/pure --numprocesses auto
 
 test: setup prism
 	$(BIN)/repscore weights --quiet
@@ -32,6 +37,7 @@ format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# Pins the whole tree as it is installed now.
 constraints: setup
 	$(BIN)/uv pip freeze --python $(BIN)/python --exclude-editable > constraints.txt
 

