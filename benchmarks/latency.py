@@ -1,10 +1,12 @@
 """From a clip's arrival in a watched folder to its rows being visible, and where the time goes.
 
-`latency.py CLIP`: the clip, of one segment, is put into the folder whole, `--times` times one
-after the other (idle), then all at once (under load), each with bytes of its own behind its end.
-Detection: from the arrival until the clip is taken. Queue: until an actor begins with it. Poses:
-until its pose file is there. Scoring: until its rows are made, the way back from the pool included.
-Commit: until they are visible, the wait for others included. The bare worker does the same poses
+    python -m benchmarks.latency CLIP [--times 5]
+
+Copies of the clip (one segment) arrive in the folder, first one after the other (idle), then all
+at once (under load). Each copy is made unique by bytes behind its end. Detection lasts from the
+arrival until `watch` takes the clip. Queue: until an actor begins with it. Poses: until its pose
+file exists. Scoring: until its rows are made, the way back from the pool included. Commit: until
+the rows are visible, the wait for other inputs included. The bare worker extracts the same poses
 alone, in this process.
 """
 
@@ -21,12 +23,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from machine import describe
-
+from benchmarks.machine import describe, existing_file, segments_of_clip
 from repscore.pipelines.query import query
-from repscore.transforms.discover.changes import Changes, in_groups
-from repscore.transforms.discover.sources import list_inputs
-from repscore.transforms.plan.segments import segments_of
 from repscore.transforms.pose.version import estimated_version
 from repscore.transforms.pose.worker import Worker
 from repscore.transforms.records import PoseConfig
@@ -35,16 +33,15 @@ PARTS = ("detection", "queue", "poses", "scoring", "commit")
 
 
 def bare_s(clip: Path, root: str) -> float:
-    """Seconds that a worker takes for the clip, in this process, once it is warm."""
+    """Seconds that a warm worker takes for the clip, in this process."""
     poses = PoseConfig()
-    ((videos, _),) = in_groups(Changes({}, "")(list_inputs([str(clip)])), 1)
-    (segment,) = segments_of(videos[0], poses)
+    (segment,) = segments_of_clip(clip, poses)
     worker = Worker(poses, root, estimated_version(poses))
     return [worker.extract(segment).busy_s for _ in range(2)][1]
 
 
 def drop(clip: Path, folder: Path, number: int) -> None:
-    """A copy with another content, whole at once."""
+    """A copy with another content, which appears complete."""
     hidden = folder / f".{number}"
     shutil.copy(clip, hidden)
     with hidden.open("ab") as file:
@@ -54,27 +51,27 @@ def drop(clip: Path, folder: Path, number: int) -> None:
 
 def instants(line: str) -> list[dict[str, Any]]:
     """The inputs of a commit's line."""
-    told = json.loads(line)
-    return [one | {"committed_at": told["committed_at"]} for one in told.get("inputs", ())]
+    event = json.loads(line)
+    return [row | {"committed_at": event["committed_at"]} for row in event.get("inputs", ())]
 
 
 def split(inputs: list[dict[str, Any]], root: str) -> list[tuple[float, ...]]:
     """For each input its latency and the parts of it, which add up to it."""
-    found = query(root, "SELECT uri, video_id, pose_s, epoch(processed_at) FROM videos")
-    assert found is not None
-    about = {uri: rest for uri, *rest in found.fetchall()}
+    videos = query(root, "SELECT uri, video_id, pose_s, epoch(processed_at) FROM videos")
+    assert videos is not None
+    columns = {uri: rest for uri, *rest in videos.fetchall()}
     rows = []
-    for one in inputs:
-        video_id, pose_s, scored = about[one["uri"]]
+    for row in inputs:
+        video_id, pose_s, scored = columns[row["uri"]]
         arrived, taken, visible = (
-            datetime.fromisoformat(one[name]).timestamp()
+            datetime.fromisoformat(row[name]).timestamp()
             for name in ("arrived_at", "taken_at", "committed_at")
         )
         (file,) = Path(root).glob(f"poses/*/*/{video_id}/*.parquet")
         ready = file.stat().st_mtime
         instants = (arrived, taken, ready - pose_s, ready, scored, visible)
         parts = tuple(after - before for before, after in pairwise(instants))
-        assert min(parts) >= 0, f"{one['uri']}: its instants are out of order: {parts}"
+        assert min(parts) >= 0, f"{row['uri']}: its instants are out of order: {parts}"
         rows.append((visible - arrived, *parts))
     return rows
 
@@ -93,33 +90,33 @@ def show(name: str, rows: list[tuple[float, ...]]) -> None:
 def main() -> None:
     """Print the latencies, and their ratio to the bare worker."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("clip", type=Path)
+    parser.add_argument("clip", type=existing_file)
     parser.add_argument("--times", type=int, default=5)
     parser.add_argument("--every", type=float, default=1.0)
-    arguments = parser.parse_args()
+    options = parser.parse_args()
     print(describe())
     with tempfile.TemporaryDirectory() as place:
         folder, root = Path(place, "clips"), str(Path(place, "dataset"))
         folder.mkdir()
-        poses_s = bare_s(arguments.clip, str(Path(place, "bare")))
+        poses_s = bare_s(options.clip, str(Path(place, "bare")))
         print(f"bare worker: {poses_s:.1f} s for the poses of the clip")
         command = [sys.executable, "-m", "repscore.pipelines", "watch", str(folder), "-o", root]
         watch = subprocess.Popen(  # noqa: S603
-            [*command, "--every", str(arguments.every), "--json"], stdout=subprocess.PIPE, text=True
+            [*command, "--every", str(options.every), "--json"], stdout=subprocess.PIPE, text=True
         )
         assert watch.stdout is not None
-        drop(arguments.clip, folder, 0)
+        drop(options.clip, folder, 0)
         instants(watch.stdout.readline())  # start-up is left out
         idle: list[dict[str, Any]] = []
-        for number in range(1, arguments.times + 1):
-            drop(arguments.clip, folder, number)
+        for number in range(1, options.times + 1):
+            drop(options.clip, folder, number)
             while len(idle) < number:
                 idle += instants(watch.stdout.readline())
             time.sleep(1)
         loaded: list[dict[str, Any]] = []
-        for number in range(arguments.times):
-            drop(arguments.clip, folder, 1000 + number)
-        while len(loaded) < arguments.times:
+        for number in range(options.times):
+            drop(options.clip, folder, 1000 + number)
+        while len(loaded) < options.times:
             loaded += instants(watch.stdout.readline())
         watch.terminate()
         watch.wait()

@@ -1,10 +1,25 @@
-"""What benchmarks share: the line on machine and versions, and the check of their files."""
+"""What benchmarks share: the line on machine and versions, clips, and one process per core."""
 
 import argparse
+import multiprocessing
 import os
 import platform
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, wait
 from importlib.metadata import version
 from pathlib import Path
+from threading import BrokenBarrierError
+from typing import Any, TypeVar
+
+import cv2
+
+from repscore.transforms.discover.changes import Changes, in_groups
+from repscore.transforms.discover.sources import list_inputs
+from repscore.transforms.plan.segments import segments_of
+from repscore.transforms.records import PoseConfig, Segment
+
+_Result = TypeVar("_Result")
+_barrier: Any = None  # in a process of `on_each_core`, where all of them wait
 
 
 def describe() -> str:
@@ -17,8 +32,63 @@ def describe() -> str:
 
 
 def existing_file(text: str) -> Path:
-    """An argument that names a file; a worker that cannot read it would be waited for."""
+    """An argument that names a file."""
     path = Path(text)
     if not path.is_file():
-        raise argparse.ArgumentTypeError(f"{text}: expected a file, as of {text}/*.mp4")
+        raise argparse.ArgumentTypeError(f"expected a file, found {text}; give {text}/*.mp4?")
     return path
+
+
+def segments_of_clip(clip: Path, poses: PoseConfig) -> tuple[Segment, ...]:
+    """The segments into which the pipeline cuts a clip."""
+    (((video,), _),) = in_groups(Changes({}, "")(list_inputs([str(clip)])), 1)
+    return segments_of(video, poses)
+
+
+def resident_mib(pid: int) -> float:
+    """Memory of a process that is in RAM."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+def on_each_core(
+    measure: Callable[..., _Result], clips: Sequence[Path], *arguments: object
+) -> list[_Result]:
+    """Results of `measure(clips, begin, *arguments)`, one process per core, each with its clips.
+
+    `measure` calls `begin` when it is ready; `begin` returns when all processes are. An error of
+    one process, or its death, ends all of them and is raised here.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    context = multiprocessing.get_context("spawn")
+    # The longest clips first, in turns: an even split that needs no queue.
+    ordered = sorted(clips, key=lambda clip: -clip.stat().st_size)
+    with ProcessPoolExecutor(
+        len(cores), context, initializer=_set_barrier, initargs=(context.Barrier(len(cores)),)
+    ) as pool:
+        runs = [
+            pool.submit(_on_core, core, measure, ordered[index :: len(cores)], *arguments)
+            for index, core in enumerate(cores)
+        ]
+        errors = [run.exception() for run in wait(runs).done]
+    for error in errors:
+        if error is not None and not isinstance(error, BrokenBarrierError):
+            raise error
+    return [run.result() for run in runs]
+
+
+def _set_barrier(barrier: Any) -> None:
+    global _barrier  # a barrier reaches a process when it starts, not with its task
+    _barrier = barrier
+
+
+def _on_core(
+    core: int, measure: Callable[..., _Result], clips: Sequence[Path], *arguments: object
+) -> _Result:
+    os.sched_setaffinity(0, {core})
+    cv2.setNumThreads(1)
+    try:
+        return measure(clips, _barrier.wait, *arguments)
+    except BaseException:
+        _barrier.abort()  # the others would wait for this process
+        raise

@@ -1,9 +1,9 @@
 """Memory of a pose worker over a clip that is looped to an hour.
 
-    python benchmarks/pose_memory.py CLIP [--minutes 60] [--model full]
+    python -m benchmarks.pose_memory CLIP [--minutes 60]
 
-The clip is written again and again into one long video; a worker, as it runs in a Ray actor, then
-extracts the video's segments one after the other. Flat means: no growth after the first minutes.
+The clip is repeated in one long video. A worker, as it runs in a Ray actor, extracts the video's
+segments one after the other. Flat means: no growth after the first quarter.
 """
 
 import argparse
@@ -13,19 +13,18 @@ import time
 from pathlib import Path
 
 import cv2
-from machine import describe
 
-from repscore.transforms.discover.sources import list_inputs
-from repscore.transforms.plan.segments import segments_of
+from benchmarks.machine import describe, existing_file, resident_mib, segments_of_clip
+from repscore.models import weights
 from repscore.transforms.pose.decode import Decoder
 from repscore.transforms.pose.version import estimated_version
 from repscore.transforms.pose.worker import Worker
-from repscore.transforms.records import PoseConfig, Video
+from repscore.transforms.records import PoseConfig
 
 
-def loop(clip: str, path: Path, minutes: float, fps: float = 15.0) -> None:
-    """Write the frames of `clip` again and again until the video is so long."""
-    with Decoder(clip, sample_fps=fps) as decoder:
+def loop(clip: Path, path: Path, minutes: float, fps: float = 15.0) -> None:
+    """Repeat the frames of `clip` in a video of `minutes`."""
+    with Decoder(str(clip), sample_fps=fps) as decoder:
         frames = [cv2.resize(frame.bgr, None, fx=0.5, fy=0.5) for frame in decoder]
     height_px, width_px = frames[0].shape[:2]
     code = cv2.VideoWriter.fourcc(*"mp4v")
@@ -35,38 +34,30 @@ def loop(clip: str, path: Path, minutes: float, fps: float = 15.0) -> None:
     writer.release()
 
 
-def resident_mib() -> float:
-    """Memory of this process that is in RAM."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-
 def main() -> None:
     """Print the memory after every few segments, and the growth."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("clip")
+    parser.add_argument("clip", type=existing_file)
     parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--model", choices=["lite", "full", "heavy"], default="full")
-    arguments = parser.parse_args()
+    parser.add_argument("--model", choices=weights.MODELS, default="full")
+    parser.add_argument("--segment-s", type=float, default=60.0)
+    options = parser.parse_args()
     print(describe())
-    poses = PoseConfig(model=arguments.model)
+    poses = PoseConfig(model=options.model, segment_s=options.segment_s)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "looped.mp4")
-        loop(arguments.clip, path, arguments.minutes)
-        (source,) = list_inputs([str(path)])
-        video = Video(
-            source.uri, "looped", "looped", source.size_bytes, source.stamp, (), source.uri
-        )
+        loop(options.clip, path, options.minutes)
         worker = Worker(poses, folder, estimated_version(poses))
         readings, frames, begun_s = [], 0, time.monotonic()
-        for segment in segments_of(video, poses):
+        for segment in segments_of_clip(path, poses):
             done = worker.extract(segment)
             frames += done.frames
-            readings.append(resident_mib())
+            readings.append(resident_mib(os.getpid()))
             if segment.index % 5 == 4:
-                print(f"minute {segment.index + 1:3}: {readings[-1]:.0f} MiB", flush=True)
+                print(f"minute {segment.end_s / 60:5.1f}: {readings[-1]:.0f} MiB", flush=True)
     seconds = time.monotonic() - begun_s
-    early, late = max(readings[: len(readings) // 4]), max(readings[len(readings) // 4 :])
+    quarter = max(1, len(readings) // 4)
+    early, late = max(readings[:quarter]), max(readings[quarter:])
     print(f"{frames} frames of {len(readings)} segments, {frames / seconds:.0f} fps")
     print(f"most in the first quarter {early:.0f} MiB, later {late:.0f} MiB: {late / early:.3f}")
 

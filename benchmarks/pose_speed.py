@@ -1,39 +1,34 @@
 """Frames per second of BlazePose here against MediaPipe Tasks: same frames, same weights.
 
-    python benchmarks/pose_speed.py CLIPS... [--models lite full heavy] [--limit-s 5]
+    python -m benchmarks.pose_speed CLIPS... [--models lite full heavy] [--limit-s 5]
 
-One process per core, bound to it, works off its share of the clips. Both sides do the whole job,
-decoding included, each for fifteen frames in turn: the machine's other work burdens both alike, and
+One process per core, bound to it, takes its share of the clips. Both sides do the whole job,
+decoding included, in turns of fifteen frames: other work on the machine slows both equally, and
 caches are as warm as where one of them works alone. Ratios are of sums and, since a shared machine
 stretches single frames at random, of medians too. MediaPipe's side includes the conversion to RGB
-that it asks for. CPU seconds count all threads.
+that it asks for. CPU seconds count all threads. A precision that the processor lacks is left out.
 """
 
 import argparse
 import itertools
 import math
-import multiprocessing
-import os
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
-from machine import describe, existing_file
 
+from benchmarks.machine import describe, existing_file, on_each_core
 from repscore.models import weights
 from repscore.models.blazepose import regions
 from repscore.models.blazepose.estimator import BlazePoseEstimator
 from repscore.models.blazepose.network import CropLandmarks, FloatArray, Network
 from repscore.models.blazepose.networks import load_network
-from repscore.models.estimator import EstimatorConfig, PoseEstimator, Precision
+from repscore.models.estimator import EstimatorConfig, PoseEstimator, Unavailable
 from repscore.models.mediapipe import MediaPipeEstimator
 from repscore.transforms.pose.decode import Decoder
 
@@ -66,7 +61,7 @@ class Clock:
         return run
 
     def add(self, other: "Clock") -> None:
-        """What another process has measured."""
+        """Add what another process has measured."""
         for part, runs in other.wall.items():
             self.wall[part] += runs
             self.cpu[part] += other.cpu[part]
@@ -98,42 +93,35 @@ class TimedNetwork:
             return self._network.infer_landmarks(crops)
 
 
-def meet_at(barrier: Any) -> None:
-    """Where the processes of all cores wait for each other before they begin."""
-    global meeting  # a barrier reaches a process when it starts, not with its task
-    meeting = barrier
-
-
 def one_core(
-    core: int, clips: Sequence[Path], config: EstimatorConfig, span: argparse.Namespace
+    clips: Sequence[Path],
+    begin: Callable[[], None],
+    config: EstimatorConfig,
+    options: argparse.Namespace,
 ) -> tuple[int, Clock]:
     """Measure on one core: frames of its clips, and the clock."""
-    os.sched_setaffinity(0, {core})
-    cv2.setNumThreads(1)
     clock = Clock()
     ours = BlazePoseEstimator(config, network=TimedNetwork(load_network(config), clock))
     reference = MediaPipeEstimator(EstimatorConfig(config.model))
     regions.crop = clock.timed("crop", regions.crop)
     reference.start()
-    estimators = {"mediapipe": reference, "repscore": ours}
-    meeting.wait()
-    frames = 0
-    for clip in clips:
-        frames += one_clip(clip, estimators, span, clock)
+    estimators: dict[str, PoseEstimator] = {"mediapipe": reference, "repscore": ours}
+    begin()
+    frames = sum(one_clip(clip, estimators, options, clock) for clip in clips)
     reference.close()
     return frames, clock
 
 
 def one_clip(
-    clip: Path, estimators: Mapping[str, PoseEstimator], span: argparse.Namespace, clock: Clock
+    clip: Path, estimators: Mapping[str, PoseEstimator], options: argparse.Namespace, clock: Clock
 ) -> int:
-    """Both sides through one clip, turn by turn; the number of frames that each was given."""
-    given = dict.fromkeys(SIDES, 0)
+    """Both sides through one clip, turn by turn; the number of frames of each."""
+    frames = dict.fromkeys(SIDES, 0)
     with ExitStack() as decoders:
         streams = {}
         for side in SIDES:
             estimators[side].start()
-            decoder = Decoder(str(clip), end_s=span.limit_s, sample_fps=span.sample_fps)
+            decoder = Decoder(str(clip), end_s=options.limit_s, sample_fps=options.sample_fps)
             streams[side] = iter(decoders.enter_context(decoder))
         for turn in itertools.count():
             for side in SIDES if turn % 2 else reversed(SIDES):
@@ -144,34 +132,20 @@ def one_clip(
                         break
                     with clock.of(side):
                         estimators[side].track(frame.bgr, frame.time_s)
-                    given[side] += 1
+                    frames[side] += 1
             if frame is None:
                 break
-    if len(set(given.values())) > 1:
-        raise RuntimeError(f"{clip}: expected the same frames on both sides, decoded {given}")
-    return given["repscore"]
+    if len(set(frames.values())) > 1:
+        raise RuntimeError(f"{clip}: expected the same frames on both sides, decoded {frames}")
+    return frames["repscore"]
 
 
 def measure(config: EstimatorConfig, options: argparse.Namespace) -> None:
     """One model and precision over all clips: a row per side, then where our time goes."""
-    weights.landmarks(config.model)  # raises here where it is missing, before anything starts
-    context = multiprocessing.get_context("spawn")
-    cores = sorted(os.sched_getaffinity(0))
-    # Longest first, in turns: the fairest split that needs no queue.
-    ordered = sorted(options.clips, key=lambda clip: -clip.stat().st_size)
     frames, clock = 0, Clock()
-    # A pool, since it says when a process dies.
-    with ProcessPoolExecutor(
-        len(cores), context, initializer=meet_at, initargs=(context.Barrier(len(cores)),)
-    ) as pool:
-        runs = [
-            pool.submit(one_core, core, ordered[number :: len(cores)], config, options)
-            for number, core in enumerate(cores)
-        ]
-        for run in as_completed(runs):
-            part_frames, part = run.result()
-            frames += part_frames
-            clock.add(part)
+    for core_frames, core_clock in on_each_core(one_core, options.clips, config, options):
+        frames += core_frames
+        clock.add(core_clock)
     name = f"{config.model:5} {config.precision:4}"
     decode_ms = {side: clock.ms(f"decode {side}", frames) for side in SIDES}
     for side in SIDES:
@@ -195,27 +169,31 @@ def measure(config: EstimatorConfig, options: argparse.Namespace) -> None:
     parts = {part: clock.ms(part, frames) for part in ("detector", "crop", "landmarks")}
     parts["geometry"] = ours_ms - sum(parts.values())
     print(f"{name} ms per frame: ", end="")
-    every = {"decode": decode_ms["repscore"], **parts}
-    print(", ".join(f"{part} {ms:.2f}" for part, ms in every.items()), end="")
+    parts["decode"] = decode_ms["repscore"]
+    print(", ".join(f"{part} {ms:.2f}" for part, ms in parts.items()), end="")
     print(f"; the detector ran on {len(clock.wall['detector'])} frames", flush=True)
 
 
-def main(arguments: Sequence[str]) -> None:
+def main() -> None:
     """Print machine, versions, and four lines per model and precision."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clips", nargs="+", type=existing_file)
     parser.add_argument("--models", nargs="+", choices=weights.MODELS, default=list(weights.MODELS))
-    parser.add_argument(
-        "--precisions", nargs="+", choices=Precision.__args__[1:], default=["f32", "bf16"]
-    )
+    parser.add_argument("--precisions", nargs="+", choices=["f32", "bf16"], default=["f32", "bf16"])
     parser.add_argument("--sample-fps", type=float, default=15.0)
     parser.add_argument("--limit-s", type=float, default=math.inf, help="seconds of each clip")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     print(f"# {describe()}; one process per core, {options.sample_fps:g} frames per second sampled")
     for model in options.models:
         for precision in options.precisions:
-            measure(EstimatorConfig(model, precision=precision), options)
+            config = EstimatorConfig(model, precision=precision)
+            try:
+                BlazePoseEstimator.require(config)
+            except Unavailable as error:
+                print(f"{model:5} {precision:4} left out: {error}")
+                continue
+            measure(config, options)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

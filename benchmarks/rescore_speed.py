@@ -1,10 +1,11 @@
 """Frames per second of `repscore rescore`: a dataset multiplied, then scored again from its store.
 
-    python benchmarks/rescore_speed.py DATASET [--times 20] [--scorer exercises]
+    python -m benchmarks.rescore_speed DATASET [--times 20] [--scorer exercises]
 
-DATASET is one of `score`. Its poses and kept windows are linked under new names, so the copies
-cost no room. The first pass over the original cuts the poses into repetitions; the passes that
-are measured read the windows that it kept. The baseline is that first pass.
+`repscore score` made DATASET. Its poses and windows are linked under new names, so the copies
+need no disk space. The first pass, over a copy of the original, cuts the poses into repetitions and
+stores them as windows; it is the baseline. The second pass, over the multiplied dataset, reads the
+windows.
 """
 
 import argparse
@@ -14,8 +15,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from machine import describe
-
+from benchmarks.machine import describe
 from repscore.models.scorer.shipped import located
 from repscore.pipelines.rescore import rescore
 from repscore.transforms.records import video_id_of
@@ -23,7 +23,7 @@ from repscore.transforms.tables.delta import append_run, read_rows, write_batch
 
 
 def multiply(original: Path, root: Path, times: int) -> None:
-    """A dataset that holds every input of the original so many times, under other names."""
+    """A dataset that holds each input of the original several times, under other names."""
     runs = read_rows(str(original), "runs")
     append_run(str(root), max(runs, key=lambda row: row["started_at"]))
     rows = []
@@ -58,19 +58,17 @@ def main() -> None:
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--scorer", default="exercises")
-    given = parser.parse_args()
-    scorer = located(given.scorer)
-    with tempfile.TemporaryDirectory(dir=given.dataset.parent) as folder:
+    options = parser.parse_args()
+    scorer = located(options.scorer)
+    with tempfile.TemporaryDirectory(dir=options.dataset.parent) as folder:
         original, root = Path(folder, "original"), Path(folder, "many")
-        shutil.copytree(given.dataset, original)
+        shutil.copytree(options.dataset, original)
         shutil.rmtree(original / "windows", ignore_errors=True)
         print(describe())
         first = rescore(str(original), scorer, (), quiet=True).row
-        multiply(original, root, given.times)
-        for name, row in (
-            ("cut anew", first),
-            ("kept", rescore(str(root), scorer, (), quiet=True).row),
-        ):
+        multiply(original, root, options.times)
+        second = rescore(str(root), scorer, (), quiet=True).row
+        for name, row in (("from poses", first), ("from windows", second)):
             print(
                 f"{name}: {row['videos']} videos, {row['frames']} frames, {row['repetitions']} "
                 f"repetitions in {row['wall_s']:.1f} s: {row['frames_per_s']:.0f} frames/s"

@@ -1,31 +1,27 @@
-"""Frames per second of the repetitions stage's pure chain on one core: `segmenter_speed.py`.
+"""Frames per second of the repetitions stage's pure chain on one core.
+
+    OMP_NUM_THREADS=1 python -m benchmarks.segmenter_speed [--repeats 4] [--rounds 5]
 
 Poses in, measured repetitions out (clean, normalise, phases, cycles, measure), for the synthetic
-athlete at several frame rates, in blocks as long as the pipeline's segments; and, with
-`--repcount FOLDER`, for RepCount-pose at 30 frames per second. Prints the size of what is
-remembered after one and after all hours, too: it must not grow. Set OMP_NUM_THREADS=1.
+athlete at several frame rates, in blocks as long as the pipeline's segments. Printed too is the
+size of the state after streams of several lengths: it must not grow.
 """
 
 import argparse
 import pickle
 import statistics
-import sys
 import time
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
-from machine import describe
 
+from benchmarks.machine import describe
 from repscore.pipelines.demo.cast import CAST
-from repscore.pipelines.evaluate.repcount import read_repcount
 from repscore.transforms.records import PoseFrames
 from repscore.transforms.repetitions import motion
+from tests import athletes
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-import athletes
-
-SEGMENT_S, ROUNDS = 60.0, 5
+SEGMENT_S = 60.0
 
 
 def run(parts: list[PoseFrames]) -> tuple[int, int]:
@@ -44,35 +40,34 @@ def segments(poses: PoseFrames) -> list[PoseFrames]:
     return [athletes.part(poses, slice(a, b)) for a, b in pairwise(rows) if b > a]
 
 
-def report(name: str, streams: list[list[PoseFrames]]) -> None:
-    """Median over rounds, after one to warm up."""
-    frames = sum(len(part.time_s) for stream in streams for part in stream)
-    rates, counts = [], 0
-    for _ in range(ROUNDS + 1):
+def report(name: str, stream: list[PoseFrames], rounds: int) -> None:
+    """Median over rounds, after a round to warm up."""
+    frames = sum(len(part.time_s) for part in stream)
+    rates, count = [], 0
+    for _ in range(rounds + 1):
         begun_s = time.perf_counter()
-        counts = sum(run(stream)[0] for stream in streams)
+        count, _ = run(stream)
         rates.append(frames / (time.perf_counter() - begun_s))
     print(
         f"{name:34} {statistics.median(rates[1:]):9,.0f} frames/s  "
-        f"({frames:,} frames, {counts} repetitions)"
+        f"({frames:,} frames, {count} repetitions)"
     )
 
 
 def main() -> None:
     """Print a line per input."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repcount", type=Path, help="folder of RepCount-pose")
+    parser.add_argument("--repeats", type=int, default=4, help="of the demo's clips in a stream")
+    parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     print(describe())
     for rate_hz in (15.0, 30.0, 60.0):
-        clips = [athletes.poses(one.motion, one.camera, rate_hz) for one in CAST]
-        report(f"athlete, {rate_hz:g} frames per second", [segments(athletes.joined(*clips * 4))])
-    if arguments.repcount:
-        videos = read_repcount(arguments.repcount)
-        report("RepCount-pose, 30 frames per second", [segments(one.poses) for one in videos])
-    clips = [athletes.poses(one.motion, one.camera, 15.0) for one in CAST]
-    for times in (1, 4, 16):
-        stream = segments(athletes.joined(*clips * times))
+        clips = [athletes.poses(clip.motion, clip.camera, rate_hz) for clip in CAST]
+        stream = segments(athletes.joined(*clips * arguments.repeats))
+        report(f"athlete, {rate_hz:g} frames per second", stream, arguments.rounds)
+    clips = [athletes.poses(clip.motion, clip.camera, 15.0) for clip in CAST]
+    for repeats in (1, arguments.repeats, arguments.repeats**2):
+        stream = segments(athletes.joined(*clips * repeats))
         minutes = sum(len(part.time_s) for part in stream) / 15 / 60
         print(f"state after {minutes:5.1f} minutes: {run(stream)[1]:,} bytes")
 

@@ -1,8 +1,10 @@
 """Whether a long watch stays flat: memory, time per poll, files of the tables.
 
-`watch_flat.py`: the dataset knows `--known` files of a folder; `--new` small files of keypoints
-come to it and go through one `watch`. Memory of the driver and of Prism is printed as they come,
-then the time of a poll of the whole folder and the number of files in each table.
+    python -m benchmarks.watch_flat [--known 20000] [--new 2000]
+
+The dataset knows the first files of a folder; new, small files of keypoints arrive there and go
+through one `watch`. Printed are the memory of the driver and of Prism meanwhile, then the time of a
+poll of the whole folder and the number of files in each table.
 """
 
 import argparse
@@ -15,8 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from machine import describe
 
+from benchmarks.machine import describe, resident_mib
 from repscore.pipelines.query import query
 from repscore.transforms.discover.sources import list_inputs
 from repscore.transforms.tables.delta import read_known, table_files, write_batch
@@ -25,13 +27,13 @@ from repscore.transforms.watch.watched_inputs import Watch, WatchConfig
 
 
 def put(folder: Path, number: int) -> None:
-    """Three seconds of one landmark's walk, unlike all others."""
+    """Three seconds of a random walk; each number gives another one."""
     walk = np.random.default_rng(number).normal(size=(30, 15, 2)).cumsum(axis=0) + 300
     np.savez(folder / f"{number}.keypoints.npz", image_px=walk)
 
 
 def remember(folder: Path, root: str, config: str) -> None:
-    """Rows of `videos` for all that lies in the folder."""
+    """Write a row of `videos` for each file of the folder."""
     now = datetime.now(UTC)
     rows = [
         {
@@ -50,12 +52,6 @@ def remember(folder: Path, root: str, config: str) -> None:
     for begin in range(0, len(rows), 1000):
         part = rows[begin : begin + 1000]
         write_batch(root, {"videos": [row | {"duplicate_of": None} for row in part]})
-
-
-def resident_mib(pid: int) -> float:
-    """Memory of a process."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
 
 def prism_of(parent: int) -> int | None:
@@ -85,9 +81,9 @@ def main() -> None:
         command += ["--every", "2", "--json"]
         first = [*command, "--until-idle", "1"]
         subprocess.run(first, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
-        found = query(root, "SELECT config FROM runs")
-        assert found is not None
-        ((config,),) = found.fetchall()
+        runs = query(root, "SELECT config FROM runs")
+        assert runs is not None
+        ((config,),) = runs.fetchall()
         for number in range(arguments.known):
             (folder / f"known{number}.keypoints.npz").write_bytes(b"known")
         remember(folder, root, config)
@@ -97,12 +93,12 @@ def main() -> None:
         for number in range(arguments.new):
             put(folder, number)
         assert watch.stdout is not None
-        done, told, begun_s = 0, 0, time.monotonic()
+        done, next_line, begun_s = 0, 0, time.monotonic()
         for line in watch.stdout:
             done += json.loads(line)["videos"] * ("committed_at" in line)
             prism = prism_of(watch.pid)
-            if prism is not None and done >= told:
-                told = done + arguments.new // 8
+            if prism is not None and done >= next_line:
+                next_line = done + arguments.new // 8
                 print(
                     f"{done} done after {time.monotonic() - begun_s:.0f} s: driver "
                     f"{resident_mib(watch.pid):.0f} MiB, Prism {resident_mib(prism):.0f} MiB"

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +106,20 @@ class Poisoned(Brightness):
         if blue > 200 > green:
             raise ZeroDivisionError("a bug in the estimator")
         return super().track(frame_bgr, time_s)
+
+
+def die(clips: Sequence[Path], begin: Callable[[], None]) -> None:
+    """A process that dies, beside others that wait for it."""
+    if clips:
+        os._exit(1)
+    begin()
+
+
+def fail(clips: Sequence[Path], begin: Callable[[], None]) -> None:
+    """A process that ends with an error, beside others that wait for it."""
+    if clips:
+        raise ZeroDivisionError("a bug in the measurement")
+    begin()
 
 
 class CannotStart(Brightness):
