@@ -48,7 +48,7 @@ class BlazePoseEstimator:
         self._network = network
         self._stream = Stream()
         found = networks.identity_of(config) if network is None else network.identity
-        self.identity = _identity(config, found) | {"smoothing": str(smoothing)}
+        self.identity: Mapping[str, str] = _identity(config, found) | {"smoothing": str(smoothing)}
 
     @staticmethod
     def identity_of(config: EstimatorConfig) -> Mapping[str, str]:
