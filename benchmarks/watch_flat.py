@@ -23,7 +23,7 @@ from repscore.pipelines.query import query
 from repscore.transforms.discover.sources import list_inputs
 from repscore.transforms.tables.delta import read_known, table_files, write_batch
 from repscore.transforms.tables.schemas import SCHEMAS
-from repscore.transforms.watch.watched_inputs import Watch, WatchConfig
+from repscore.transforms.watch.watched_inputs import WatchConfig, WatchedInputs
 
 
 def put(folder: Path, number: int) -> None:
@@ -105,7 +105,7 @@ def main() -> None:
                 )
         watch.wait()
         known = read_known(root)
-        polled = Watch(WatchConfig((str(folder),)), known, config)
+        polled = WatchedInputs(WatchConfig((str(folder),)), known, config)
         begun_s = time.monotonic()
         polled.poll()
         print(f"a poll of {len(known)} known names: {time.monotonic() - begun_s:.2f} s")

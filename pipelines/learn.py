@@ -1,9 +1,8 @@
-"""References become a scorer: the clips of a coach define exercises, without training."""
+"""References become a scorer: clips of good executions define exercises, without training."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import reduce
 
 from repscore.models.scorer.files import References, references_of
 from repscore.models.scorer.model import (
@@ -16,14 +15,13 @@ from repscore.models.scorer.model import (
 from repscore.models.scorer.represent import Execution
 from repscore.pipelines.options import NoReference, NoScorer, ScoreOptions
 from repscore.pipelines.progress import following
-from repscore.transforms.discover.sources import fingerprint, list_inputs
+from repscore.transforms.discover.changes import Changes
+from repscore.transforms.discover.sources import list_inputs
 from repscore.transforms.files import exists, join, open_binary, replacing
-from repscore.transforms.inputs import ProbeError
-from repscore.transforms.plan.segments import segments_of
+from repscore.transforms.plan.segments import plan_segments
 from repscore.transforms.pose.pool import PosePool, close_pools, shared_pool
-from repscore.transforms.pose.store import read_people
-from repscore.transforms.records import Recording, SegmentPoses, Video, video_id_of
-from repscore.transforms.repetitions.order import OpenRecording, close, release
+from repscore.transforms.records import Recording, Video
+from repscore.transforms.repetitions.order import recording_of
 
 
 def scorer_of(options: ScoreOptions, *, quiet: bool) -> Scorer | None:
@@ -38,8 +36,8 @@ def scorer_of(options: ScoreOptions, *, quiet: bool) -> Scorer | None:
     return with_references(base, references_from(options, quiet=quiet))
 
 
-def keep(root: str, scorer: Scorer) -> str:
-    """The scorer's file in a dataset: what scored it can score it again."""
+def store_scorer(root: str, scorer: Scorer) -> str:
+    """Put a scorer's file into a dataset, so that `rescore` finds it; returns its path."""
     path = join(root, "scorers", f"{version_of(scorer)}.safetensors")
     with replacing(path) as file:
         file.write(scorer_bytes(scorer))
@@ -52,8 +50,8 @@ def read_file(path: str) -> Scorer:
         with open_binary(path) as file:
             return read_scorer(file.read(), path)
     except (ValueError, OSError) as error:
-        known = str(error) if isinstance(error, ValueError) else f"{path}: {error}"
-        raise NoScorer(f"scorer file {known}") from error
+        reason = str(error) if isinstance(error, ValueError) else f"{path}: {error}"
+        raise NoScorer(f"scorer file {reason}") from error
 
 
 def references_from(options: ScoreOptions, *, quiet: bool) -> References:
@@ -90,26 +88,17 @@ def _video(clip: str) -> Video:
     sources = list(list_inputs([clip]))
     if len(sources) != 1:
         raise NoReference(f"reference {clip}: expected one video, found {len(sources)}")
-    (source,) = sources
-    content = fingerprint(source)
-    return Video(
-        source.uri, video_id_of(content), content, source.size_bytes, source.stamp, (), source.uri
-    )
+    (video,) = Changes({}, config="").decide(sources[0])
+    return video
 
 
 def _record(video: Video, options: ScoreOptions, pool: PosePool) -> Recording:
-    """What the pipeline makes of one video, without a pipeline."""
-    try:
-        segments = segments_of(video, options.poses)
-    except (ProbeError, OSError) as error:
-        raise NoReference(f"reference {error}") from error
+    """The recording of one video, without a pipeline."""
+    segments = plan_segments(video, options.poses)
+    if (failure := segments[0].video.failure) is not None:
+        raise NoReference(f"reference {failure.message}")
     futures = [pool.submit(segment) for segment in segments]
-    finished = [future.result() for future in futures]
-    return close(reduce(_released, finished, OpenRecording()), finished[-1], options.subjects)
-
-
-def _released(recording: OpenRecording, segment: SegmentPoses) -> OpenRecording:
-    return release(recording, segment, read_people(segment.path) if segment.path else None)
+    return recording_of([future.result() for future in futures], options.subjects)
 
 
 def _executions(recording: Recording) -> list[Execution]:

@@ -1,4 +1,4 @@
-"""`repscore rescore`: new scores from the pose store, without a video, and what they moved."""
+"""`repscore rescore`: new scores from the pose store, without a video, and what they changed."""
 
 import json
 import time
@@ -19,15 +19,15 @@ from repscore.pipelines.runner.runner import Runner
 from repscore.pipelines.score import (
     RunReport,
     UnusableConfiguration,
-    kept_scorer,
     opening_row,
     options_of_last_run,
+    prepare_scorer,
 )
 from repscore.transforms.pose.pool import close_pools
 from repscore.transforms.pose.version import pose_version
 from repscore.transforms.records import Failure, Name, Probe, Recording, Video
-from repscore.transforms.repetitions.kept import Stored, recording_of
 from repscore.transforms.repetitions.stage import RestoreRepetitions
+from repscore.transforms.repetitions.stored import StoredVideo, stored_recording
 from repscore.transforms.repetitions.subject import Subjects
 from repscore.transforms.score.stage import ScoreRepetitions
 from repscore.transforms.tables.delta import append_run, read_rows
@@ -46,20 +46,20 @@ _POINT: Final = 1.0
 Row = Mapping[str, Any]
 
 
-def stored_in(root: str) -> list[Stored]:
+def stored_videos(root: str) -> list[StoredVideo]:
     """Every input of a dataset whose poses were estimated, or failed, at least in part."""
     rows = read_rows(root, "videos")
     failures: dict[str, list[Failure]] = {}
     for row in read_rows(root, "failures"):
-        known = {name: row[name] for name in Failure.__dataclass_fields__}
-        failures.setdefault(row["uri"], []).append(Failure(**known))
+        values = {name: row[name] for name in Failure.__dataclass_fields__}
+        failures.setdefault(row["uri"], []).append(Failure(**values))
     names: dict[str, list[Name]] = {}
     for row in rows:
         if row["duplicate_of"] is not None:
             name = Name(row["uri"], row["stamp"], row.get("arrived_at"))
             names.setdefault(row["duplicate_of"], []).append(name)
     return [
-        Stored(
+        StoredVideo(
             video=Video(
                 uri=row["uri"],
                 video_id=row["video_id"],
@@ -83,8 +83,8 @@ def stored_in(root: str) -> list[Stored]:
 def _probe(row: Row) -> Probe | None:
     if row["fps"] is None:
         return None
-    told = ("width_px", "height_px", "fps", "frames", "duration_s", "rotation_deg", "codec")
-    return Probe(**{name: row[name] for name in told}, recorded_at=row.get("recorded_at"))
+    columns = ("width_px", "height_px", "fps", "frames", "duration_s", "rotation_deg", "codec")
+    return Probe(**{name: row[name] for name in columns}, recorded_at=row.get("recorded_at"))
 
 
 def recordings_of(root: str) -> Iterator[Recording]:
@@ -93,8 +93,8 @@ def recordings_of(root: str) -> Iterator[Recording]:
     Raises UnusableConfiguration where there was no run, and PosesMissing.
     """
     subjects = options_of_last_run(root).subjects
-    for stored in stored_in(root):
-        yield recording_of(root, stored, subjects)
+    for stored in stored_videos(root):
+        yield stored_recording(root, stored, subjects)
 
 
 def rescore(
@@ -108,36 +108,36 @@ def rescore(
 
     Raises UnusableConfiguration.
     """
-    started_at, begun_s = datetime.now(UTC), time.monotonic()
+    started_at, started_s = datetime.now(UTC), time.monotonic()
     options = replace(options_of_last_run(root), again=frozenset(), inputs=())
     if scorer is not None or references:
         options = replace(options, scorer=scorer, references=tuple(references))
     try:
-        path, version = kept_scorer(options, quiet=quiet)
+        path, version = prepare_scorer(options, quiet=quiet)
     except (NoReference, NoScorer) as error:
         raise UnusableConfiguration(str(error)) from error
     finally:
         close_pools()
     stamp = RunStamp(uuid.uuid4().hex, started_at, config_key(options, version))
-    every = stored_in(root)
-    chosen = [s for s in every if s.pose_version == pose_version(options.poses, s.video)]
+    stored = stored_videos(root)
+    current = [s for s in stored if s.pose_version == pose_version(options.poses, s.video)]
     before = read_rows(root, "repetitions", _COMPARED)
     row = opening_row(options, stamp, "rescore")
     append_run(root, row)
     counts: Counter[str] = Counter()
-    groups = [chosen[start : start + _GROUP] for start in range(0, len(chosen), _GROUP)]
+    groups = [current[start : start + _GROUP] for start in range(0, len(current), _GROUP)]
     with closing(Runner(options.runner)) as runner:
         for group in track(groups, "rescore", console=console(), transient=True, disable=quiet):
             counts += _run_group(runner, group, root, path, options.subjects, stamp)
     busy_s = {
         stage: counts[f"{stage} microseconds"] / 1e6 for stage in ("repetitions", "score", "write")
     }
-    what_moved = moved(before, read_rows(root, "repetitions", _COMPARED))
-    wall_s = time.monotonic() - begun_s
+    changes = score_changes(before, read_rows(root, "repetitions", _COMPARED))
+    wall_s = time.monotonic() - started_s
     row |= {
         "finished_at": datetime.now(UTC),
-        "inputs": len(every),
-        "skipped": len(every) - len(chosen) + counts["repetitions missing"],
+        "inputs": len(stored),
+        "skipped": len(stored) - len(current) + counts["repetitions missing"],
         "videos": counts["write in"],
         "repetitions": counts["write repetitions"],
         "failures": counts["write failures"],
@@ -146,7 +146,7 @@ def rescore(
         "frames_per_s": counts["repetitions frames"] / wall_s,
         "limiting_stage": max(busy_s, key=lambda stage: busy_s[stage]),
         "stage_s": json.dumps({stage: round(spent, 3) for stage, spent in busy_s.items()}),
-        "moved": json.dumps(what_moved),
+        "moved": json.dumps(changes),
     }
     append_run(root, row)
     return RunReport(row, counts["write failed"])
@@ -154,7 +154,7 @@ def rescore(
 
 def _run_group(
     runner: Runner,
-    stored: Sequence[Stored],
+    stored: Sequence[StoredVideo],
     root: str,
     scorer: str | None,
     subjects: Subjects,
@@ -171,36 +171,36 @@ def _run_group(
     return runner.run(pipeline)
 
 
-def moved(before: Sequence[Row], after: Sequence[Row]) -> dict[str, Any]:
-    """What became of the repetitions of a dataset: counts, and the five largest moves of a score.
+def score_changes(before: Sequence[Row], after: Sequence[Row]) -> dict[str, Any]:
+    """How the repetitions of a dataset changed: counts, and the five largest changes of a score.
 
     A repetition is the same where video, person and start are.
     """
     key = ("video_id", "person", "start_s")
-    old = {tuple(row[name] for name in key): row for row in before}
-    pairs = [(old[at], row) for row in after if (at := tuple(row[name] for name in key)) in old]
+    rows = {tuple(row[name] for name in key): row for row in before}
+    pairs = [(rows[at], row) for row in after if (at := tuple(row[name] for name in key)) in rows]
     shifts = [
-        (new["score"] - was["score"], was, new)
-        for was, new in pairs
-        if was["score"] is not None and new["score"] is not None
+        (new["score"] - old["score"], old, new)
+        for old, new in pairs
+        if old["score"] is not None and new["score"] is not None
     ]
-    far = [each for each in shifts if abs(each[0]) >= _POINT]
+    moved = [shift for shift in shifts if abs(shift[0]) >= _POINT]
     return {
         "compared": len(pairs),
         "appeared": len(after) - len(pairs),
         "vanished": len(before) - len(pairs),
-        "exercise": sum(was["exercise"] != new["exercise"] for was, new in pairs),
-        "score": len(far),
-        "now_scorable": sum(new["scorable"] and not was["scorable"] for was, new in pairs),
-        "no_longer_scorable": sum(was["scorable"] and not new["scorable"] for was, new in pairs),
+        "exercise": sum(old["exercise"] != new["exercise"] for old, new in pairs),
+        "score": len(moved),
+        "now_scorable": sum(new["scorable"] and not old["scorable"] for old, new in pairs),
+        "no_longer_scorable": sum(old["scorable"] and not new["scorable"] for old, new in pairs),
         "mean_shift": sum(shift for shift, _, _ in shifts) / len(shifts) if shifts else None,
         "largest": [
             {
                 "video_uri": new["video_uri"],
                 "repetition": new["repetition"],
-                "before": was["score"],
+                "before": old["score"],
                 "after": new["score"],
             }
-            for _, was, new in sorted(far, key=lambda each: -abs(each[0]))[:5]
+            for _, old, new in sorted(moved, key=lambda shift: -abs(shift[0]))[:5]
         ],
     }

@@ -81,17 +81,17 @@ class RunReport:
             f"{row['wall_s']:.1f} s in all"
         )
         if row.get("moved"):
-            told = json.loads(row["moved"])
+            moved = json.loads(row["moved"])
             console().print(
-                f"of {told['compared']} repetitions {told['score']} moved by a point or more, "
-                f"{told['exercise']} changed their exercise, {told['now_scorable']} can now be "
-                f"scored, {told['no_longer_scorable']} no longer (table `runs`, column `moved`)"
+                f"of {moved['compared']} repetitions {moved['score']} moved by a point or more, "
+                f"{moved['exercise']} changed their exercise, {moved['now_scorable']} can now be "
+                f"scored, {moved['no_longer_scorable']} no longer (table `runs`, column `moved`)"
             )
 
 
 @dataclass(frozen=True)
 class OpenRun:
-    """A run that has started: its row in `runs` is there, its references are learned."""
+    """A run that has started: its row in `runs` is written, its scorer is ready."""
 
     options: ScoreOptions
     scorer: str | None
@@ -99,7 +99,7 @@ class OpenRun:
     stamp: RunStamp
     row: dict[str, Any]
     pool: PosePool
-    begun_s: float
+    started_s: float
 
     def close(self, counts: Counter[str], skipped: int) -> RunReport:
         """Complete the row in `runs`."""
@@ -115,8 +115,8 @@ class OpenRun:
             "failures": counts["write failures"],
             "frames": poses.frames,
             "decoded_s": poses.decoded_s,
-            "wall_s": time.monotonic() - self.begun_s,
-            "start_up_s": poses.first_s - self.begun_s if poses.first_s is not None else None,
+            "wall_s": time.monotonic() - self.started_s,
+            "start_up_s": poses.first_s - self.started_s if poses.first_s is not None else None,
             "frames_per_s": poses.frames / poses.span_s if poses.span_s else None,
             "limiting_stage": max(busy_s, key=lambda stage: busy_s[stage]),
             "stage_s": json.dumps({stage: round(spent, 3) for stage, spent in busy_s.items()}),
@@ -127,7 +127,7 @@ class OpenRun:
 
 @contextmanager
 def opened(options: ScoreOptions, command: str, *, quiet: bool) -> Iterator[OpenRun]:
-    """A run for the time of the block; its actors end with it.
+    """A run for the time of the block; its actors end with the block.
 
     Raises UnusableConfiguration, before anything is written, for inputs, weights or references
     that cannot be used.
@@ -141,7 +141,7 @@ def opened(options: ScoreOptions, command: str, *, quiet: bool) -> Iterator[Open
 
 
 def _open(options: ScoreOptions, command: str, *, quiet: bool) -> OpenRun:
-    started_at, begun_s = datetime.now(UTC), time.monotonic()
+    started_at, started_s = datetime.now(UTC), time.monotonic()
     root = options.output
     require(options.inputs)
     check_root(root)
@@ -150,14 +150,14 @@ def _open(options: ScoreOptions, command: str, *, quiet: bool) -> OpenRun:
     estimator_class(options.poses.estimator).require(options.poses)
     if options.poses.device != "cpu" or options.pool.gpus:
         check_devices(options.poses.device, options.pool)
-    scorer, scorer_version = kept_scorer(options, quiet=quiet)
+    scorer, scorer_version = prepare_scorer(options, quiet=quiet)
     config = config_key(options, scorer_version)
     known = {uri: row for uri, row in read_known(root).items() if uri not in options.again}
     stamp = RunStamp(uuid.uuid4().hex, started_at, config)
     row = opening_row(options, stamp, command)
     append_run(root, row)
     pool = shared_pool(options.poses, root, options.pool)
-    return OpenRun(options, scorer, known, stamp, row, pool, begun_s)
+    return OpenRun(options, scorer, known, stamp, row, pool, started_s)
 
 
 def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:
@@ -166,39 +166,40 @@ def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:
     Raises UnusableConfiguration, before anything is written, for inputs, weights or references
     that cannot be used. Whatever is wrong with a single video ends in `failures` instead.
     """
-    with opened(options, "score", quiet=quiet) as begun, ExitStack() as things:
+    with opened(options, "score", quiet=quiet) as open_run, ExitStack() as stack:
         counts: Counter[str] = Counter()
         skipped, runner = 0, None
-        decisions = Changes(begun.known, begun.stamp.config)(list_inputs(options.inputs))
-        for number, (videos, unchanged) in enumerate(in_groups(decisions, options.group_size), 1):
+        changes = Changes(open_run.known, open_run.stamp.config)
+        groups = in_groups(list_inputs(options.inputs), changes, options.group_size)
+        for number, (videos, unchanged) in enumerate(groups, 1):
             skipped += unchanged
             if not videos:
                 continue
-            from repscore.pipelines.group import run_group  # like these: an idle night is short
+            from repscore.pipelines.group import run_group  # slow to import: often nothing is new
             from repscore.pipelines.runner.runner import Runner
             from repscore.transforms.cluster import start_ray
 
             if runner is None:
-                if options.runner.has_timers:  # its threads are no place to start processes from
+                if options.runner.has_timers:  # processes cannot be started from its threads
                     start_ray(options.pool.ray_address)
-                runner = things.enter_context(closing(Runner(options.runner)))
+                runner = stack.enter_context(closing(Runner(options.runner)))
             title = f"group {number}, {len(videos)} videos"
             size_bytes = sum(video.size_bytes for video in videos)
-            with following(title, size_bytes, begun.pool.status, quiet=quiet):
-                counts += run_group(runner, videos, options, begun.scorer, begun.stamp)
-        return begun.close(counts, skipped)
+            with following(title, size_bytes, open_run.pool.status, quiet=quiet):
+                counts += run_group(runner, videos, options, open_run.scorer, open_run.stamp)
+        return open_run.close(counts, skipped)
 
 
-def kept_scorer(options: ScoreOptions, *, quiet: bool) -> tuple[str | None, str]:
-    """The scorer's file in the dataset (None scores consistency) and its version."""
+def prepare_scorer(options: ScoreOptions, *, quiet: bool) -> tuple[str | None, str]:
+    """Put the scorer's file into the dataset; its path (None scores consistency) and version."""
     if options.scorer is None and not options.references:
         return None, CONSISTENCY_VERSION
     from repscore.models.scorer.model import version_of  # torch and Beam wait until needed
-    from repscore.pipelines.learn import keep, scorer_of
+    from repscore.pipelines.learn import scorer_of, store_scorer
 
     scorer = scorer_of(options, quiet=quiet)
     assert scorer is not None, "a scorer or references were given"  # noqa: S101
-    return keep(options.output, scorer), version_of(scorer)
+    return store_scorer(options.output, scorer), version_of(scorer)
 
 
 def options_of_last_run(root: str) -> ScoreOptions:
@@ -214,8 +215,8 @@ def options_of_last_run(root: str) -> ScoreOptions:
         raise UnusableConfiguration(str(error)) from error
     if not last:
         raise UnusableConfiguration(f"{root} holds no runs: expected a dataset made by `score`")
-    there = tuple(uri for (uri,) in failed if is_there(uri))
-    return ScoreOptions.from_json(last[0][0], there, root)
+    inputs = tuple(uri for (uri,) in failed if is_there(uri))
+    return ScoreOptions.from_json(last[0][0], inputs, root)
 
 
 def _all(root: str, sql: str) -> list[tuple[Any, ...]]:

@@ -16,7 +16,7 @@ from repscore.pipelines.score import UnusableConfiguration
 from repscore.pipelines.train.examples import Examples, NoExamples, read_all
 from repscore.pipelines.train.learning import learn_scorer
 from repscore.pipelines.train.material import Tuning
-from repscore.transforms.repetitions.kept import PosesMissing
+from repscore.transforms.repetitions.stored import PosesMissing
 
 
 @dataclass(frozen=True)

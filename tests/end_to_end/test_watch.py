@@ -186,7 +186,7 @@ def test_prism_killed_is_one_line_and_sigterm_finishes_what_is_under_way(
         until(lambda: pose_files(root) > before, run)
         run.send_signal(signal.SIGTERM)
         finish(run)
-        told = re.findall(r"arrived (\d), waiting \d, under way \d, done \d, failed 0", shown())
+        told = re.findall(r"arrived (\d), waiting \d, in progress \d, done \d, failed 0", shown())
     assert listed(root, "b.mp4")
     assert told[0] == "0"
     assert told == sorted(told)

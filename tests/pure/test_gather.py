@@ -10,7 +10,7 @@ import pytest
 import streams
 from streams import chunk
 
-from repscore.transforms.keypoints.names import Part, chunk_of, part_of
+from repscore.transforms.keypoints.names import StreamPart, chunk_of, part_of
 from repscore.transforms.keypoints.source import probe_keypoints, read_keypoints
 from repscore.transforms.records import Segment, Video
 from repscore.transforms.repetitions import motion
@@ -19,7 +19,7 @@ from repscore.transforms.watch.chunks import floors
 from repscore.transforms.watch.gather import (
     Chunk,
     Cut,
-    Found,
+    GatheredPart,
     Limits,
     OpenStream,
     arrive,
@@ -30,16 +30,16 @@ from repscore.transforms.watch.gather import (
 LIMITS = Limits()
 
 
-def at_end(part: Part) -> float:
+def at_end(part: StreamPart) -> float:
     return part.end_s
 
 
 def feed(
     chunks: list[Chunk], limits: Limits = LIMITS, cut: Cut = at_end
-) -> tuple[OpenStream | None, list[Found]]:
+) -> tuple[OpenStream | None, list[GatheredPart]]:
     """Chunks one by one, timers between them as an event-time clock would fire them."""
     state: OpenStream | None = None
-    found: list[Found] = []
+    found: list[GatheredPart] = []
     for one in chunks:
         while state is not None and due_s(state, limits) <= one.arrived_s:
             state, more = tick(state, due_s(state, limits), limits, cut)
@@ -49,16 +49,18 @@ def feed(
     return state, found
 
 
-def after(state: OpenStream | None, limits: Limits = LIMITS, cut: Cut = at_end) -> list[Found]:
+def after(
+    state: OpenStream | None, limits: Limits = LIMITS, cut: Cut = at_end
+) -> list[GatheredPart]:
     """What leaves when nothing comes any more; then nothing is left."""
-    found: list[Found] = []
+    found: list[GatheredPart] = []
     while state is not None:
         state, more = tick(state, due_s(state, limits), limits, cut)
         found += more
     return found
 
 
-def numbers(found: list[Found]) -> list[tuple[int, int]]:
+def numbers(found: list[GatheredPart]) -> list[tuple[int, int]]:
     return [(one.part.first, one.part.last) for one in found]
 
 
@@ -100,7 +102,7 @@ def test_a_hole_is_waited_for_and_then_kept_open() -> None:
 
 def test_what_comes_later_than_allowed_is_told() -> None:
     state, found = feed([chunk(n, 5.0 * n) for n in (0, 2, 3, 4, 5, 6)] + [chunk(1, 31.0)])
-    assert [one.part for one in found] == [Part("/live.%d.keypoints.npz", 1, 1, late=True)]
+    assert [one.part for one in found] == [StreamPart("/live.%d.keypoints.npz", 1, 1, late=True)]
     assert numbers(after(state)) == [(0, 6)]
 
 
@@ -113,7 +115,7 @@ def test_a_broken_chunk_holds_up_nothing() -> None:
 def test_an_endless_stream_is_cut_and_state_stays_small() -> None:
     """Cut at 59 minutes past each beginning: the parts tile the clock of the stream."""
 
-    def near_the_end(part: Part) -> float:
+    def near_the_end(part: StreamPart) -> float:
         return part.end_s - 60.0
 
     state, found = None, []
@@ -132,20 +134,24 @@ def test_an_endless_stream_is_cut_and_state_stays_small() -> None:
 
 def test_what_the_dataset_holds_without_a_hole_is_behind_us() -> None:
     name = "/live.%d.keypoints.npz"
-    whole, cut, beyond = Part(name, 0, 3), Part(name, 4, 9, 20.0, 47.5), Part(name, 12, 14)
+    whole, cut, beyond = (
+        StreamPart(name, 0, 3),
+        StreamPart(name, 4, 9, 20.0, 47.5),
+        StreamPart(name, 12, 14),
+    )
     assert floors([beyond, whole, cut]) == {name: (9, 47.5)}
-    assert floors([whole, Part(name, 5, 5, late=True)]) == {name: (4, 0.0)}
+    assert floors([whole, StreamPart(name, 5, 5, late=True)]) == {name: (4, 0.0)}
 
 
 @pytest.mark.parametrize(
     "part",
     [
-        Part("/a b/live.%d.keypoints.npz", 0, 12),
-        Part("gs://b/x_%d_keypoints.json", 7, 9, 3599.85, 7200.05),
-        Part("/live.%d.keypoints.parquet", 3, 3, late=True),
+        StreamPart("/a b/live.%d.keypoints.npz", 0, 12),
+        StreamPart("gs://b/x_%d_keypoints.json", 7, 9, 3599.85, 7200.05),
+        StreamPart("/live.%d.keypoints.parquet", 3, 3, late=True),
     ],
 )
-def test_a_part_is_named_and_found_again(part: Part) -> None:
+def test_a_part_is_named_and_found_again(part: StreamPart) -> None:
     assert part_of(part.uri) == part
 
 
@@ -157,13 +163,13 @@ def test_what_is_a_chunk_follows_from_its_name() -> None:
     assert chunk_of("/a/12.mp4") is None
 
 
-def repetitions(part: Part) -> list[float]:
+def repetitions(part: StreamPart) -> list[float]:
     """When the repetitions of a part turn, on the stream's clock."""
     probed, _ = probe_keypoints(part.uri, 30.0)
     video = Video(part.uri, "", "", 0, "", (), part.uri)
-    found = read_keypoints(Segment(video, 0, 1, 0.0, np.inf, probed), 30.0)
-    state, given = motion.step(motion.start(0), boundary._of(0, found.poses, found.topology))
-    return [part.start_s + one.turn_s for one in (*given, *motion.finish(state))]
+    poses = read_keypoints(Segment(video, 0, 1, 0.0, np.inf, probed), 30.0)
+    state, first = motion.step(motion.start(0), boundary._of(0, poses.poses, poses.topology))
+    return [part.start_s + repetition.turn_s for repetition in (*first, *motion.finish(state))]
 
 
 def test_a_cut_at_a_repetitions_boundary_costs_no_repetition(tmp_path: Path) -> None:
@@ -190,7 +196,7 @@ def test_a_cut_at_a_repetitions_boundary_costs_no_repetition(tmp_path: Path) -> 
 def test_a_missing_chunk_is_told_and_the_rest_is_kept(tmp_path: Path) -> None:
     for number in (0, 1, 3):
         streams.write_chunk(tmp_path, number)
-    part = Part(f"{tmp_path}/live.%d.keypoints.npz", 0, 3)
+    part = StreamPart(f"{tmp_path}/live.%d.keypoints.npz", 0, 3)
     probed, time_s = probe_keypoints(part.uri, 30.0)
     assert (probed.frames, time_s[0], time_s[-1]) == (150, 0.0, 19.9)
     video = Video(part.uri, "", "", 0, "", (), part.uri)

@@ -23,7 +23,7 @@ from repscore.models.scorer.shipped import FOLDER, SHIPPED, located
 from repscore.pipelines.evaluate.labelled import Labelled
 from repscore.pipelines.evaluate.methods import Material
 from repscore.pipelines.evaluate.scoring import by_scorer
-from repscore.pipelines.rescore import moved
+from repscore.pipelines.rescore import score_changes
 from repscore.pipelines.train.learning import learn_scorer
 
 
@@ -192,7 +192,7 @@ def test_what_moved_is_counted() -> None:
 
     before = [row(0, "squat", 80.0), row(1, "squat", 60.0), row(2, None, None)]
     after = [row(0, "squat", 80.2), row(1, "curl", 50.0), row(2, "squat", 70.0), row(3, None, None)]
-    found = moved(before, after)
+    found = score_changes(before, after)
     assert found["compared"] == 3
     assert found["appeared"] == 1
     assert (found["score"], found["exercise"]) == (1, 2)

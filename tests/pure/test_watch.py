@@ -5,7 +5,7 @@ from pathlib import Path
 from repscore.transforms.discover.sources import Source
 from repscore.transforms.records import Known, Name, Video, video_id_of
 from repscore.transforms.watch.arrivals import Arrivals
-from repscore.transforms.watch.watched_inputs import Watch, WatchConfig
+from repscore.transforms.watch.watched_inputs import WatchConfig, WatchedInputs
 
 CONTENT = {"a1": "A", "a2": "A2", "b1": "A", "c1": "C"}
 
@@ -15,16 +15,16 @@ def source(uri: str, stamp: str, fingerprint: str | None = None) -> Source:
 
 
 class Reader:
-    """Fingerprints by stamp, and how often each was asked for."""
+    """Fingerprints by stamp, and the stamps that were read."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.reads: list[str] = []
 
-    def __call__(self, found: Source) -> str:
-        self.asked.append(found.stamp)
-        if found.stamp not in CONTENT:
+    def __call__(self, source: Source) -> str:
+        self.reads.append(source.stamp)
+        if source.stamp not in CONTENT:
             raise PermissionError(13, "Permission denied")
-        return CONTENT[found.stamp]
+        return CONTENT[source.stamp]
 
 
 def arrivals(reader: Reader | None = None, room: int = 10, **known: Known) -> Arrivals:
@@ -44,7 +44,7 @@ def test_a_file_is_taken_when_its_stamp_has_rested() -> None:
     assert watched.poll([source("/a", "growing")], 0.0) == []
     assert watched.poll([source("/a", "a1")], 1.0) == []
     assert watched.poll([source("/a", "a1")], 2.0) == []
-    assert reader.asked == [], "nothing is read while it grows"
+    assert reader.reads == [], "nothing is read while it grows"
     assert names(watched.poll([source("/a", "a1")], 3.0)) == ["/a"]
     assert watched.poll([source("/a", "a1")], 9.0) == [], "once"
 
@@ -58,7 +58,7 @@ def test_what_is_known_costs_nothing_and_another_version_counts() -> None:
     watched = arrivals(reader, a=Known("/a", "a1", "A", 1, "now"))
     for now_s in (0.0, 5.0):
         assert watched.poll([source("/a", "a1")], now_s) == []
-    assert reader.asked == []
+    assert reader.reads == []
     watched.poll([source("/a", "a2")], 6.0)
     assert names(watched.poll([source("/a", "a2")], 9.0)) == ["/a"]
 
@@ -90,7 +90,7 @@ def test_a_duplicate_waits_for_the_first_and_names_both() -> None:
     watched.committed([first.video_id], 0, 5.0)
     (again,) = watched.poll(both, 6.0)
     assert (again.uri, again.duplicates) == ("/a", (Name("/b", "b1"),))
-    assert reader.asked == ["a1", "b1"], "each file is read once"
+    assert reader.reads == ["a1", "b1"], "each file is read once"
 
 
 def test_no_more_than_there_is_room_for() -> None:
@@ -100,7 +100,7 @@ def test_no_more_than_there_is_room_for() -> None:
     (first,) = watched.poll(both, 2.0)
     assert watched.poll(both, 4.0) == []
     status = watched.status()
-    assert (status.waiting, status.in_flight, status.oldest_s) == (1, 1, 0.0)
+    assert (status.waiting, status.in_progress, status.oldest_s) == (1, 1, 0.0)
     watched.committed([first.video_id], 0, 5.0)
     assert names(watched.poll(both, 6.0)) == ["/c"]
 
@@ -122,14 +122,14 @@ def test_what_goes_before_it_rests_leaves_nothing() -> None:
     watched.poll([source("/a", "a1")], 0.0)
     watched.poll([], 1.0)
     status = watched.status()
-    assert (status.waiting, status.in_flight, status.oldest_s) == (0, 0, None)
+    assert (status.waiting, status.in_progress, status.oldest_s) == (0, 0, None)
 
 
 def test_small_contents_do_not_wait_for_a_few_others() -> None:
     """A byte each: far more than there is room for; of large ones no more than that."""
     for size_bytes, taken in ((1, 64), (1 << 24, 2)):
         watched = Arrivals(
-            {}, "now", rest_s=2.0, room=2, now_s=0.0, fingerprint_of=lambda one: one.uri
+            {}, "now", rest_s=2.0, room=2, now_s=0.0, fingerprint_of=lambda source: source.uri
         )
         listing = [Source(f"/{n}", size_bytes, "1", f"{n}") for n in range(100)]
         assert len(watched.poll(listing, 0.0)) == taken
@@ -138,7 +138,7 @@ def test_small_contents_do_not_wait_for_a_few_others() -> None:
 def test_idle_is_a_watch_that_has_listed_and_waits_for_nothing(tmp_path: Path) -> None:
     """It ends as soon as it is idle; an input and a chunk of a stream have to rest for a minute."""
     config = WatchConfig((str(tmp_path),), every_s=60.0, until_idle_s=0.0, streams=True)
-    watched = Watch(config, {}, "now")
+    watched = WatchedInputs(config, {}, "now")
     assert not watched.over(), "it has seen nothing yet"
     watched.poll()
     assert watched.over()

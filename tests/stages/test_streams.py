@@ -13,7 +13,7 @@ from streams import chunk
 
 from repscore.pipelines.options import RunnerConfig
 from repscore.pipelines.runner.runner import Runner
-from repscore.transforms.keypoints.names import Part, part_of
+from repscore.transforms.keypoints.names import StreamPart, part_of
 from repscore.transforms.records import Video
 from repscore.transforms.watch.gather import Chunk, Limits
 from repscore.transforms.watch.stage import GatherStreams
@@ -28,7 +28,7 @@ def _told(video: Video) -> str:
     return f"{name} {part.first}-{part.last}"
 
 
-def _half_way(part: Part) -> float:
+def _half_way(part: StreamPart) -> float:
     return part.start_s + (part.end_s - part.start_s) / 2
 
 

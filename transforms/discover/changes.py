@@ -1,22 +1,15 @@
-"""What has to be processed: the listing held against what the dataset already knows."""
+"""What has to be processed: the one place that compares a listing with what the dataset holds."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 from repscore.transforms.discover.sources import Source, fingerprint
 from repscore.transforms.records import Failure, Known, Name, Video, video_id_of
 
 
-@dataclass(frozen=True, slots=True)
-class Unchanged:
-    """An input whose rows are current."""
-
-    uri: str
-
-
 class Changes:
-    """Decides, source by source, what a run has to do.
+    """Decides, source by source, what a run has to process.
 
     A content is processed once, under the first name that it was found by; its other names travel
     along as duplicates. A further name of a known content sends that content through again with
@@ -37,39 +30,49 @@ class Changes:
         for row in sorted(known.values(), key=lambda row: row.duplicate_of is not None):
             self._names[row.fingerprint][row.uri] = Name(row.uri, row.stamp, row.arrived_at)
 
-    def __call__(self, sources: Iterable[Source]) -> Iterator[Video | Unchanged]:
-        """Videos to process, and a word on each input that needs nothing."""
-        for source in sources:
-            yield from self._decide(source)
+    def is_current(self, source: Source) -> bool:
+        """Whether the rows of an input are current, or were decided on already."""
+        row = self._known.get(source.uri)
+        return row is not None and (row.stamp, row.config) == (source.stamp, self._config)
 
-    def content_of(self, uri: str) -> str | None:
-        """The fingerprint of what was last found under a name."""
-        row = self._known.get(uri)
-        return row.fingerprint if row is not None else None
+    def decide(self, source: Source) -> list[Video]:
+        """The videos to process because of an input; none where its rows are current."""
+        if self.is_current(source):
+            return []
+        content, failure = self._content_of(source)
+        row = self._known.get(source.uri)
+        videos = []
+        if row is not None and row.fingerprint != content:
+            names = self._names[row.fingerprint]
+            was_first = next(iter(names)) == source.uri
+            del names[source.uri]
+            if was_first and names:
+                videos.append(self._video(row.fingerprint, row.size_bytes, next(iter(names))))
+        self._names[content][source.uri] = Name(source.uri, source.stamp, source.arrived_at)
+        video = self._video(content, source.size_bytes, source.uri)
+        return [*videos, replace(video, failure=failure)]
 
-    def _decide(self, source: Source) -> Iterator[Video | Unchanged]:
-        before = self._known.get(source.uri)
-        if before is not None and before.stamp == source.stamp:
-            if before.config == self._config:
-                yield Unchanged(source.uri)
-                return
-            content = before.fingerprint
-        else:
-            try:
-                content = self._fingerprint_of(source)
-            except OSError as error:
-                yield _unreadable(source, error)
-                return
-        if before is not None and before.fingerprint != content:
-            old = self._names[before.fingerprint]
-            was_first = next(iter(old)) == source.uri
-            del old[source.uri]
-            if was_first and old:
-                heir = next(iter(old))
-                yield self._video(before.fingerprint, before.size_bytes, heir)
-        name = Name(source.uri, source.stamp, source.arrived_at)
-        self._names[content][source.uri] = name
-        yield self._video(content, source.size_bytes, source.uri)
+    def contents_of(self, source: Source) -> set[str]:
+        """The fingerprints that the decision on an input is about: its content, and the last."""
+        row = self._known.get(source.uri)
+        content, _ = self._content_of(source)
+        return {content} if row is None else {content, row.fingerprint}
+
+    def _content_of(self, source: Source) -> tuple[str, Failure | None]:
+        """The fingerprint of an input; of one that cannot be read a name, and the failure."""
+        unread = f"unread:{source.uri}"
+        row = self._known.get(source.uri)
+        if row is not None and row.stamp == source.stamp and row.fingerprint != unread:
+            return row.fingerprint, None
+        try:
+            return self._fingerprint_of(source), None
+        except OSError as error:
+            reason = error.strerror or str(error)
+            message = (
+                f"cannot be read ({reason}): check its permissions, then run `repscore replay`"
+            )
+            kind, video_id = type(error).__name__, video_id_of(unread)
+            return unread, Failure(source.uri, video_id, "discover", kind, message)
 
     def _video(self, content: str, size_bytes: int, location: str) -> Video:
         first, *duplicates = self._names[content].values()
@@ -95,27 +98,8 @@ class Changes:
         )
 
 
-def _unreadable(source: Source, error: OSError) -> Video:
-    place = f"unread:{source.uri}"
-    reason = error.strerror or str(error)
-    message = f"cannot be read ({reason}): check its permissions, then run `repscore replay`"
-    video_id = video_id_of(place)
-    failure = Failure(source.uri, video_id, "discover", type(error).__name__, message)
-    return Video(
-        uri=source.uri,
-        video_id=video_id,
-        fingerprint=place,
-        size_bytes=source.size_bytes,
-        stamp=source.stamp,
-        duplicates=(),
-        location=source.uri,
-        failure=failure,
-        arrived_at=source.arrived_at,
-    )
-
-
 def in_groups(
-    decisions: Iterable[Video | Unchanged], most: int
+    sources: Iterable[Source], changes: Changes, most: int
 ) -> Iterator[tuple[tuple[Video, ...], int]]:
     """Groups of at most `most` videos to process, each with the number of unchanged inputs met.
 
@@ -123,13 +107,13 @@ def in_groups(
     """
     group: dict[str, Video] = {}
     unchanged = 0
-    for decision in decisions:
-        if isinstance(decision, Unchanged):
-            unchanged += 1
-            continue
-        group[decision.video_id] = decision
-        if len(group) == most:
-            yield tuple(group.values()), unchanged
-            group, unchanged = {}, 0
+    for source in sources:
+        videos = changes.decide(source)
+        unchanged += not videos
+        for video in videos:
+            group[video.video_id] = video
+            if len(group) == most:
+                yield tuple(group.values()), unchanged
+                group, unchanged = {}, 0
     if group or unchanged:
         yield tuple(group.values()), unchanged

@@ -2,6 +2,7 @@
 # Beam's own annotations of PTransform and `|` are wrong:
 # pyright: reportIncompatibleMethodOverride=false, reportReturnType=false
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PBegin
 from apache_beam.transforms.window import TimestampedValue
 
-from repscore.transforms.discover.changes import Changes, Unchanged, in_groups
+from repscore.transforms.discover.changes import Changes, in_groups
 from repscore.transforms.discover.sources import list_inputs
 from repscore.transforms.records import Video
 
@@ -25,7 +26,7 @@ class DiscoverVideos(beam.PTransform[None, Video]):
     inputs: Sequence[str]
 
     def expand(self, begin: PBegin) -> beam.PCollection[Video]:
-        """List, fingerprint, and spread what was found."""
+        """List, fingerprint, and spread the videos."""
         return (
             begin
             | "Inputs" >> beam.Create([tuple(self.inputs)])
@@ -34,9 +35,8 @@ class DiscoverVideos(beam.PTransform[None, Video]):
         )
 
 
-def _discover(inputs: Sequence[str]) -> Iterator[Video | Unchanged]:
-    everything = Changes({}, config="")(list_inputs(inputs))
-    for videos, _ in in_groups(everything, most=2**31):
+def _discover(inputs: Sequence[str]) -> Iterator[Video]:
+    for videos, _ in in_groups(list_inputs(inputs), Changes({}, config=""), most=sys.maxsize):
         yield from videos
 
 

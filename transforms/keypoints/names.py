@@ -24,7 +24,7 @@ END_MARK: Final = ".end"
 """What is appended to the name that the next chunk of a stream would have, in place of it."""
 
 
-class Part(NamedTuple):
+class StreamPart(NamedTuple):
     """A finite recording cut out of a stream: `STREAM#FIRST-LAST@START-END`.
 
     `stream` is the name of all its chunks, `%d` standing for their number; first and last are the
@@ -49,14 +49,14 @@ class Part(NamedTuple):
         return f"{self.stream}#{self.first}-{self.last}@{span}"
 
 
-def part_of(uri: str) -> Part | None:
+def part_of(uri: str) -> StreamPart | None:
     """The part of a stream that a URI names; None for anything else."""
     found = _PART.fullmatch(uri)
     if found is None:
         return None
     stream, first, last, start, end = found.groups()
     end_s = float(end) if end else math.inf
-    return Part(stream, int(first), int(last), float(start or 0), end_s, late=start is None)
+    return StreamPart(stream, int(first), int(last), float(start or 0), end_s, late=start is None)
 
 
 def chunk_of(place: str) -> tuple[str, int] | None:
@@ -73,7 +73,7 @@ def chunk_of(place: str) -> tuple[str, int] | None:
     return None
 
 
-def chunk_files(part: Part) -> list[tuple[int, str]]:
+def chunk_files(part: StreamPart) -> list[tuple[int, str]]:
     """The chunks of a part that are there: (number, place) in order. Raises OSError."""
     folder, slash, _ = part.stream.rpartition("/")
     places = (f"{folder}{slash}{name}" for name in names_in(folder + slash))

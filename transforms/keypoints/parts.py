@@ -12,7 +12,7 @@ import numpy.typing as npt
 from repscore.models.estimator import People
 from repscore.transforms.inputs import ProbeError
 from repscore.transforms.keypoints import npz, openpose, parquet
-from repscore.transforms.keypoints.names import Part, chunk_files, kind_of, part_of
+from repscore.transforms.keypoints.names import StreamPart, chunk_files, kind_of, part_of
 from repscore.transforms.keypoints.span import NotKeypoints, Span, length_of, rate_of
 from repscore.transforms.records import Probe
 
@@ -99,13 +99,13 @@ def read(uri: str, start_s: float, end_s: float, *, fps: float, topology: str) -
     return Span(topology, shifted, named, "; ".join(faults[:_NAMED]) + more if faults else None)
 
 
-def _part(uri: str) -> Part:
+def _part(uri: str) -> StreamPart:
     part = part_of(uri)
     assert part is not None, f"{uri} is no part of a stream"  # noqa: S101
     return part
 
 
-def _missing(part: Part, numbers: list[int]) -> list[str]:
+def _missing(part: StreamPart, numbers: list[int]) -> list[str]:
     """The holes among the numbers of a part, in words."""
     around = [part.first - 1, *numbers, part.last + 1]
     return [

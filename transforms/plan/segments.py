@@ -32,14 +32,14 @@ def plan_segments(video: Video, poses: PoseConfig) -> tuple[Segment, ...]:
     failure = video.failure
     if failure is None:
         try:
-            return segments_of(video, poses)
+            return _segments_of(video, poses)
         except _EXPECTED as error:
             kind = type(error).__name__
             failure = Failure(video.uri, video.video_id, "probe", kind, str(error))
     return (Segment(replace(video, failure=failure), 0, 1, 0.0, math.inf, None),)
 
 
-def segments_of(video: Video, poses: PoseConfig) -> tuple[Segment, ...]:
+def _segments_of(video: Video, poses: PoseConfig) -> tuple[Segment, ...]:
     """The segments of an input, if it is still the one that was listed.
 
     Raises ProbeError, InputNotFound or another OSError.

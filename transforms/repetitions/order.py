@@ -1,7 +1,8 @@
 """A recording between its segments: released in order, people linked across the cuts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from repscore.models.people import pairs_within, torso_px, ways_px
 from repscore.models.skeleton import to_canonical
-from repscore.transforms.pose.store import SegmentPeople
+from repscore.transforms.pose.store import SegmentPeople, read_people
 from repscore.transforms.records import Failure, PoseFrames, Recording, Repetition, SegmentPoses
 from repscore.transforms.repetitions import motion
 from repscore.transforms.repetitions.subject import (
@@ -100,6 +101,16 @@ def release(
         repetitions=(*recording.repetitions, *repetitions),
         failures=(*recording.failures, *segment.failures),
     )
+
+
+def advance(recording: OpenRecording, segment: SegmentPoses) -> OpenRecording:
+    """Advance by the next segment, with the poses that its file holds; raises like `release`."""
+    return release(recording, segment, read_people(segment.path) if segment.path else None)
+
+
+def recording_of(segments: Sequence[SegmentPoses], subjects: Subjects) -> Recording:
+    """The recording of all segments of a video, in order."""
+    return close(reduce(advance, segments, OpenRecording()), segments[-1], subjects)
 
 
 def close(recording: OpenRecording, last: SegmentPoses, subjects: Subjects) -> Recording:

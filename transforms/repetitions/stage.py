@@ -11,10 +11,9 @@ from apache_beam.coders import PickleCoder
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
 
 from repscore.transforms.metrics import StageMetrics
-from repscore.transforms.pose.store import read_people
 from repscore.transforms.records import Recording, SegmentPoses
-from repscore.transforms.repetitions.kept import PosesMissing, Stored, recording_of
-from repscore.transforms.repetitions.order import OpenRecording, close, release
+from repscore.transforms.repetitions.order import OpenRecording, advance, close
+from repscore.transforms.repetitions.stored import PosesMissing, StoredVideo, stored_recording
 from repscore.transforms.repetitions.subject import Subjects
 
 
@@ -24,9 +23,9 @@ class WindowRepetitions(beam.PTransform[SegmentPoses, Recording]):
 
     Segments are released in order, whatever order they arrive in; a failed one arrives as a
     tombstone. One element leaves per recording, when its last segment was released, with the
-    timestamp of the segment that completed it; then nothing of it is kept. What is kept until then
-    are the counters `recordings` and, of segments that came before their turn, `held`. Of the
-    people who were followed it has those whom `subjects` says.
+    timestamp of the segment that completed it; then its state is cleared. The counter `recordings`
+    says how many have state, `held` how many segments wait for an earlier one. Of the people who
+    were tracked, `subjects` says whose repetitions a recording has.
     """
 
     subjects: Subjects = field(default_factory=Subjects)
@@ -41,17 +40,17 @@ class WindowRepetitions(beam.PTransform[SegmentPoses, Recording]):
 
 
 @dataclass
-class RestoreRepetitions(beam.PTransform[Stored, Recording]):
+class RestoreRepetitions(beam.PTransform[StoredVideo, Recording]):
     """The recordings of inputs whose poses are in the store at `root`, without their videos.
 
-    What is cut into repetitions once is kept, and read the next time. Repeating it changes nothing.
+    Their repetitions are cut once, stored beside the poses, and read the next time.
     An input whose poses are not in the store leaves no recording (counter `missing`).
     """
 
     root: str
     subjects: Subjects = field(default_factory=Subjects)
 
-    def expand(self, stored: beam.PCollection[Stored]) -> beam.PCollection[Recording]:
+    def expand(self, stored: beam.PCollection[StoredVideo]) -> beam.PCollection[Recording]:
         """Read or cut each input by itself."""
         return (
             stored
@@ -65,11 +64,11 @@ class _Restore(beam.DoFn):
         self._root, self._subjects = root, subjects
         self._metrics = StageMetrics("repetitions")
 
-    def process(self, element: Stored) -> Iterator[Recording]:
+    def process(self, element: StoredVideo) -> Iterator[Recording]:
         self._metrics.came()
         try:
             with self._metrics.timed():
-                recording = recording_of(self._root, element, self._subjects)
+                recording = stored_recording(self._root, element, self._subjects)
         except PosesMissing:
             self._metrics.add("missing", 1)
             return
@@ -98,26 +97,25 @@ class _Window(beam.DoFn):
     ) -> Iterator[Recording]:
         _, arrived = element
         self._metrics.came()
-        kept: OpenRecording | None = open_.read()
-        recording = kept or OpenRecording()
+        before: OpenRecording | None = open_.read()
+        recording = before or OpenRecording()
         if arrived.segment.index != recording.next_index:
             waiting.add(arrived)
             self._metrics.add("held", 1)
-            if kept is None:
+            if before is None:
                 open_.write(recording)
                 self._metrics.add("recordings", 1)
             return
         early: Iterable[SegmentPoses] = waiting.read()
-        line = {segment.segment.index: segment for segment in (*early, arrived)}
+        segments = {segment.segment.index: segment for segment in (*early, arrived)}
         released = 0
-        while segment := line.pop(recording.next_index, None):
+        while segment := segments.pop(recording.next_index, None):
             with self._metrics.timed():
-                held = read_people(segment.path) if segment.path else None
-                recording = release(recording, segment, held)
+                recording = advance(recording, segment)
             released += 1
             if recording.next_index == segment.segment.count:
                 self._metrics.add("held", 1 - released)
-                self._metrics.add("recordings", -(kept is not None))
+                self._metrics.add("recordings", -(before is not None))
                 waiting.clear()
                 open_.clear()
                 with self._metrics.timed():
@@ -126,9 +124,9 @@ class _Window(beam.DoFn):
                 yield closed
                 return
         open_.write(recording)
-        self._metrics.add("recordings", int(kept is None))
+        self._metrics.add("recordings", int(before is None))
         if released > 1:
             self._metrics.add("held", 1 - released)
             waiting.clear()
-            for segment in line.values():
+            for segment in segments.values():
                 waiting.add(segment)

@@ -1,4 +1,4 @@
-"""Inputs that keep arriving: one listing after the other, held against what is known."""
+"""Inputs that keep arriving: which of them have arrived, listing by listing."""
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -19,16 +19,17 @@ class ArrivalStatus:
     """What a progress display shows.
 
     Attributes:
-        waiting: names that were seen and are not under way: not at rest, or no room.
-        in_flight: contents under way, not yet committed.
+        waiting: names that were listed and are not in progress: still changing, or no room.
+        in_progress: contents that are processed and not yet committed.
         done: contents and recordings of streams committed, `failed` of them without any rows
             but failures.
-        oldest_s: when the oldest of those that are not committed was seen first, None without any.
-        active_s: when something was last seen, handed out or committed.
+        oldest_s: when the oldest of those that are not committed was first listed, None without
+            any.
+        active_s: when something was last listed, taken or committed.
     """
 
     waiting: int
-    in_flight: int
+    in_progress: int
     done: int
     failed: int
     oldest_s: float | None
@@ -36,8 +37,8 @@ class ArrivalStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A content under way: its name, when it arrived at its source, when it was handed out."""
+class InputInProgress:
+    """A content in progress: its name, when it arrived at its source, when it was taken."""
 
     uri: str
     size_bytes: int
@@ -46,20 +47,22 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sighting:
+class _Listed:
+    """An input with the stamp of the latest listings, and since when it has had it."""
+
     stamp: str
     since_s: float
 
 
 class Arrivals:
-    """Decides, listing by listing, which inputs have arrived.
+    """Decides, listing by listing, which inputs have arrived; `Changes` says which need work.
 
-    An input has arrived when its stamp has rested for `rest_s`; what a listing holds a fingerprint
-    of is an object of a store, which is whole by nature. At most `room` contents are under way, of
-    small ones (16 MiB together) up to 32 times as many: the others wait in their folder, not in
-    memory. A name or a content that is under way is not
-    handed out again before it is committed, so that two versions never overtake each other. What
-    was handed out is left alone until its stamp changes, whatever became of it.
+    An input has arrived when its stamp has not changed for `rest_s`; an input whose listing holds
+    a fingerprint is an object of a store, which is whole at once. At most `room` contents are in
+    progress, of small ones (16 MiB together) up to 32 times as many: the others wait in their
+    folder, not in memory. A name or a content in progress is not taken again before it is
+    committed, so that two versions never overtake each other. What was taken is left alone until
+    its stamp changes, even where it failed.
 
     Memory follows the number of names. Thread-safe.
     """
@@ -74,43 +77,44 @@ class Arrivals:
         now_s: float,
         fingerprint_of: Callable[[Source], str] = fingerprint,
     ) -> None:
-        self._changes = Changes(known, config, self._content_of)
-        self._settled = {row.uri: row.stamp for row in known.values() if row.config == config}
+        self._changes = Changes(known, config, self._fingerprint)
         self._rest_s, self._room, self._fingerprint_of = rest_s, room, fingerprint_of
-        self._sightings: dict[str, _Sighting] = {}
-        self._contents: dict[tuple[str, str], str] = {}
-        self._in_flight: dict[str, tuple[float, Taken]] = {}
+        self._listed: dict[str, _Listed] = {}
+        self._fingerprints: dict[tuple[str, str], str] = {}
+        self._in_progress: dict[str, tuple[float, InputInProgress]] = {}
         self._done = self._failed = 0
         self._active_s = now_s
         self._lock = threading.Lock()
 
     def poll(self, listing: Iterable[Source], now_s: float) -> list[Video]:
         """What to process now; raises what the listing raises."""
-        listed = [source for source in listing if self._settled.get(source.uri) != source.stamp]
+        sources = [source for source in listing if not self._changes.is_current(source)]
         with self._lock:
-            self._forget_the_gone({source.uri for source in listed})
+            self._forget_all_but({source.uri for source in sources})
             arrived: list[Video] = []
-            for source in listed:
-                seen = self._sightings.get(source.uri)
-                if seen is None or seen.stamp != source.stamp:
-                    seen = self._sightings[source.uri] = _Sighting(source.stamp, now_s)
+            for source in sources:
+                listed = self._listed.get(source.uri)
+                if listed is None or listed.stamp != source.stamp:
+                    listed = self._listed[source.uri] = _Listed(source.stamp, now_s)
                     self._active_s = now_s
-                rested = source.fingerprint is not None or now_s - seen.since_s >= self._rest_s
+                rested = source.fingerprint is not None or now_s - listed.since_s >= self._rest_s
                 if rested and self._has_room(source) and self._is_free(source):
-                    arrived += self._hand_out(source, seen.since_s)
+                    arrived += self._take(source, listed.since_s)
                     self._active_s = now_s
             return arrived
 
-    def committed(self, video_ids: Collection[str], failed: int, now_s: float) -> list[Taken]:
+    def committed(
+        self, video_ids: Collection[str], failed: int, now_s: float
+    ) -> list[InputInProgress]:
         """The rows of these contents are visible; returns those that came from here."""
         with self._lock:
-            done = [self._in_flight.pop(id_) for id_ in video_ids if id_ in self._in_flight]
+            done = [self._in_progress.pop(id_) for id_ in video_ids if id_ in self._in_progress]
             self._done += len(video_ids)
             self._failed += failed
             self._active_s = now_s
-            return [taken for _, taken in done]
+            return [input_ for _, input_ in done]
 
-    def stir(self, now_s: float) -> None:
+    def stay_active(self, now_s: float) -> None:
         """Something else has happened: the watch is not idle."""
         with self._lock:
             self._active_s = now_s
@@ -118,55 +122,45 @@ class Arrivals:
     def status(self) -> ArrivalStatus:
         """A snapshot for display."""
         with self._lock:
-            seen = [sighting.since_s for sighting in self._sightings.values()]
-            under_way = [since_s for since_s, _ in self._in_flight.values()]
-            oldest_s = min([*seen, *under_way], default=None)
+            waiting = [listed.since_s for listed in self._listed.values()]
+            in_progress = [since_s for since_s, _ in self._in_progress.values()]
             return ArrivalStatus(
-                waiting=len(seen),
-                in_flight=len(under_way),
+                waiting=len(waiting),
+                in_progress=len(in_progress),
                 done=self._done,
                 failed=self._failed,
-                oldest_s=oldest_s,
+                oldest_s=min([*waiting, *in_progress], default=None),
                 active_s=self._active_s,
             )
 
     def _has_room(self, source: Source) -> bool:
         """Small contents do not wait for the commit of a few others."""
-        count = len(self._in_flight)
-        size_bytes = sum(taken.size_bytes for _, taken in self._in_flight.values())
+        count = len(self._in_progress)
+        size_bytes = sum(input_.size_bytes for _, input_ in self._in_progress.values())
         small = size_bytes + source.size_bytes <= _SMALL_BYTES and count < _SMALL * self._room
         return count < self._room or small
 
-    def _forget_the_gone(self, listed: set[str]) -> None:
-        for uri in self._sightings.keys() - listed:
-            seen = self._sightings.pop(uri)
-            self._contents.pop((uri, seen.stamp), None)
+    def _forget_all_but(self, uris: set[str]) -> None:
+        for uri in self._listed.keys() - uris:
+            self._fingerprints.pop((uri, self._listed.pop(uri).stamp), None)
 
     def _is_free(self, source: Source) -> bool:
-        """Whether nothing that the decision on this input touches is under way."""
-        before = self._changes.content_of(source.uri)
-        try:
-            contents = {self._content_of(source), before}
-        except OSError:  # which the decision turns into a failure
-            contents = {f"unread:{source.uri}", before}
-        return not any(
-            video_id_of(content) in self._in_flight for content in contents if content is not None
-        )
+        """Whether no content that the decision on this input is about is in progress."""
+        contents = self._changes.contents_of(source)
+        return not any(video_id_of(content) in self._in_progress for content in contents)
 
-    def _content_of(self, source: Source) -> str:
+    def _fingerprint(self, source: Source) -> str:
+        """Read once, although an input may wait for several polls."""
         key = (source.uri, source.stamp)
-        if key not in self._contents:
-            self._contents[key] = self._fingerprint_of(source)
-        return self._contents[key]
+        if key not in self._fingerprints:
+            self._fingerprints[key] = self._fingerprint_of(source)
+        return self._fingerprints[key]
 
-    def _hand_out(self, source: Source, since_s: float) -> list[Video]:
-        decided = [found for found in self._changes([source]) if isinstance(found, Video)]
-        now = datetime.now(UTC)
-        self._in_flight |= {
-            video.video_id: (since_s, Taken(video.uri, video.size_bytes, video.arrived_at, now))
-            for video in decided
-        }
-        self._settled[source.uri] = source.stamp
-        del self._sightings[source.uri]
-        self._contents.pop((source.uri, source.stamp), None)
-        return decided
+    def _take(self, source: Source, since_s: float) -> list[Video]:
+        videos, now = self._changes.decide(source), datetime.now(UTC)
+        for video in videos:
+            taken = InputInProgress(video.uri, video.size_bytes, video.arrived_at, now)
+            self._in_progress[video.video_id] = (since_s, taken)
+        del self._listed[source.uri]
+        self._fingerprints.pop((source.uri, source.stamp), None)
+        return videos

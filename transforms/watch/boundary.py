@@ -5,23 +5,25 @@ from collections.abc import Sequence
 import numpy as np
 
 from repscore.models.estimator import People
-from repscore.transforms.keypoints.names import Part
+from repscore.transforms.keypoints.names import StreamPart
 from repscore.transforms.keypoints.source import probe_keypoints, read_keypoints
 from repscore.transforms.records import PoseFrames, Segment, Video
 from repscore.transforms.repetitions import motion
 
 
-def boundary_s(part: Part, fps: float) -> float:
-    """The end of the last repetition in a part that no other person's goes across; else its end.
+def boundary_s(part: StreamPart, fps: float) -> float:
+    """The end of the last repetition that crosses nobody else's; without any, the part's end.
 
     On the stream's clock. Raises NotKeypoints and OSError.
     """
     probed, _ = probe_keypoints(part.uri, fps)
     video = Video(part.uri, "", "", 0, "", (), part.uri)
-    found = read_keypoints(Segment(video, 0, 1, 0.0, np.inf, probed), fps)
+    keypoints = read_keypoints(Segment(video, 0, 1, 0.0, np.inf, probed), fps)
     spans: list[tuple[float, float]] = []
-    for person in sorted({int(one) for _, people in found.poses for one in people.person}):
-        _, repetitions = motion.step(motion.start(person), _of(person, found.poses, found.topology))
+    for person in sorted({int(id_) for _, people in keypoints.poses for id_ in people.person}):
+        _, repetitions = motion.step(
+            motion.start(person), _of(person, keypoints.poses, keypoints.topology)
+        )
         spans += [(repetition.start_s, repetition.end_s) for repetition in repetitions]
     ends_s = [end for _, end in spans if not any(a < end < b for a, b in spans)]
     return part.start_s + max(ends_s) if ends_s else part.end_s

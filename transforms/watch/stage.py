@@ -1,4 +1,4 @@
-"""Wiring of watched inputs: videos out as they arrive, streams of keypoints as recordings."""
+"""Wiring of watched inputs: videos as they arrive, streams of keypoints as finite recordings."""
 # Beam's own annotations of PTransform and `|` are wrong:
 # pyright: reportIncompatibleMethodOverride=false, reportReturnType=false
 
@@ -28,14 +28,14 @@ from repscore.transforms.watch.boundary import boundary_s
 from repscore.transforms.watch.gather import (
     Chunk,
     Cut,
-    Found,
+    GatheredPart,
     Limits,
     OpenStream,
     arrive,
     due_s,
     tick,
 )
-from repscore.transforms.watch.watched_inputs import watch_of
+from repscore.transforms.watch.watched_inputs import watched_inputs
 
 _ROUNDING_S: Final = 0.002
 """Prism's timers fire at whole milliseconds, rounded down."""
@@ -43,7 +43,7 @@ _ROUNDING_S: Final = 0.002
 
 @dataclass
 class WatchVideos(beam.PTransform[None, Video]):
-    """The videos of a `Watch` as they arrive, until it is over; it lives in this process.
+    """The videos of the `WatchedInputs` of that name, in this process, as they arrive.
 
     Streams of keypoints come as the finite recordings that they are cut into, whose chunks without
     times have `keypoints_fps`.
@@ -53,14 +53,14 @@ class WatchVideos(beam.PTransform[None, Video]):
     keypoints_fps: float = 30.0
 
     def expand(self, begin: PBegin) -> beam.PCollection[Video]:
-        """Poll, and spread what was found."""
-        come: Any = (
+        """Poll, and spread the videos."""
+        polled: Any = (
             begin
             | "Watch" >> beam.Create([self.name])
             | "Poll" >> beam.ParDo(_Poll()).with_outputs("chunks", main="videos")
         )
-        recordings = come.chunks | "Streams" >> GatherStreams(self.keypoints_fps)
-        return (come.videos, recordings) | beam.Flatten() | "Spread" >> beam.Reshuffle()
+        recordings = polled.chunks | "Streams" >> GatherStreams(self.keypoints_fps)
+        return (polled.videos, recordings) | beam.Flatten() | "Spread" >> beam.Reshuffle()
 
 
 _POLLS: Final = OffsetRange(0, 2**62)
@@ -93,29 +93,29 @@ class _Poll(beam.DoFn):
         tracker: Any = beam.DoFn.RestrictionParam(_BY_NUMBER),
         watermark: Any = beam.DoFn.WatermarkEstimatorParam(_WATERMARK),
     ) -> Iterator[Any]:
-        watch = watch_of(element)
-        if watch.over():
+        inputs = watched_inputs(element)
+        if inputs.over():
             tracker.try_claim(_POLLS.stop - 1)
             return
         if tracker.try_claim(tracker.current_restriction().start):
-            videos, chunks, instant_s = watch.poll()
+            videos, chunks, instant_s = inputs.poll()
             yield from videos
             for chunk in chunks:
                 yield TaggedOutput("chunks", TimestampedValue(chunk, chunk.arrived_s))
             now = watermark.current_watermark()
             if instant_s is not None and (now is None or Timestamp.of(instant_s) > now):
                 watermark.set_watermark(Timestamp.of(instant_s))
-            tracker.defer_remainder(Duration.of(watch.every_s))
+            tracker.defer_remainder(Duration.of(inputs.every_s))
 
 
 @dataclass
 class GatherStreams(beam.PTransform[Chunk, Video]):
     """Make finite recordings of streams of keypoints, each when it is closed.
 
-    By the end mark, by silence (an event-time timer) or by length, at a repetition's boundary. A
-    chunk that is later than the hole it leaves is waited for comes out as a failure. The state of a
-    stream is bounded by its longest recording, counted as `held` in the metrics, and cleared when
-    the stream ends or is forgotten.
+    A recording is closed by the end mark, by silence (an event-time timer) or by its length, at a
+    repetition's boundary. A chunk that comes after its recording went on without it is a failure.
+    The state of a stream is bounded by its longest recording, counted as `held` in the metrics,
+    and cleared when the stream ends or is forgotten.
 
     Attributes:
         fps: frames per second of keypoints that say nothing of time.
@@ -153,8 +153,8 @@ class _Gather(beam.DoFn):
     ) -> Iterator[Video]:
         self._metrics.came()
         before = state.read()
-        after, found = arrive(before, element[1], self._limits, self._cut)
-        yield from self._kept(before, after, found, state, due)
+        after, parts = arrive(before, element[1], self._limits, self._cut)
+        yield from self._store(before, after, parts, state, due)
 
     @on_timer(DUE)
     def look(
@@ -165,16 +165,16 @@ class _Gather(beam.DoFn):
     ) -> Iterator[Video]:
         before = state.read()
         if before is not None:
-            after, found = tick(
+            after, parts = tick(
                 before, timestamp.micros / 1e6 + _ROUNDING_S, self._limits, self._cut
             )
-            yield from self._kept(before, after, found, state, due)
+            yield from self._store(before, after, parts, state, due)
 
-    def _kept(
+    def _store(
         self,
         before: OpenStream | None,
         after: OpenStream | None,
-        found: tuple[Found, ...],
+        parts: tuple[GatheredPart, ...],
         state: Any,
         due: Any,
     ) -> Iterator[Video]:
@@ -186,9 +186,9 @@ class _Gather(beam.DoFn):
         else:
             state.write(after)
             due.set(due_s(after, self._limits))
-        for one in found:
-            self._metrics.went(failed=one.part.late)
-            yield video_of(one)
+        for gathered in parts:
+            self._metrics.went(failed=gathered.part.late)
+            yield video_of(gathered)
 
 
 def with_span(chunk: Chunk, fps: float) -> Chunk:
@@ -199,15 +199,15 @@ def with_span(chunk: Chunk, fps: float) -> Chunk:
         return replace(chunk, start_s=chunk.first / fps, end_s=(chunk.last + 1) / fps)
     try:
         probed, time_s = times_of(chunk.place, fps)
-    except (ProbeError, OSError):  # which reading the recording tells
+    except (ProbeError, OSError):  # reading the recording reports it
         return chunk
     length_s = 1 / probed.fps if probed.fps else 0.0
     return replace(chunk, start_s=float(time_s[0]), end_s=float(time_s[-1]) + length_s)
 
 
-def video_of(found: Found) -> Video:
+def video_of(gathered: GatheredPart) -> Video:
     """A part of a stream as an input like others; one that came too late carries its failure."""
-    part = found.part
+    part = gathered.part
     uri = part.uri
     content = f"stream:{uri}"
     video_id = video_id_of(content)
@@ -222,10 +222,10 @@ def video_of(found: Found) -> Video:
         uri=uri,
         video_id=video_id,
         fingerprint=content,
-        size_bytes=found.size_bytes,
-        stamp=str(found.size_bytes),
+        size_bytes=gathered.size_bytes,
+        stamp=str(gathered.size_bytes),
         duplicates=(),
         location=uri,
         failure=failure,
-        arrived_at=datetime.fromtimestamp(found.arrived_s, UTC),
+        arrived_at=datetime.fromtimestamp(gathered.arrived_s, UTC),
     )

@@ -1,4 +1,4 @@
-"""A watched set of inputs: polled by the source of the graph, told of the commits at its end."""
+"""The inputs of `watch`: polled by the source of the graph, which the commits report back to."""
 
 import queue
 import threading
@@ -11,8 +11,8 @@ from typing import Final
 from repscore.transforms.discover.sources import InputNotFound, list_files, list_inputs
 from repscore.transforms.keypoints.names import chunk_of
 from repscore.transforms.records import Known, Video
-from repscore.transforms.watch.arrivals import Arrivals, ArrivalStatus, Taken
-from repscore.transforms.watch.chunks import Feeds
+from repscore.transforms.watch.arrivals import Arrivals, ArrivalStatus, InputInProgress
+from repscore.transforms.watch.chunks import ChunkArrivals
 from repscore.transforms.watch.gather import Chunk
 
 _LISTINGS: Final = 10
@@ -23,10 +23,10 @@ class WatchConfig:
     """How inputs are watched.
 
     Attributes:
-        every_s: between two listings; an input has arrived when two in a row agree on it.
-        until_idle_s: ends by itself when nothing new has come for so long, counted from the first
-            listing on; None never ends.
-        room: contents under way at most.
+        every_s: between two listings; an input has arrived when it is the same in two in a row.
+        until_idle_s: ends by itself when nothing new has arrived for so long, counted from the
+            first listing on; None never ends.
+        room: contents in progress at most.
         streams: OpenPose folders and numbered chunks of keypoints are streams without end.
     """
 
@@ -42,8 +42,8 @@ class WatchConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class CommitTold:
-    """A commit, for whoever follows a watch.
+class CommitReport:
+    """A commit, as `watch --json` prints it.
 
     Attributes:
         videos: contents and recordings of streams; nothing could be used of `failed` of them.
@@ -54,22 +54,22 @@ class CommitTold:
     videos: int
     failed: int
     rows: int
-    inputs: tuple[Taken, ...]
+    inputs: tuple[InputInProgress, ...]
 
 
-class Watch:
-    """The inputs of one run, in the process that runs it; found by name, see `watch_of`."""
+class WatchedInputs:
+    """The inputs of one run, in the process that runs it; `watched_inputs` finds them by name."""
 
     def __init__(self, config: WatchConfig, known: Mapping[str, Known], key: str) -> None:
         self._config = config
         self._arrivals = Arrivals(
             known, key, rest_s=config.every_s, room=config.room, now_s=time.monotonic()
         )
-        self._feeds = Feeds(known, key, rest_s=config.every_s)
+        self._chunks = ChunkArrivals(known, key, rest_s=config.every_s)
         self._stop = threading.Event()
         self._listed = False
-        self._unlisted = 0
-        self.commits: queue.SimpleQueue[CommitTold] = queue.SimpleQueue()
+        self._failed_listings = 0
+        self.commits: queue.SimpleQueue[CommitReport] = queue.SimpleQueue()
 
     @property
     def every_s(self) -> float:
@@ -77,19 +77,19 @@ class Watch:
         return self._config.every_s
 
     def stop(self) -> None:
-        """Take nothing more; what is under way goes on."""
+        """Take no more inputs; those in progress go on."""
         self._stop.set()
 
     def over(self) -> bool:
-        """Whether nothing more will be taken."""
+        """Whether no more inputs will be taken."""
         if self._stop.is_set():
             return True
         idle_s, status = self._config.until_idle_s, self._arrivals.status()
-        busy = status.waiting or status.in_flight or self._feeds.resting or not self._listed
+        busy = status.waiting or status.in_progress or self._chunks.resting or not self._listed
         return not busy and idle_s is not None and time.monotonic() - status.active_s >= idle_s
 
     def poll(self) -> tuple[Sequence[Video], Sequence[Chunk], float | None]:
-        """What has arrived since, and the instant before which no chunk is expected any more.
+        """What has arrived since the last poll, and the instant before which all chunks have.
 
         Raises the error of the listing when it has failed ten times in a row; a single failure
         costs one poll.
@@ -101,48 +101,48 @@ class Watch:
                 listing = list(list_files(inputs))
                 whole = [source for source in listing if chunk_of(source.uri) is None]
                 arrived = self._arrivals.poll(whole, now_s)
-                chunks, instant_s = self._feeds.poll(listing, now_s, instant_s)
+                chunks, instant_s = self._chunks.poll(listing, now_s, instant_s)
             else:
                 arrived = self._arrivals.poll(list_inputs(inputs), now_s)
         except (InputNotFound, OSError):
-            self._unlisted += 1
-            if self._unlisted >= _LISTINGS:
+            self._failed_listings += 1
+            if self._failed_listings >= _LISTINGS:
                 raise
             return (), (), None
-        self._unlisted = 0
+        self._failed_listings = 0
         if chunks or not self._listed:
             self._listed = True
-            self._arrivals.stir(now_s)
+            self._arrivals.stay_active(now_s)
         return arrived, chunks, instant_s
 
     def committed(self, video_ids: Collection[str], failed: int, rows: int) -> None:
         """The rows of these contents are visible."""
-        taken = self._arrivals.committed(video_ids, failed, time.monotonic())
-        self.commits.put(CommitTold(datetime.now(UTC), len(video_ids), failed, rows, tuple(taken)))
+        inputs = tuple(self._arrivals.committed(video_ids, failed, time.monotonic()))
+        self.commits.put(CommitReport(datetime.now(UTC), len(video_ids), failed, rows, inputs))
 
     def status(self) -> ArrivalStatus:
         """A snapshot for display."""
         return self._arrivals.status()
 
 
-_WATCHES: Final[dict[str, Watch]] = {}
+_RUNS: Final[dict[str, WatchedInputs]] = {}
 
 
-def register(name: str, watch: Watch) -> None:
-    """Make a watch known to the stages that run in this process."""
-    _WATCHES[name] = watch
+def register(name: str, inputs: WatchedInputs) -> None:
+    """Make the inputs of a run known to the stages that run in this process."""
+    _RUNS[name] = inputs
 
 
-def forget(name: str) -> None:
+def unregister(name: str) -> None:
     """The run is over."""
-    _WATCHES.pop(name, None)
+    _RUNS.pop(name, None)
 
 
-def watch_of(name: str) -> Watch:
-    """The watch of a run; raises RuntimeError in another process than the one that runs it."""
-    if name not in _WATCHES:
+def watched_inputs(name: str) -> WatchedInputs:
+    """The inputs of a run; raises RuntimeError in another process than the one that runs it."""
+    if name not in _RUNS:
         raise RuntimeError(
-            f"no watch {name} in this process: `watch` needs workers in its own process "
+            f"run {name} is not in this process: `watch` needs workers in its own process "
             "(--environment LOOPBACK)"
         )
-    return _WATCHES[name]
+    return _RUNS[name]
