@@ -14,7 +14,7 @@ from pathlib import Path
 
 import cv2
 
-from benchmarks.machine import describe, existing_file, resident_mib, plan_segments_clip
+from benchmarks.machine import describe, existing_file, plan_segments_clip, resident_mib
 from repscore.models import weights
 from repscore.transforms.pose.decode import Decoder
 from repscore.transforms.pose.version import estimated_version
