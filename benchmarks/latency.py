@@ -23,7 +23,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import describe, existing_file, plan_segments_clip
+from benchmarks.machine import describe, existing_file, segments_of_clip
 from repscore.pipelines.query import query
 from repscore.transforms.pose.version import estimated_version
 from repscore.transforms.pose.worker import Worker
@@ -35,7 +35,7 @@ PARTS = ("detection", "queue", "poses", "scoring", "commit")
 def bare_s(clip: Path, root: str) -> float:
     """Seconds that a warm worker takes for the clip, in this process."""
     poses = PoseConfig()
-    (segment,) = plan_segments_clip(clip, poses)
+    (segment,) = segments_of_clip(clip, poses)
     worker = Worker(poses, root, estimated_version(poses))
     return [worker.extract(segment).busy_s for _ in range(2)][1]
 

@@ -15,7 +15,7 @@ import cv2
 
 from repscore.transforms.discover.changes import Changes, in_groups
 from repscore.transforms.discover.sources import list_inputs
-from repscore.transforms.plan.segments import segments_of
+from repscore.transforms.plan.segments import plan_segments
 from repscore.transforms.records import PoseConfig, Segment
 
 _Result = TypeVar("_Result")
@@ -41,8 +41,8 @@ def existing_file(text: str) -> Path:
 
 def segments_of_clip(clip: Path, poses: PoseConfig) -> tuple[Segment, ...]:
     """The segments into which the pipeline cuts a clip."""
-    (((video,), _),) = in_groups(Changes({}, "")(list_inputs([str(clip)])), 1)
-    return segments_of(video, poses)
+    (((video,), _),) = in_groups(list_inputs([str(clip)]), Changes({}, ""), 1)
+    return plan_segments(video, poses)
 
 
 def resident_mib(pid: int) -> float:

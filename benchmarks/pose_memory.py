@@ -14,7 +14,7 @@ from pathlib import Path
 
 import cv2
 
-from benchmarks.machine import describe, existing_file, plan_segments_clip, resident_mib
+from benchmarks.machine import describe, existing_file, resident_mib, segments_of_clip
 from repscore.models import weights
 from repscore.transforms.pose.decode import Decoder
 from repscore.transforms.pose.version import estimated_version
@@ -49,7 +49,7 @@ def main() -> None:
         loop(options.clip, path, options.minutes)
         worker = Worker(poses, folder, estimated_version(poses))
         readings, frames, begun_s = [], 0, time.monotonic()
-        for segment in plan_segments_clip(path, poses):
+        for segment in segments_of_clip(path, poses):
             done = worker.extract(segment)
             frames += done.frames
             readings.append(resident_mib(os.getpid()))
