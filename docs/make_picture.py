@@ -23,7 +23,7 @@ from repscore.pipelines.demo.cast import CAST
 from repscore.pipelines.demo.run import demo
 from repscore.pipelines.query import query
 
-Picture = npt.NDArray[np.uint8]
+Picture = npt.NDArray[Any]
 
 EXERCISE: Final = "shoulder_press"
 TARGET: Final = Path(__file__).parent / "images" / "demo.gif"
@@ -94,7 +94,7 @@ def scored(dataset: Path, path: Path, title: str) -> Clip:
     )
     remarks = rows(
         f"SELECT joint, phase FROM feedback WHERE {name} "
-        "GROUP BY ALL ORDER BY count(*) DESC, max(deviation) DESC LIMIT 1"
+        "GROUP BY ALL ORDER BY count(*) DESC, max(abs(deviation)) DESC LIMIT 1"
     )
     poses = rows(
         "SELECT frame_time_s, x, y FROM poses WHERE video_id = "
