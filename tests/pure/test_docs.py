@@ -55,7 +55,10 @@ def test_links_and_paths_lead_somewhere(page: Path) -> None:
     paths = re.findall(
         r"`((?:benchmarks|infra|models|pipelines|research|tests|transforms)/[\w/.]+)", text
     )
-    modules = [f"{name.replace('.', '/')}.py" for name in re.findall(r"-m (research[\w.]+)", text)]
+    modules = [
+        f"{name.replace('.', '/')}.py"
+        for name in re.findall(r"-m ((?:research|benchmarks)\.[\w.]+)", text)
+    ]
 
     missing = [
         path
