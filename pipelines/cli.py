@@ -1,4 +1,4 @@
-"""The command line. Heavy imports wait inside the commands, so that `--help` answers at once."""
+"""The command line. Slow imports stand inside the commands, so that `--help` answers at once."""
 
 import json
 import logging
@@ -25,15 +25,15 @@ from repscore.pipelines.flags import (
     workers_flag,
 )
 
-# Read when Ray is imported: a worker that dies is our story to tell, and ends in `failures`.
+# Ray reads these when it is imported. A worker that dies is a row of `failures`, not a log line.
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS_SKIP_REGEX": "A worker died or was killed",
 }
 
-_AGAIN = "; the same command goes on where it stopped"
-_GOES_ON = {"train": "; with --resume the same command goes on where it stopped", "evaluate": ""}
+_AGAIN = "; the same command continues where it stopped"
+_CONTINUE = {"train": "; with --resume the same command continues where it stopped", "evaluate": ""}
 
 DONE, CRASHED, WRONG_USAGE, TOO_MANY_FAILURES, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
-    told = [*(sys.argv[1:] if arguments is None else arguments), ""]
+    words = [*(sys.argv[1:] if arguments is None else arguments), ""]
     try:
         status = cli.main(arguments, prog_name="repscore", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         click.echo(f"repscore: {error.format_message()}", err=True)
         status = WRONG_USAGE
     except (click.Abort, KeyboardInterrupt):
-        click.echo(f"repscore: interrupted{_GOES_ON.get(told[0], _AGAIN)}", err=True)
+        click.echo(f"repscore: interrupted{_CONTINUE.get(words[0], _AGAIN)}", err=True)
         status = INTERRUPTED
     sys.exit(status or DONE)
 
@@ -78,14 +78,14 @@ def cli() -> None:
     help="Where the light stages run. All give the same rows.",
 )
 @score_flags
-def score(**given: Any) -> int:
+def score(**values: Any) -> int:
     """Score videos into a dataset: files, folders, globs, URLs (gs://, s3://, ...).
 
-    Folders of OpenPose JSON and files of keypoints (.npz, .parquet) are taken like videos.
+    Folders of OpenPose JSON and files of keypoints (.npz, .parquet) are inputs like videos.
 
-    Run it again to go on or to refresh: what the dataset holds already is skipped.
+    Run it again to continue or to refresh: inputs that the dataset holds already are skipped.
     """
-    return _run(options_of(given), as_json=given["as_json"], quiet=given["quiet"])
+    return _run(options_of(values), as_json=values["as_json"], quiet=values["quiet"])
 
 
 def _run(options: Any, *, as_json: bool, quiet: bool) -> int:
@@ -107,18 +107,18 @@ def _run(options: Any, *, as_json: bool, quiet: bool) -> int:
     default=10.0,
     show_default=True,
     metavar="SECONDS",
-    help="Between two listings; a file is taken when its size and time have rested for so long.",
+    help="Time between two listings; a file is taken when both show the same size and time.",
 )
 @click.option(
     "--until-idle",
     type=click.FloatRange(min=0),
     metavar="SECONDS",
-    help="End when nothing new has come for so long.  [default: run until told to stop]",
+    help="Stop when no new input has arrived for so long.  [default: run until stopped]",
 )
 @click.option(
     "--streams",
     is_flag=True,
-    help="OpenPose folders and chunks (NAME.<number>.keypoints.npz) are streams without end, cut "
+    help="Read OpenPose folders and chunks (NAME.<number>.keypoints.npz) as endless streams, cut "
     "into recordings; see docs/watching.md.  [default: whole recordings]",
 )
 @click.option(
@@ -127,7 +127,7 @@ def _run(options: Any, *, as_json: bool, quiet: bool) -> int:
     default=120.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long what is under way may take to finish after SIGTERM or SIGINT.",
+    help="How long inputs in progress may take to finish after SIGTERM or SIGINT.",
 )
 @click.option(
     "--runner",
@@ -137,13 +137,13 @@ def _run(options: Any, *, as_json: bool, quiet: bool) -> int:
     help="Where the light stages run; portable needs workers in this process (LOOPBACK).",
 )
 @score_flags
-def watch(**given: Any) -> int:
-    """Score videos and keypoints as they arrive, until told to stop.
+def watch(**values: Any) -> int:
+    """Score videos and keypoints as they arrive, until stopped.
 
-    What the dataset holds already is skipped; SIGTERM and SIGINT let what is under way finish.
-    --json prints one line per commit, and what the run did at its end.
+    Inputs that the dataset holds already are skipped. After SIGTERM or SIGINT the inputs in
+    progress are finished. --json prints one line per commit, and the row of the run at its end.
     """
-    options = options_of(given)
+    options = options_of(values)
     if options.runner.environment != "LOOPBACK":
         raise click.UsageError("watch polls in its own process: expected --environment LOOPBACK")
     from repscore.pipelines.runner.prism import PrismDied
@@ -151,13 +151,13 @@ def watch(**given: Any) -> int:
     from repscore.pipelines.watch import NotDrained, run
     from repscore.transforms.watch.watched_inputs import WatchConfig
 
-    room = 2 * max(2, given["actors"] or len(os.sched_getaffinity(0)))
+    room = 2 * max(2, values["actors"] or len(os.sched_getaffinity(0)))
     watching = WatchConfig(
-        options.inputs, given["every"], given["until_idle"], room, given["streams"]
+        options.inputs, values["every"], values["until_idle"], room, values["streams"]
     )
-    as_json, quiet = given["as_json"], given["quiet"]
+    as_json, quiet = values["as_json"], values["quiet"]
     try:
-        report = run(options, watching, grace_s=given["grace"], quiet=quiet, as_json=as_json)
+        report = run(options, watching, grace_s=values["grace"], quiet=quiet, as_json=as_json)
     except UnusableConfiguration as error:
         raise click.ClickException(str(error)) from error
     except (PrismDied, NotDrained) as error:
@@ -191,18 +191,18 @@ def replay(dataset: str, *, as_json: bool, quiet: bool) -> int:
 @reference_flag
 @as_json_flag
 @quiet_flag
-def rescore(dataset: str, *, as_json: bool, quiet: bool, **given: Any) -> int:
-    """Score a dataset again from its stored poses, without a video, and say what that moved.
+def rescore(
+    dataset: str, *, scorer: str | None, references: Any, as_json: bool, quiet: bool
+) -> int:
+    """Score a dataset again from its stored poses, without its videos, and say what changed.
 
-    Without --scorer and --reference, with those of its last run.
+    Without --scorer and --reference it uses those of the last run.
     """
     from repscore.pipelines.rescore import rescore as run_again
     from repscore.pipelines.score import UnusableConfiguration
 
     try:
-        report = run_again(
-            dataset, located(given["scorer"]), given["references"], quiet=quiet or as_json
-        )
+        report = run_again(dataset, located(scorer), references, quiet=quiet or as_json)
     except UnusableConfiguration as error:
         raise click.ClickException(str(error)) from error
     report.show(as_json=as_json)
@@ -212,10 +212,10 @@ def rescore(dataset: str, *, as_json: bool, quiet: bool, **given: Any) -> int:
 @cli.command()
 @click.argument("name")
 @click.argument("clips", nargs=-1, required=True, metavar="CLIP...")
-@click.option("--model", "-o", "path", required=True, help="Scorer file to add to, or to begin.")
+@click.option("--model", "-o", "path", required=True, help="Scorer file to extend or to create.")
 @quiet_flag
 def learn(name: str, clips: Sequence[str], path: str, *, quiet: bool) -> None:
-    """Add an exercise that clips of good executions define to a scorer file, without training.
+    """Add an exercise to a scorer file without training: clips of good executions define it.
 
     The file may be one of `train` or of `learn`; clips are videos or keypoints.
     """
@@ -310,7 +310,7 @@ def query(dataset: str, sql: str, *, as_json: bool) -> None:
 @click.argument("dataset")
 @as_json_flag
 def summary(dataset: str, *, as_json: bool) -> None:
-    """What a dataset holds: videos, exercises, scores, failures, the last run."""
+    """Show what a dataset holds: videos, exercises, scores, failures, the last run."""
     from repscore.pipelines.query import QueryError
     from repscore.pipelines.summary import print_summary
 
@@ -321,10 +321,16 @@ def summary(dataset: str, *, as_json: bool) -> None:
 
 
 @cli.command()
-@click.option("--output", "-o", default="demo", show_default=True, help="Folder for it all.")
+@click.option(
+    "--output",
+    "-o",
+    default="demo",
+    show_default=True,
+    help="Folder for the clips and the dataset.",
+)
 @quiet_flag
 def demo(output: str, *, quiet: bool) -> int:
-    """See it work without any data: synthetic athletes, scored by the real pipeline."""
+    """Try it without data of your own: synthetic athletes, scored by the real pipeline."""
     from repscore.pipelines.demo.run import run_demo
 
     return run_demo(output, quiet=quiet)
@@ -364,7 +370,7 @@ def weights(models: Sequence[Any], source: Path | None, *, quiet: bool) -> None:
 @cli.command()
 @as_json_flag
 def doctor(*, as_json: bool) -> int:
-    """What is installed, which devices there are, and what to do about what is missing."""
+    """Show what is installed, which devices there are, and how to get what is missing."""
     from repscore.pipelines.doctor import examine, show
 
     findings = examine()

@@ -1,4 +1,4 @@
-"""Options that several commands have, and what they say, as a record."""
+"""Options that several commands share, and the record of their values."""
 
 import os
 import tomllib
@@ -23,21 +23,21 @@ def _read_config(context: click.Context, _: click.Parameter, path: str | None) -
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise click.UsageError(f"--config {path}: {error}", context) from error
     options = [option for option in context.command.params if isinstance(option, click.Option)]
-    known = {
+    names = {
         flag.removeprefix("--"): option.name
         for option in options
         for flag in option.opts
         if flag.startswith("--") and option.name and flag != "--config"
     }
-    given = {key.replace("_", "-"): value for key, value in settings.items()}
-    if unknown := sorted(given.keys() - known.keys()):
+    values = {key.replace("_", "-"): value for key, value in settings.items()}
+    if unknown := sorted(values.keys() - names.keys()):
         raise click.UsageError(
             f"--config {path}: unknown option {unknown[0]!r}; expected some of: "
-            + ", ".join(sorted(known)),
+            + ", ".join(sorted(names)),
             context,
         )
-    named = {known[key]: value for key, value in given.items()}
-    context.default_map = {**(context.default_map or {}), **named}
+    defaults = {names[key]: value for key, value in values.items()}
+    context.default_map = {**(context.default_map or {}), **defaults}
 
 
 def _sample_fps(context: click.Context, _: click.Parameter, text: str) -> float | None:
@@ -53,11 +53,11 @@ def _sample_fps(context: click.Context, _: click.Parameter, text: str) -> float 
 
 
 def _references(
-    context: click.Context, _: click.Parameter, given: Sequence[str]
+    context: click.Context, _: click.Parameter, texts: Sequence[str]
 ) -> tuple[tuple[str, str], ...]:
     """`squat=CLIP` or `CLIP`, whose file name is the exercise then."""
     pairs = []
-    for text in given:
+    for text in texts:
         name, equals, clip = text.partition("=")
         if not equals or "/" in name or Path(text).exists():
             name, clip = Path(text).stem, text
@@ -75,7 +75,9 @@ _config = click.option(
     callback=_read_config,
     help="TOML file with any of these options, e.g. sample-fps = 10.",
 )
-as_json_flag = click.option("--json", "as_json", is_flag=True, help="For machines: JSON on stdout.")
+as_json_flag = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON on standard output."
+)
 
 
 def _drawn(name: str, what: str) -> Callable[[Any], Any]:
@@ -108,7 +110,7 @@ labels_flag = click.option(
     help="Truth of a dataset of `score`: CSV with video_uri, repetition, exercise and, where "
     "known, correct (1 or 0) and subject.",
 )
-quiet_flag = click.option("--quiet", is_flag=True, help="No progress.")
+quiet_flag = click.option("--quiet", is_flag=True, help="Show no progress.")
 scorer_flag = click.option(
     "--scorer",
     metavar="FILE",
@@ -143,8 +145,8 @@ _SCORE = (
         type=click.FloatRange(min=0, min_open=True, max=10_000),
         default=30.0,
         show_default=True,
-        help="Frames per second of OpenPose folders and of keypoint files without times; of these "
-        "every frame is taken.",
+        help="Frames per second of OpenPose folders and of keypoint files without times; every "
+        "frame of keypoints is used.",
     ),
     click.option(
         "--model",
@@ -172,7 +174,7 @@ _SCORE = (
         type=click.IntRange(min=1),
         default=1,
         show_default=True,
-        help="People in a video whose repetitions are kept, where more are seen.",
+        help="Number of people per video whose repetitions are kept.",
     ),
     click.option(
         "--person",
@@ -181,7 +183,7 @@ _SCORE = (
         ),
         default="exercising",
         show_default=True,
-        help="Who comes first where more people are seen than are kept; 'all' keeps everybody.",
+        help="Who is kept where a video shows more than --people; 'all' keeps everybody.",
     ),
     click.option(
         "--segment-seconds",
@@ -197,7 +199,7 @@ _SCORE = (
         help="Pose workers.  [default: one per CPU]",
     ),
     click.option(
-        "--cpus-per-actor", type=click.FloatRange(min=0), default=1.0, help="May be a fraction."
+        "--cpus-per-actor", type=click.FloatRange(min=0), default=1.0, help="A fraction is allowed."
     ),
     click.option(
         "--device",
@@ -209,13 +211,13 @@ _SCORE = (
     click.option(
         "--inference-actors",
         type=click.IntRange(min=0),
-        help="Actors that run the pose model for all workers, in batches across videos; 0 lets "
-        "every worker run its own.  [default: one per GPU with --device cuda, else 0]",
+        help="Actors that run the pose model for all workers, in batches across videos; 0: every "
+        "worker runs its own.  [default: one per GPU with --device cuda, else 0]",
     ),
     click.option(
         "--gpus-per-actor",
         type=click.FloatRange(min=0),
-        help="Of each actor that runs the pose model; may be a fraction.  "
+        help="GPUs of each actor that runs the pose model; may be a fraction.  "
         "[default: 1 with --device cuda, else 0]",
     ),
     click.option("--ray-address", help="A running Ray cluster.  [default: a local one]"),
@@ -231,14 +233,14 @@ _SCORE = (
         type=click.IntRange(min=1),
         default=200,
         show_default=True,
-        help="Videos that are worked off and committed together.",
+        help="Videos that are processed and committed together.",
     ),
     click.option(
         "--max-failure-rate",
         type=click.FloatRange(0, 1),
         default=1.0,
         show_default=True,
-        help="Exit with status 3 where a larger share of the inputs failed.",
+        help="Exit with status 3 if a larger share of the inputs failed.",
     ),
     click.option(
         "--prism",
@@ -248,7 +250,7 @@ _SCORE = (
     click.option(
         "--job-endpoint",
         metavar="HOST:PORT",
-        help="Job service of a portable runner that is up already; with --runner portable.",
+        help="Job service of a running portable runner; needs --runner portable.",
     ),
     click.option(
         "--environment",
@@ -275,47 +277,47 @@ def score_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def options_of(given: dict[str, Any]) -> "ScoreOptions":
-    """What the options of `score_flags` and `--runner` say; raises UsageError."""
+def options_of(values: dict[str, Any]) -> "ScoreOptions":
+    """The values of `score_flags` and `--runner` as a record; raises UsageError."""
     from repscore.pipelines.options import RunnerConfig, ScoreOptions
     from repscore.transforms.pose.pool_plan import PoolConfig
     from repscore.transforms.records import PoseConfig
 
     try:
         runner = RunnerConfig(
-            name=given["runner"],
-            prism=given["prism"],
-            job_endpoint=given["job_endpoint"],
-            environment=given["environment"],
-            beam_options=tuple(f"--{option.lstrip('-')}" for option in given["beam_options"]),
+            name=values["runner"],
+            prism=values["prism"],
+            job_endpoint=values["job_endpoint"],
+            environment=values["environment"],
+            beam_options=tuple(f"--{option.lstrip('-')}" for option in values["beam_options"]),
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     return ScoreOptions(
-        inputs=given["inputs"],
-        output=given["output"],
-        scorer=located(given["scorer"]),
-        references=given["references"],
-        person=given["person"],
+        inputs=values["inputs"],
+        output=values["output"],
+        scorer=located(values["scorer"]),
+        references=values["references"],
+        person=values["person"],
         poses=PoseConfig(
-            estimator=given["estimator"],
-            model=given["model"],
-            people=given["people"],
-            precision=given["precision"],
-            device=given["device"],
-            sample_fps=given["sample_fps"],
-            segment_s=given["segment_seconds"],
-            keypoints_fps=given["keypoints_fps"],
+            estimator=values["estimator"],
+            model=values["model"],
+            people=values["people"],
+            precision=values["precision"],
+            device=values["device"],
+            sample_fps=values["sample_fps"],
+            segment_s=values["segment_seconds"],
+            keypoints_fps=values["keypoints_fps"],
         ),
         pool=PoolConfig(
-            actors=given["actors"],
-            cpus=given["cpus_per_actor"],
-            inference_actors=given["inference_actors"],
-            gpus=given["gpus_per_actor"],
-            ray_address=given["ray_address"],
-            segment_timeout_s=given["segment_timeout"],
+            actors=values["actors"],
+            cpus=values["cpus_per_actor"],
+            inference_actors=values["inference_actors"],
+            gpus=values["gpus_per_actor"],
+            ray_address=values["ray_address"],
+            segment_timeout_s=values["segment_timeout"],
         ),
-        group_size=given["group_size"],
-        max_failure_rate=given["max_failure_rate"],
+        group_size=values["group_size"],
+        max_failure_rate=values["max_failure_rate"],
         runner=runner,
     )

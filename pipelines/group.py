@@ -1,4 +1,4 @@
-"""The graph, and one group of videos through the whole of it, committed when it ends."""
+"""The graph of all stages, and one group of videos that runs through it."""
 # Beam's own annotations of PTransform and `|` are wrong:
 # pyright: reportReturnType=false
 
@@ -53,6 +53,6 @@ def run_group(
     """
     pipeline = runner.pipeline()
     commits_of(pipeline | "Videos" >> beam.Create(videos), options, scorer, stamp)
-    found = runner.run(pipeline)
-    found["discover in"] = sum(1 + len(video.duplicates) for video in videos)
-    return found
+    counts = runner.run(pipeline)
+    counts["discover in"] = sum(1 + len(video.duplicates) for video in videos)
+    return counts

@@ -1,4 +1,4 @@
-"""What a run is told, parsed once: the stages never see the command line."""
+"""The configuration of a run, parsed once: the stages never see the command line."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from repscore.transforms.records import PoseConfig
 from repscore.transforms.repetitions.motion import REVISION as REPETITIONS_VERSION
 from repscore.transforms.repetitions.subject import Rule, Subjects
 
-_SETTLED: Final = ("scorer", "references", "poses", "person", "pool", "group_size")
+_STORED: Final = ("scorer", "references", "poses", "person", "pool", "group_size")
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class RunnerConfig:
     """Where the light stages run; nothing in here changes a row.
 
     Attributes:
-        prism: the binary; None is looked for.
+        prism: the path of the binary; None: it is looked for.
         job_endpoint: HOST:PORT of a portable runner's job service.
-        environment: of a portable runner's workers, `KIND` or `KIND:CONFIG` as Beam names them;
-            LOOPBACK are threads of this process.
-        beam_options: further ones, handed to Beam as they are.
+        environment: where a portable runner's workers run, `KIND` or `KIND:CONFIG` as Beam names
+            them; LOOPBACK are threads of this process.
+        beam_options: further options, which Beam gets as they are.
     """
 
     name: Literal["in-process", "prism", "portable"] = "in-process"
@@ -59,11 +59,11 @@ class ScoreOptions:
     Attributes:
         inputs: files, folders, globs and URLs.
         output: folder or URL of the dataset.
-        person: who comes first where more people are seen than `poses.people`.
+        person: who is kept first where a video shows more people than `poses.people`.
         scorer: file of a trained scorer, or of references.
         references: (exercise, clip) pairs that define exercises, beside those of `scorer`; without
             either, repetitions are scored by their consistency.
-        group_size: videos that are worked off and committed together.
+        group_size: videos that are processed and committed together.
         max_failure_rate: share of failed inputs above which the exit status is 3.
         runner: where the light stages run.
         again: URIs that are processed even where the dataset holds them.
@@ -87,23 +87,23 @@ class ScoreOptions:
         return Subjects(self.poses.people, self.person)
 
     def to_json(self) -> str:
-        """What decides the rows of a run, for the `runs` table."""
-        settled = {name: asdict(self)[name] for name in _SETTLED}
-        return json.dumps({**settled, "inputs": self.inputs})
+        """The configuration of a run, as the `runs` table holds it."""
+        stored = {name: asdict(self)[name] for name in _STORED}
+        return json.dumps({**stored, "inputs": self.inputs})
 
     @classmethod
     def from_json(cls, text: str, inputs: tuple[str, ...], output: str) -> "ScoreOptions":
         """The same configuration for other inputs, all of which are processed."""
-        settled = json.loads(text)
+        stored = json.loads(text)
         return cls(
             inputs=inputs,
             output=output,
-            scorer=settled.get("scorer"),
-            references=tuple((name, clip) for name, clip in settled["references"]),
-            poses=PoseConfig(**settled["poses"]),
-            person=settled["person"],
-            pool=PoolConfig(**settled["pool"]),
-            group_size=settled["group_size"],
+            scorer=stored.get("scorer"),
+            references=tuple((name, clip) for name, clip in stored["references"]),
+            poses=PoseConfig(**stored["poses"]),
+            person=stored["person"],
+            pool=PoolConfig(**stored["pool"]),
+            group_size=stored["group_size"],
             again=frozenset(inputs),
         )
 

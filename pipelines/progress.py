@@ -18,7 +18,7 @@ _PLAIN_S: Final = 15.0
 
 
 def console() -> Console:
-    """Where words for people go: the standard error, so that the standard output stays data."""
+    """Text for people goes to the standard error, so that the standard output stays data."""
     return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 
@@ -26,14 +26,14 @@ def console() -> Console:
 def following(
     title: str, size_bytes: int, status: "Callable[[], PoolStatus]", *, quiet: bool
 ) -> Iterator[None]:
-    """Show how far the pose pool is while the block runs; `size_bytes` is the whole work."""
+    """Show the progress of the pose pool while the block runs; `size_bytes` is the whole work."""
     if quiet:
         yield
         return
-    before, begun_s, stop = status(), time.monotonic(), threading.Event()
+    before, started_s, stop = status(), time.monotonic(), threading.Event()
 
-    def words(now: "PoolStatus") -> tuple[float, str]:
-        frames, seconds = now.frames - before.frames, time.monotonic() - begun_s
+    def describe(now: "PoolStatus") -> tuple[float, str]:
+        frames, seconds = now.frames - before.frames, time.monotonic() - started_s
         parts = [f"{frames:,} frames", f"{frames / max(seconds, 1e-3):.0f} fps"]
         parts += [f"{now.reused - before.reused} from the store"] * (now.reused > before.reused)
         parts += [f"{now.failed - before.failed} failed"] * (now.failed > before.failed)
@@ -42,7 +42,7 @@ def following(
     out = console()
     follow = _live if out.is_terminal else _plain
     thread = threading.Thread(
-        target=follow, args=(out, title, size_bytes, lambda: words(status()), stop), daemon=True
+        target=follow, args=(out, title, size_bytes, lambda: describe(status()), stop), daemon=True
     )
     thread.start()
     try:
@@ -56,7 +56,7 @@ def _live(
     out: Console,
     title: str,
     size_bytes: int,
-    words: Callable[[], tuple[float, str]],
+    progress_of: Callable[[], tuple[float, str]],
     stop: threading.Event,
 ) -> None:
     columns = (
@@ -64,26 +64,26 @@ def _live(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
-        TextColumn("{task.fields[words]}"),
+        TextColumn("{task.fields[text]}"),
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=out, transient=True) as progress:
-        task = progress.add_task(title, total=max(size_bytes, 1), words="starting")
+        task = progress.add_task(title, total=max(size_bytes, 1), text="starting")
         while not stop.wait(_LIVE_S):
-            done, text = words()
-            progress.update(task, completed=done, words=text)
+            done, text = progress_of()
+            progress.update(task, completed=done, text=text)
 
 
 def _plain(
     out: Console,
     title: str,
     size_bytes: int,
-    words: Callable[[], tuple[float, str]],
+    progress_of: Callable[[], tuple[float, str]],
     stop: threading.Event,
 ) -> None:
-    begun_s = time.monotonic()
+    started_s = time.monotonic()
     while not stop.wait(_PLAIN_S):
-        done, text = words()
-        seconds = time.monotonic() - begun_s
+        done, text = progress_of()
+        seconds = time.monotonic() - started_s
         left = f", {seconds * (size_bytes - done) / done:.0f} s left" if done else ""
         out.print(f"{title}: {100 * done / max(size_bytes, 1):.0f} %, {text}{left}")

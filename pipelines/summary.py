@@ -1,4 +1,4 @@
-"""What a dataset holds, in the few figures that a person wants after a run."""
+"""What a dataset holds: the figures that a person wants after a run."""
 
 import json
 import os
@@ -107,37 +107,37 @@ def summary(root: str) -> Summary:
 def print_summary(root: str, *, as_json: bool = False, out: TextIO | None = None) -> None:
     """Prints the figures of a dataset, or one JSON object. Raises QueryError."""
     target = sys.stdout if out is None else out
-    found = summary(root)
+    figures = summary(root)
     if as_json:
-        target.write(json.dumps(found.as_dict(), ensure_ascii=False, indent=2) + "\n")
+        target.write(json.dumps(figures.as_dict(), ensure_ascii=False, indent=2) + "\n")
     else:
         console = Console(
             file=target, highlight=False, width=None if target.isatty() else _PLAIN_WIDTH
         )
-        console.print(show(found))
+        console.print(show(figures))
 
 
-def show(found: Summary) -> RenderableType:
+def show(figures: Summary) -> RenderableType:
     """The figures for a terminal."""
-    totals = found.totals
-    states = ", ".join(f"{count} {status}" for status, count in found.status.items())
+    totals = figures.totals
+    states = ", ".join(f"{count} {status}" for status, count in figures.status.items())
     copies = f" ({totals['duplicates']} of them copies)" if totals["duplicates"] else ""
     parts: list[RenderableType] = [
-        Text(f"{found.root}: {totals['inputs']} inputs{copies}{': ' if states else ''}{states}"),
+        Text(f"{figures.root}: {totals['inputs']} inputs{copies}{': ' if states else ''}{states}"),
         Text(
             f"{totals['video_hours']:.2f} h of video, {totals['repetitions']} repetitions "
             f"in {totals['sets']} sets, {totals['failures']} failures"
         ),
     ]
-    if found.last_run is not None:
-        parts.append(Text(_run(found.last_run)))
-    exercises = [{**row, "exercise": row["exercise"] or "(not known)"} for row in found.exercises]
+    if figures.last_run is not None:
+        parts.append(Text(_run(figures.last_run)))
+    exercises = [{**row, "exercise": row["exercise"] or "(not known)"} for row in figures.exercises]
     parts += _section("Exercises", exercises, len(exercises))
-    uris = [row["uri"] for row in found.videos]
+    uris = [row["uri"] for row in figures.videos]
     folder = os.path.commonprefix(uris).rpartition("/")[0] + "/"  # noqa: RUF071 - commonpath breaks URLs
-    videos = [{**row, "uri": row["uri"].removeprefix(folder)} for row in found.videos]
+    videos = [{**row, "uri": row["uri"].removeprefix(folder)} for row in figures.videos]
     parts += _section(f"Videos in {folder}", videos, totals["inputs"] - totals["duplicates"])
-    failures = [{"input": _place(row, folder), "what": row["message"]} for row in found.failures]
+    failures = [{"input": _place(row, folder), "what": row["message"]} for row in figures.failures]
     parts += _section("Failures", failures, totals["failures"])
     return Group(*parts)
 
@@ -158,7 +158,7 @@ def _place(failure: Mapping[str, Any], folder: str) -> str:
 def _run(row: Mapping[str, Any]) -> str:
     began = row["started_at"].strftime("%Y-%m-%d %H:%M:%S UTC")
     if row["finished_at"] is None:
-        return f"last run: {began}, not finished: the same command goes on where it stopped"
+        return f"last run: {began}, not finished: the same command continues where it stopped"
     rate = f" at {row['frames_per_s']:.0f} frames/s" if row["frames_per_s"] else ""
     limit = f", limited by {row['limiting_stage']}" if row["limiting_stage"] else ""
     return (

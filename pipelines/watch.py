@@ -142,7 +142,7 @@ def _follow(
             if stopped and time.monotonic() - stopped[0] > grace_s:
                 raise NotDrained(
                     f"the inputs in progress were not finished within {grace_s:g} s; the same "
-                    "command goes on where it stopped"
+                    "command continues where it stopped"
                 )
             if live is not None:
                 live.update(line())

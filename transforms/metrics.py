@@ -18,11 +18,11 @@ class StageMetrics:
         self._microseconds = Metrics.counter(self._namespace, "microseconds")
         self._clock = clock
 
-    def came(self) -> None:
+    def count_in(self) -> None:
         """An element came in."""
         self._in.inc()
 
-    def went(self, *, failed: bool = False) -> None:
+    def count_out(self, *, failed: bool = False) -> None:
         """An element went out."""
         self._out.inc()
         if failed:

@@ -1,4 +1,4 @@
-"""Prism, Beam's portable streaming runner: found, started, ended with us, its log kept."""
+"""Prism, Beam's portable streaming runner: its binary, its process, its log."""
 
 import contextlib
 import ctypes
@@ -32,7 +32,7 @@ class PrismDied(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class FoundPrism:
+class PrismBinary:
     """A binary and how it was found: `--prism`, `PATH` or `cache`."""
 
     path: str
@@ -49,37 +49,37 @@ def log_folder() -> Path:
     return cache_dir() / "logs"
 
 
-def find_prism(given: str | None = None) -> FoundPrism | None:
-    """The binary at `given`, else on PATH, else in the cache; None where there is none.
+def find_prism(path: str | None = None) -> PrismBinary | None:
+    """The binary at `path`, else on PATH, else in the cache; None where there is none.
 
-    Raises PrismMissing where `given` is no program.
+    Raises PrismMissing where `path` is no program.
     """
-    if given is not None:
-        found = shutil.which(given)
-        if found is None:
-            raise PrismMissing(f"--prism {given}: expected a program, found none there")
-        return FoundPrism(found, "--prism")
-    if (found := shutil.which("prism")) is not None:
-        return FoundPrism(found, "PATH")
+    if path is not None:
+        program = shutil.which(path)
+        if program is None:
+            raise PrismMissing(f"--prism {path}: expected a program, found none there")
+        return PrismBinary(program, "--prism")
+    if (program := shutil.which("prism")) is not None:
+        return PrismBinary(program, "PATH")
     cached = cached_prism()
-    return FoundPrism(str(cached), "cache") if os.access(cached, os.X_OK) else None
+    return PrismBinary(str(cached), "cache") if os.access(cached, os.X_OK) else None
 
 
-def binary_of(given: str | None) -> FoundPrism:
+def binary_of(path: str | None) -> PrismBinary:
     """What `find_prism` finds, else Beam's own download; raises PrismMissing with the remedy."""
-    found = find_prism(given)
-    if found is not None:
-        return found
+    binary = find_prism(path)
+    if binary is not None:
+        return binary
     from apache_beam.options.pipeline_options import PipelineOptions  # slow to import
     from apache_beam.runners.portability.prism_runner import PrismJobServer
 
     try:
         server = PrismJobServer(PipelineOptions([]))
-        return FoundPrism(PrismJobServer.local_bin(server.path_to_binary()), "Beam's download")
+        return PrismBinary(PrismJobServer.local_bin(server.path_to_binary()), "Beam's download")
     except (OSError, RuntimeError, ValueError) as error:
         raise PrismMissing(
             "Prism is not on PATH, not in repscore's cache, and Beam cannot download it "
-            f"({type(error).__name__}): run `make prism`, or say --prism PATH"
+            f"({type(error).__name__}): run `make prism`, or give --prism PATH"
         ) from error
 
 
@@ -97,7 +97,7 @@ class PrismProcess:
             old.unlink(missing_ok=True)
         self.log = folder / f"prism-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}.log"
         arguments = ["--job_port", str(port), "--serve_http=false", "--log_kind", "text"]
-        libc = ctypes.CDLL(None)  # loaded here: after the fork it may be too late
+        libc = ctypes.CDLL(None)  # loaded here, since the child may not load it after the fork
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603
                 [binary, *arguments, "--log_level", "warn"],
@@ -115,7 +115,7 @@ class PrismProcess:
         return self._process.pid
 
     def ended(self, within_s: float = 0.0) -> str | None:
-        """What became of the process, in words; None if it still runs after so many seconds.
+        """How the process ended; None if it still runs after so many seconds.
 
         A process that dies loses its connections before it counts as ended.
         """
@@ -150,4 +150,4 @@ class PrismProcess:
 
 def _last_line(log: Path) -> str:
     lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return re.sub(r"\s+", " ", lines[-1]) if lines else "it said nothing"
+    return re.sub(r"\s+", " ", lines[-1]) if lines else "the log is empty"

@@ -23,11 +23,11 @@ _ENDING_S: Final = 1.0
 
 
 class Runner:
-    """Makes pipelines for a runner, whose processes start with the first and end with `close`."""
+    """Makes pipelines for a runner; its processes start with the first one and end with `close`."""
 
     def __init__(self, config: RunnerConfig) -> None:
         self._config = config
-        self._things = ExitStack()
+        self._processes = ExitStack()
         self._options: list[str] | None = None
         self._result: Any = None
         self.prism: PrismProcess | None = None
@@ -38,8 +38,8 @@ class Runner:
             self._options = self._start()
         # The runner is named: the default one looks for another runner's binary on the network.
         runner: Any = {"in-process": FnApiRunner, "prism": PrismRunner, "portable": PortableRunner}
-        given = [*self._options, *(["--streaming"] * streaming), *self._config.beam_options]
-        return beam.Pipeline(runner=runner[self._config.name](), options=PipelineOptions(given))
+        options = [*self._options, *(["--streaming"] * streaming), *self._config.beam_options]
+        return beam.Pipeline(runner=runner[self._config.name](), options=PipelineOptions(options))
 
     def run(self, pipeline: beam.Pipeline) -> Counter[str]:
         """Run to the end and return its counters; raises PrismDied where that is the reason."""
@@ -50,52 +50,54 @@ class Runner:
             within_s = _ENDING_S if isinstance(error, grpc.RpcError) else 0.0
             ended = self.prism.ended(within_s) if self.prism else None
             if ended is not None:
-                raise PrismDied(f"{ended}; the same command goes on where it stopped") from error
+                raise PrismDied(f"{ended}; the same command continues where it stopped") from error
             raise
         return self.counters()
 
     def counters(self) -> Counter[str]:
         """Those of all stages of the pipeline that runs or ended last, as `<stage> <counter>`."""
-        found: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         if self._result is None:
-            return found
-        self._result._metrics = None  # a portable result answers for ever what it answered once
+            return counts
+        self._result._metrics = None  # a portable result never asks again by itself
         for counter in self._result.metrics().query()["counters"]:
             metric = counter.key.metric
             if metric.namespace.startswith("repscore."):
                 value = counter.committed if counter.committed is not None else counter.attempted
-                found[f"{metric.namespace.removeprefix('repscore.')} {metric.name}"] += value or 0
-        return found
+                counts[f"{metric.namespace.removeprefix('repscore.')} {metric.name}"] += value or 0
+        return counts
 
     def close(self) -> None:
         """End what was started."""
-        self._things.close()
+        self._processes.close()
 
     def _start(self) -> list[str]:
         config = self._config
-        if config.name == "in-process":  # its state is here anyway: caching it is weighing it
+        if (
+            config.name == "in-process"
+        ):  # its state is in this process: a cache would only measure it
             return ["--max_cache_memory_usage_mb=0"]
-        self._things.enter_context(_one_story())
+        self._processes.enter_context(_runner_errors_once())
         endpoint = config.job_endpoint
         if config.name == "prism":
             self.prism = PrismProcess(binary_of(config.prism).path)
-            self._things.callback(self.prism.close)
+            self._processes.callback(self.prism.close)
             endpoint = self.prism.endpoint
         kind, _, rest = config.environment.partition(":")
         if kind == "LOOPBACK":
-            kind, rest = "EXTERNAL", self._things.enter_context(serving_workers())
+            kind, rest = "EXTERNAL", self._processes.enter_context(serving_workers())
         options = [f"--job_endpoint={endpoint}", f"--environment_type={kind}"]
         return options + ([f"--environment_config={rest}"] if rest else [])
 
 
 @contextmanager
-def _one_story() -> Iterator[None]:
-    """Threads of Beam that lose the runner say nothing: whoever waits for the result tells it."""
+def _runner_errors_once() -> Iterator[None]:
+    """Silence Beam's threads when they lose the runner: `run` raises that error already."""
     before, others = threading.excepthook, set(threading.enumerate())
 
-    def hook(told: threading.ExceptHookArgs) -> None:
-        if not issubclass(told.exc_type, grpc.RpcError):
-            before(told)
+    def hook(arguments: threading.ExceptHookArgs) -> None:
+        if not issubclass(arguments.exc_type, grpc.RpcError):
+            before(arguments)
 
     def passes(record: logging.LogRecord) -> bool:
         kind = record.exc_info[0] if record.exc_info else None

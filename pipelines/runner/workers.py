@@ -1,10 +1,10 @@
 """Beam's workers as threads of this process (what Beam calls LOOPBACK), on 127.0.0.1 alone.
 
-Beam's own LOOPBACK listens on every interface. And it lets the runner split bundles, which on
-Prism 2.77 loses data: the keys of the part that is given back count as free although the part that
-stays may hold elements of the same key, so that two bundles work on the state of one key at once,
-and the later commit drops what the earlier one wrote. Splitting brings nothing here: the slow work
-is with Ray. So these workers split nothing, which the protocol allows.
+Beam's own LOOPBACK listens on every interface. It also lets the runner split bundles, which loses
+data on Prism 2.77: the keys of the part that is returned count as free although the other part may
+hold elements of the same key, so that two bundles work on the state of one key at once, and the
+later commit drops what the earlier one wrote. Splitting brings nothing here, since Ray does the
+slow work. So these workers split nothing, which the protocol allows.
 """
 
 import threading

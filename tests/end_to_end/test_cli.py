@@ -53,8 +53,8 @@ def test_wrong_usage_answers_in_one_line(
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ("score", "interrupted; the same command goes on where it stopped"),
-        ("train", "interrupted; with --resume the same command goes on where it stopped"),
+        ("score", "interrupted; the same command continues where it stopped"),
+        ("train", "interrupted; with --resume the same command continues where it stopped"),
         ("evaluate", "interrupted"),
     ],
 )

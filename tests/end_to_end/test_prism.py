@@ -97,7 +97,7 @@ class _Slow(beam.DoFn):
         now = (count.read() or 0) + 1
         count.write(now)
         if now == 12:
-            StageMetrics("test").came()
+            StageMetrics("test").count_in()
         return ()
 
 
@@ -142,7 +142,7 @@ class _OneByOne(beam.DoFn):
 
 class _Counts(beam.DoFn):
     def process(self, element: Any) -> Any:
-        StageMetrics("test").came()
+        StageMetrics("test").count_in()
         return ()
 
 

@@ -176,7 +176,7 @@ def test_prism_killed_is_one_line_and_sigterm_finishes_what_is_under_way(
     subprocess.run(["kill", "-9", str(prism)], check=True)  # noqa: S607
     _, errors = finish(run, status=1)
     assert "Prism was killed by signal 9" in errors
-    assert "the same command goes on" in errors
+    assert "the same command continues" in errors
     assert "Traceback" not in errors
 
     shutil.copy(clips[2], archive / "c.mp4")

@@ -23,7 +23,7 @@ from repscore.transforms.tables.delta import (
     succession,
     write_batch,
 )
-from repscore.transforms.tables.rows import Rows, rows_of_failures, together
+from repscore.transforms.tables.rows import Rows, merge_rows, rows_of_failures
 from repscore.transforms.tables.schemas import SCHEMAS
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -109,7 +109,7 @@ def race(root: str, me: int, case: str) -> None:
             rows(uri, f"content {uri}", f"run-{me}-{turn}", size, failures=size % 2)
             for uri in own + shared
         ]
-        write_batch(root, together(batch))
+        write_batch(root, merge_rows(batch))
         append_run(root, {"run_id": f"run-{me}-{turn}", "started_at": NOW})
 
 
@@ -142,7 +142,7 @@ def test_racing_processes_leave_each_video_once_and_whole(tmp_path, case, expect
 
 
 def test_a_batch_is_one_commit_per_table(tmp_path):
-    write_batch(str(tmp_path), together([rows(f"/{i}", f"c{i}", "run", 2) for i in range(5)]))
+    write_batch(str(tmp_path), merge_rows([rows(f"/{i}", f"c{i}", "run", 2) for i in range(5)]))
     assert open_table(str(tmp_path), "repetitions").version() == 1  # 0 created it
     assert open_table(str(tmp_path), "videos").version() == 1
     assert open_table(str(tmp_path), "sets").version() == 0  # no rows, no commit
@@ -150,7 +150,7 @@ def test_a_batch_is_one_commit_per_table(tmp_path):
 
 def test_written_again_replaces(tmp_path):
     root = str(tmp_path)
-    write_batch(root, together([rows("/a", "A", "1", 3, failures=2), rows("/b", "B", "1", 1)]))
+    write_batch(root, merge_rows([rows("/a", "A", "1", 3, failures=2), rows("/b", "B", "1", 1)]))
     write_batch(root, rows("/a", "A", "2", 2))
     assert repetitions(root) == {("/a", "A", "2"): 2, ("/b", "B", "1"): 1}
     assert videos(root) == [("/a", "A", None), ("/b", "B", None)]
@@ -205,7 +205,7 @@ class Killed(BaseException):
 @pytest.mark.parametrize("table", ["repetitions", "failures", "videos"])
 def test_killed_while_it_replaces_a_video_does_not_count_as_done(tmp_path, monkeypatch, table):
     root = str(tmp_path)
-    write_batch(root, together([rows("/a", "A", "1", 3), rows("/b", "B", "1", 1)]))
+    write_batch(root, merge_rows([rows("/a", "A", "1", 3), rows("/b", "B", "1", 1)]))
     replace = delta._replace
 
     def until_killed(at, data, where):
@@ -283,7 +283,7 @@ def test_failures_of_inputs_that_could_not_be_read(tmp_path):
 def test_odd_names(tmp_path, name):
     root = str(tmp_path / name)
     other = rows("/other", "O", "1", 1)
-    write_batch(root, together([rows(f"/{name}", name, "1", 1), other]))
+    write_batch(root, merge_rows([rows(f"/{name}", name, "1", 1), other]))
     write_batch(root, rows(f"/{name}", name, "2", 2))
     assert repetitions(root) == {(f"/{name}", name, "2"): 2, ("/other", "O", "1"): 1}
 
@@ -297,7 +297,7 @@ def test_folders_that_delta_mistakes_are_refused(tmp_path, name):
 @pytest.mark.parametrize("name", ["%20 [1] ^|\\", "'; DROP TABLE videos"])
 def test_inputs_may_have_any_name(tmp_path, name):
     root = str(tmp_path)
-    write_batch(root, together([rows(f"/{name}", name, "1", 1), rows("/other", "O", "1", 1)]))
+    write_batch(root, merge_rows([rows(f"/{name}", name, "1", 1), rows("/other", "O", "1", 1)]))
     write_batch(root, rows(f"/{name}", name, "2", 2))
     assert repetitions(root) == {(f"/{name}", name, "2"): 2, ("/other", "O", "1"): 1}
 

@@ -15,7 +15,7 @@ from repscore.transforms.records import (
     ScoredRecording,
     Video,
 )
-from repscore.transforms.tables.rows import RunStamp, rows_of, rows_of_failures, together
+from repscore.transforms.tables.rows import RunStamp, merge_rows, rows_of, rows_of_failures
 from repscore.transforms.tables.schemas import SCHEMAS
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -180,7 +180,7 @@ def test_of_an_input_that_comes_twice_in_a_batch_the_later_counts():
     changed = Video("/a.mp4", "id-new", "blake2b:bb", 9, "9-99", (), "/a.mp4")
     new = rows_of(scored(recording(video=changed)), RUN)
     other = Video("/b.mp4", "id-b", "blake2b:cc", 9, "9-98", (), "/b.mp4")
-    rows = together([old, rows_of(scored(recording(video=other)), RUN), new])
+    rows = merge_rows([old, rows_of(scored(recording(video=other)), RUN), new])
     assert [row["video_id"] for row in rows["videos"]] == ["id-b", "id-new"]
 
 

@@ -62,79 +62,79 @@ def list_inputs(inputs: Sequence[str]) -> Iterator[Source]:
     A frame of OpenPose stands for the whole recording that it belongs to. Raises InputNotFound for
     an input that names nothing; an empty folder or glob yields nothing.
     """
-    seen: set[str] = set()
-    for given in inputs:
-        for source in _listed(given):
+    listed: set[str] = set()
+    for input_ in inputs:
+        for source in _listed(input_):
             recording = recording_of(source.uri)
             uri = recording or source.uri
-            if uri not in seen:
-                seen.add(uri)
-                yield _together(uri, _frames(uri)) if recording else source
+            if uri not in listed:
+                listed.add(uri)
+                yield _recording(uri, _frames(uri)) if recording else source
 
 
 def list_files(inputs: Sequence[str]) -> Iterator[Source]:
     """The files behind inputs, each once; the chunks and end marks of streams are among them.
 
-    Nothing is put together. Raises InputNotFound like `list_inputs`.
+    Files of a recording stay apart. Raises InputNotFound like `list_inputs`.
     """
-    seen: set[str] = set()
-    for given in inputs:
-        for source in _listed(given, apart=True):
-            if source.uri not in seen:
-                seen.add(source.uri)
+    listed: set[str] = set()
+    for input_ in inputs:
+        for source in _listed(input_, apart=True):
+            if source.uri not in listed:
+                listed.add(source.uri)
                 yield source
 
 
-def _listed(given: str, *, apart: bool = False) -> Iterator[Source]:
+def _listed(input_: str, *, apart: bool = False) -> Iterator[Source]:
     """The files behind an input, those of a recording by its first one alone unless `apart`."""
     wanted = _is_input_or_chunk if apart else _is_input
-    if is_recording(given):
-        frames = _frames(given)
+    if is_recording(input_):
+        frames = _frames(input_)
         if not frames:
-            raise InputNotFound(f"input {given!r}: no such files")
+            raise InputNotFound(f"input {input_!r}: no such files")
         return iter([frame for _, frame in (frames if apart else frames[:1])])
-    return _list_url(given, wanted) if "://" in given else _list_local(given, wanted)
+    return _list_url(input_, wanted) if "://" in input_ else _list_local(input_, wanted)
 
 
-def is_there(given: str) -> bool:
+def is_there(input_: str) -> bool:
     """Whether a file, recording, folder, glob or URL can be listed; a glob may match nothing."""
-    if is_recording(given):
-        return bool(_frames(given))
-    if "://" not in given:
-        path = Path(given).expanduser()
+    if is_recording(input_):
+        return bool(_frames(input_))
+    if "://" not in input_:
+        path = Path(input_).expanduser()
         return path.exists() or glob.has_magic(str(path))
-    files, path_there = _file_system(given)
+    files, path_there = _file_system(input_)
     return bool(glob.has_magic(path_there) or files.exists(path_there))
 
 
 def require(inputs: Sequence[str]) -> None:
     """Raise InputNotFound for the first input that names nothing."""
-    for given in inputs:
-        if not is_there(given):
-            raise InputNotFound(f"input {given!r}: no such file, folder or object")
+    for input_ in inputs:
+        if not is_there(input_):
+            raise InputNotFound(f"input {input_!r}: no such file, folder or object")
 
 
-def _list_local(given: str, wanted: Callable[[str], bool]) -> Iterator[Source]:
-    path = Path(given).expanduser()
+def _list_local(input_: str, wanted: Callable[[str], bool]) -> Iterator[Source]:
+    path = Path(input_).expanduser()
     if path.is_dir():
-        found: Iterable[Path] = (
+        files: Iterable[Path] = (
             Path(folder, name)
             for folder, folders, names in os.walk(path, onerror=_raise, followlinks=True)
             for name in (folders.sort() or sorted(names))
             if wanted(name) and not name.startswith(".")
         )
     elif path.exists():
-        found = (path,)
+        files = (path,)
     elif glob.has_magic(str(path)):
         matches = (Path(match) for match in sorted(glob.glob(str(path), recursive=True)))
-        found = (match for match in matches if match.is_file())
+        files = (match for match in matches if match.is_file())
     else:
-        raise InputNotFound(f"input {given!r}: no such file or folder")
-    for file in found:
+        raise InputNotFound(f"input {input_!r}: no such file or folder")
+    for file in files:
         try:
             yield _from_file(file)
         except FileNotFoundError:
-            if file.is_symlink():  # leads nowhere, which is not the same as having gone since
+            if file.is_symlink():  # a broken link, not a file that was removed meanwhile
                 raise
 
 
@@ -164,8 +164,8 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _list_url(given: str, wanted: Callable[[str], bool]) -> Iterator[Source]:
-    files, path = _file_system(given)
+def _list_url(input_: str, wanted: Callable[[str], bool]) -> Iterator[Source]:
+    files, path = _file_system(input_)
     if glob.has_magic(path) and not files.exists(path):
         infos = files.glob(path, detail=True).values()
     elif files.isdir(path):
@@ -177,17 +177,17 @@ def _list_url(given: str, wanted: Callable[[str], bool]) -> Iterator[Source]:
     elif files.exists(path):
         infos = (files.info(path),)
     else:
-        raise InputNotFound(f"input {given!r}: nothing there")
+        raise InputNotFound(f"input {input_!r}: nothing there")
     for info in sorted(infos, key=lambda info: str(info["name"])):
         if info["type"] == "file":
             yield _from_info(files.unstrip_protocol(info["name"]), info)
 
 
-def _file_system(given: str) -> tuple[Any, str]:
+def _file_system(input_: str) -> tuple[Any, str]:
     try:
-        files, path = url_to_fs(given)
+        files, path = url_to_fs(input_)
     except (ImportError, ValueError) as error:
-        raise InputNotFound(f"input {given!r}: {error}") from error
+        raise InputNotFound(f"input {input_!r}: {error}") from error
     return files, path
 
 
@@ -209,13 +209,13 @@ def _from_info(uri: str, info: Mapping[str, Any]) -> Source:
 def _arrival(info: Mapping[str, Any]) -> datetime | None:
     """When a file system says that an object came to be."""
     for key in ("timeCreated", "LastModified", "last_modified", "mtime", "created", "updated"):
-        told = info.get(key)
-        if isinstance(told, str):
-            told = datetime.fromisoformat(told)
-        elif isinstance(told, int | float):
-            told = datetime.fromtimestamp(told, UTC)
-        if isinstance(told, datetime):
-            return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+        value = info.get(key)
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        elif isinstance(value, int | float):
+            value = datetime.fromtimestamp(value, UTC)
+        if isinstance(value, datetime):
+            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
     return None
 
 
@@ -225,29 +225,29 @@ def _frames(recording: str) -> list[tuple[int, Source]]:
     try:
         if "://" not in recording:
             path = Path(recording).expanduser().absolute()
-            found = frame_files(str(path))
-            return [(number, _from_file(Path(place))) for number, place in found]
-        files, place = _file_system(folder + slash)
-        infos = {posixpath.basename(info["name"]): info for info in files.ls(place, detail=True)}
+            files = frame_files(str(path))
+            return [(number, _from_file(Path(place))) for number, place in files]
+        system, place = _file_system(folder + slash)
+        infos = {posixpath.basename(info["name"]): info for info in system.ls(place, detail=True)}
     except FileNotFoundError:
         return []
     return [
-        (number, _from_info(files.unstrip_protocol(infos[name]["name"]), infos[name]))
+        (number, _from_info(system.unstrip_protocol(infos[name]["name"]), infos[name]))
         for number, name in frames_among(infos, recording)
     ]
 
 
-def _together(recording: str, frames: Sequence[tuple[int, Source]]) -> Source:
-    """A recording as one source."""
+def _recording(recording: str, frames: Sequence[tuple[int, Source]]) -> Source:
+    """The files of a recording as one source."""
     size_bytes = sum(frame.size_bytes for _, frame in frames)
     stamps = [(frame.uri.rpartition("/")[2], frame.stamp) for _, frame in frames]
     contents = [(number, frame.fingerprint) for number, frame in frames]
-    told = all(content for _, content in contents)
+    complete = all(content for _, content in contents)
     return Source(
         recording,
         size_bytes,
         stamp=f"{len(frames)}-{size_bytes}-{_hash(stamps)}",
-        fingerprint=f"frames:{_hash(contents)}" if told else None,
+        fingerprint=f"frames:{_hash(contents)}" if complete else None,
         arrived_at=max((f.arrived_at for _, f in frames if f.arrived_at), default=None),
     )
 
@@ -273,5 +273,5 @@ def fingerprint(source: Source) -> str:
     return f"blake2b:{digest.hexdigest()}"
 
 
-def _hash(told: object) -> str:
-    return hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()
+def _hash(value: object) -> str:
+    return hashlib.blake2b(json.dumps(value).encode(), digest_size=16).hexdigest()

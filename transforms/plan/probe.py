@@ -145,9 +145,9 @@ def _refuse_other_content(uri: str) -> None:
     head = head_of(uri)
     if _is_text(head):
         page = re.match(rb"\s*<(!doctype html|html|\?xml)", head, re.IGNORECASE)
-        found = "a web page or XML" if page else "text"
+        kind = "a web page or XML" if page else "text"
         quoted = head[:40].decode(errors="replace").splitlines()[0]
-        raise NotAVideo(f"{uri}: expected a video, found {found} that begins with {quoted!r}")
+        raise NotAVideo(f"{uri}: expected a video, found {kind} that begins with {quoted!r}")
 
 
 def _is_text(head: bytes) -> bool:
@@ -206,5 +206,5 @@ def _codec(fourcc: int) -> str:
 
 
 def _finite(value: float) -> float:
-    """What OpenCV says, or 0 where it does not know: it says NaN or something negative then."""
+    """A value of OpenCV; 0 where it does not know, which it says as NaN or a negative number."""
     return value if math.isfinite(value) and value > 0 else 0.0

@@ -72,17 +72,17 @@ def keyframe_times(uri: str, wanted_s: Sequence[float]) -> list[float]:
     Nothing is decoded: raw packets are asked for, which takes the index and little more. A time
     for which the container leads to no keyframe, or to one already named, adds nothing.
     """
-    found: list[float] = []
+    times_s: list[float] = []
     with VideoFile(uri, cv2.CAP_PROP_FORMAT, -1) as video:
         for time_s in sorted(wanted_s):
             if not video.capture.set(cv2.CAP_PROP_POS_MSEC, time_s * 1000):
                 continue
             if video.capture.grab():
                 landed_s = video.capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-                if max(found, default=0.0) < landed_s <= time_s + _ROUNDING_S:
-                    found.append(landed_s)
+                if max(times_s, default=0.0) < landed_s <= time_s + _ROUNDING_S:
+                    times_s.append(landed_s)
         video.check()
-    return found
+    return times_s
 
 
 def plan(

@@ -37,9 +37,9 @@ class _Plan(beam.DoFn):
         self._metrics = StageMetrics("plan")
 
     def process(self, element: Video) -> Iterator[Segment]:
-        self._metrics.came()
+        self._metrics.count_in()
         with self._metrics.timed():
             segments = plan_segments(element, self._poses)
         for segment in segments:
-            self._metrics.went(failed=segment.video.failure is not None)
+            self._metrics.count_out(failed=segment.video.failure is not None)
             yield segment

@@ -42,7 +42,7 @@ class Decoder:
     first frame of a video is always taken. That depends on a frame and the one before it, not on
     where the span starts, so the spans of any cuts add up to the frames of one pass.
 
-    Use it as a context manager and iterate over it once. After that it reports how far it came.
+    Use it as a context manager and iterate over it once; its attributes say how far it came.
 
     Attributes:
         last_time_s: time of the last frame that was decoded, None before the first.
@@ -145,5 +145,5 @@ class Decoder:
         short_s = min(self.end_s, announced_s) - reached_s
         if cut is None and short_s <= _TOLERANCE_S + _TOLERANCE_SHARE * announced_s:
             return None
-        said = f"decoded {reached_s:.1f} s of {announced_s:.1f} s announced"
-        return f"{said}; the file {cut or 'is damaged'}"
+        decoded = f"decoded {reached_s:.1f} s of {announced_s:.1f} s announced"
+        return f"{decoded}; the file {cut or 'is damaged'}"

@@ -18,25 +18,25 @@ from repscore.models.blazepose.network import (
 )
 
 Images = npt.NDArray[np.uint8]
-_Found = TypeVar("_Found")
+_Result = TypeVar("_Result")
 _Boxes = tuple[FloatArray, FloatArray]
 
 LARGEST_BATCH: Final = 64
 
 
 class BatchingNetwork:
-    """A `Network` that many threads may ask at once.
+    """A `Network` that many threads may call at once.
 
-    Whoever comes while the device is busy waits, and goes with all the others who wait in the next
-    batch: nobody waits for a batch to fill, and a caller has one request under way, so what waits
-    is bounded by the number of callers. A batch that the device has no room for is halved, and so
-    are all that follow.
+    Requests that arrive while the device is busy wait, and make up the next batch: no request waits
+    for a batch to fill, and a caller has one request at a time, so what waits is bounded by the
+    number of callers. A batch that the device has no memory for is halved, and so are all that
+    follow.
     """
 
     def __init__(self, network: Network, largest_batch: int = LARGEST_BATCH) -> None:
         self.identity: Mapping[str, str] = network.identity
         self._detector = _Batches(
-            network.infer_detector, _boxes_part, _boxes_together, largest_batch
+            network.infer_detector, _boxes_part, _concatenate_boxes, largest_batch
         )
         self._landmarks = _Batches(
             network.infer_landmarks, CropLandmarks.part, together, largest_batch
@@ -57,41 +57,41 @@ class BatchingNetwork:
 
 
 @dataclass(eq=False)
-class _Request(Generic[_Found]):
+class _Request(Generic[_Result]):
     images: Images
-    found: _Found | None = None
+    result: _Result | None = None
     error: Exception | None = None
 
     @property
     def is_open(self) -> bool:
-        return self.found is None and self.error is None
+        return self.result is None and self.error is None
 
 
 @dataclass(eq=False)
-class _Batches(Generic[_Found]):
+class _Batches(Generic[_Result]):
     """The requests to one of the models; `largest` is how many images go at once."""
 
-    run: Callable[[Images], _Found]
-    part: Callable[[_Found, int, int], _Found]
-    join: Callable[[Sequence[_Found]], _Found]
+    run: Callable[[Images], _Result]
+    part: Callable[[_Result, int, int], _Result]
+    join: Callable[[Sequence[_Result]], _Result]
     largest: int
     batches: int = 0
     images: int = 0
-    _waiting: deque[_Request[_Found]] = field(default_factory=deque)
+    _waiting: deque[_Request[_Result]] = field(default_factory=deque)
     _device: threading.Lock = field(default_factory=threading.Lock)
 
-    def __call__(self, images: Images) -> _Found:
-        own: _Request[_Found] = _Request(images)
-        self._waiting.append(own)
-        with self._device:  # the first to get it works off all that have come meanwhile
-            while own.is_open:
-                self._work_off(self._gathered())
-        if own.error is not None:
-            raise own.error
-        assert own.found is not None  # noqa: S101
-        return own.found
+    def __call__(self, images: Images) -> _Result:
+        request: _Request[_Result] = _Request(images)
+        self._waiting.append(request)
+        with self._device:  # the first to get it runs all that have arrived meanwhile
+            while request.is_open:
+                self._run_requests(self._next_batch())
+        if request.error is not None:
+            raise request.error
+        assert request.result is not None  # noqa: S101
+        return request.result
 
-    def _gathered(self) -> list[_Request[_Found]]:
+    def _next_batch(self) -> list[_Request[_Result]]:
         gathered = [self._waiting.popleft()]
         count = len(gathered[0].images)
         while self._waiting and count + len(self._waiting[0].images) <= self.largest:
@@ -99,20 +99,20 @@ class _Batches(Generic[_Found]):
             count += len(gathered[-1].images)
         return gathered
 
-    def _work_off(self, requests: Sequence[_Request[_Found]]) -> None:
+    def _run_requests(self, requests: Sequence[_Request[_Result]]) -> None:
         images = [request.images for request in requests]
         try:
-            found = self._run(images[0] if len(images) == 1 else np.concatenate(images))
-        except Exception as error:  # its callers' to handle, each in its own thread
+            result = self._run(images[0] if len(images) == 1 else np.concatenate(images))
+        except Exception as error:  # each caller handles it in its own thread
             for request in requests:
                 request.error = error
             return
         end = 0
         for request in requests:
             start, end = end, end + len(request.images)
-            request.found = self.part(found, start, end)
+            request.result = self.part(result, start, end)
 
-    def _run(self, images: Images) -> _Found:
+    def _run(self, images: Images) -> _Result:
         """All images, in as many batches as the device needs; OutOfMemory if one is too many."""
         parts, done = [], 0
         while done < len(images):
@@ -134,6 +134,6 @@ def _boxes_part(boxes: _Boxes, start: int, end: int) -> _Boxes:
     return boxes[0][start:end], boxes[1][start:end]
 
 
-def _boxes_together(parts: Sequence[_Boxes]) -> _Boxes:
+def _concatenate_boxes(parts: Sequence[_Boxes]) -> _Boxes:
     boxes, scores = zip(*parts, strict=True)
     return np.concatenate(boxes), np.concatenate(scores)

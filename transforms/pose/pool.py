@@ -13,7 +13,7 @@ from ray.exceptions import RayActorError, RayTaskError
 
 from repscore.transforms.cluster import start_ray
 from repscore.transforms.pose.pool_plan import PoolConfig, plan_pool
-from repscore.transforms.pose.remote import RemoteNetwork, hire
+from repscore.transforms.pose.remote import RemoteNetwork, start_inference
 from repscore.transforms.pose.version import estimated_version, pose_version
 from repscore.transforms.pose.worker import Worker, stored, tombstone
 from repscore.transforms.records import PoseConfig, Segment, SegmentPoses
@@ -78,9 +78,9 @@ class _Actor:
 
 @dataclass(frozen=True)
 class _Done:
-    """A Ray call of an actor came back: the extraction of `job`, or, without one, `frames_done`.
+    """A Ray call of an actor returned: the extraction of `job`, or, without one, `frames_done`.
 
-    The first answer of an actor says that it has started.
+    The first return of an actor says that it has started.
     """
 
     actor: _Actor
@@ -132,7 +132,7 @@ class PosePool:
         self._room.acquire()
         self._events.put(job)
         if self._broken is not None:
-            self._room.release()  # for the next one who waits
+            self._room.release()  # for the next caller that waits
             raise self._broken
         return job.future
 
@@ -178,17 +178,17 @@ class PosePool:
         self._room.release(plan.actors)
         self._gpus = 0.0 if plan.inference_actors else plan.gpus
         self._inference = [
-            hire(self._poses.estimator, self._poses, plan.actors, plan.gpus)
+            start_inference(self._poses.estimator, self._poses, plan.actors, plan.gpus)
             for _ in range(plan.inference_actors)
         ]
         self._actors = [_Actor(number) for number in range(plan.actors)]
         for actor in self._actors:
-            self._hire(actor)
+            self._start_actor(actor)
         self._thread = threading.Thread(target=self._manage, name="pose-pool", daemon=True)
         self._thread.start()
 
-    def _hire(self, actor: _Actor) -> None:
-        # Two threads: one works, the other answers how far it is.
+    def _start_actor(self, actor: _Actor) -> None:
+        # Two threads: one works, the other reports the progress.
         remote: Any = ray.remote(Worker).options(
             num_cpus=self._config.cpus,
             num_gpus=self._gpus,
@@ -230,24 +230,24 @@ class PosePool:
         if isinstance(event, _Job):
             self._waiting.append(event)
         elif event.handle is not event.actor.handle:
-            return  # the last words of an actor that was replaced
+            return  # from an actor that was replaced
         elif event.job is not None:
             self._finish(event.actor, event.job, event.reference)
         else:
-            self._hear(event.actor, event.reference)
+            self._note_frames(event.actor, event.reference)
 
-    def _hear(self, actor: _Actor, reference: Any) -> None:
-        """An answer to `frames_done`."""
+    def _note_frames(self, actor: _Actor, reference: Any) -> None:
+        """A return of `frames_done`."""
         try:
             frames: Any = ray.get(reference)
         except RayActorError as error:
             if actor.ready:
-                return  # the extraction that died with it comes back by itself
+                return  # the extraction that died with it returns by itself
             actor.starts += 1
             if actor.starts >= _ATTEMPTS:
                 reason = str(error).strip().splitlines()[-1]
                 raise PoolBroken(f"no pose worker can start: {reason}") from error
-            self._hire(actor)
+            self._start_actor(actor)
         else:
             actor.ready, actor.starts = True, 0
             actor.frames = frames if actor.job is not None else 0
@@ -267,8 +267,8 @@ class PosePool:
         try:
             result: SegmentPoses = ray.get(reference)
         except RayActorError:
-            died = "ended its worker process (a crash, or out of memory)"
-            self._bury(actor, job, "WorkerDied", died)
+            what = "ended its worker process (a crash, or out of memory)"
+            self._replace(actor, job, "WorkerDied", what)
             return
         except RayTaskError as error:
             cause = error.cause if isinstance(error.cause, Exception) else error
@@ -277,9 +277,9 @@ class PosePool:
         actor.job, actor.frames = None, 0
         self._resolve(job, result)
 
-    def _bury(self, actor: _Actor, job: _Job, error_class: str, what: str) -> None:
-        """Replace an actor that is gone; its segment gets another try or is quarantined."""
-        self._hire(actor)
+    def _replace(self, actor: _Actor, job: _Job, error_class: str, what: str) -> None:
+        """Replace an actor that has ended; its segment is tried again or quarantined."""
+        self._start_actor(actor)
         job.attempts += 1
         if job.attempts < _ATTEMPTS:
             self._waiting.appendleft(job)
@@ -295,7 +295,7 @@ class PosePool:
     def _count(self, result: SegmentPoses) -> None:
         with self._lock:
             now_s, before, worked = time.monotonic(), self._finished, result.busy_s > 0
-            begun_s = before.first_s if before.first_s is not None else now_s
+            first_s = before.first_s if before.first_s is not None else now_s
             self._finished = PoolStatus(
                 segments=before.segments + 1,
                 failed=before.failed + (result.path is None),
@@ -305,19 +305,19 @@ class PosePool:
                 + result.segment.video.size_bytes / result.segment.count,
                 decoded_s=before.decoded_s + (result.decoded_s if worked else 0.0),
                 busy_s=before.busy_s + result.busy_s,
-                first_s=min(begun_s, now_s - result.busy_s) if worked else before.first_s,
+                first_s=min(first_s, now_s - result.busy_s) if worked else before.first_s,
                 last_s=now_s if worked else before.last_s,
             )
 
     def _tick(self) -> None:
-        """Kill what is past its deadline, and ask the others how far they are."""
+        """Kill actors past their deadline, and ask the others for their progress."""
         for actor in self._actors:
             if actor.job is None:
                 continue
             if time.monotonic() > actor.deadline_s:
                 ray.kill(actor.handle)
                 limit = f"took longer than {self._config.segment_timeout_s:g} s"
-                self._bury(actor, actor.job, "SegmentTimeout", limit)
+                self._replace(actor, actor.job, "SegmentTimeout", limit)
             else:
                 self._call(actor, actor.handle.frames_done.remote(), None)
 

@@ -42,18 +42,19 @@ def plan_pool(device: str, config: PoolConfig, resources: Mapping[str, float]) -
 
     Raises Unavailable where GPUs are asked for that the cluster does not have.
     """
-    held = config.gpus if config.gpus is not None else float(device == "cuda")
-    have = resources.get("GPU", 0.0)
-    apart = config.inference_actors
-    if apart is None:
-        apart = max(1, int(have / held)) if device == "cuda" and held else 0
-    if held * max(1, apart) > have:
+    gpus = config.gpus if config.gpus is not None else float(device == "cuda")
+    available = resources.get("GPU", 0.0)
+    inference = config.inference_actors
+    if inference is None:
+        inference = max(1, int(available / gpus)) if device == "cuda" and gpus else 0
+    if gpus * max(1, inference) > available:
         raise Unavailable(
-            f"{max(1, apart)} actors with {held:g} GPUs each were asked for, but Ray finds "
-            f"{have:g} GPUs; use --device cpu or a smaller --gpus-per-actor (see `repscore doctor`)"
+            f"{max(1, inference)} actors with {gpus:g} GPUs each were asked for, but Ray finds "
+            f"{available:g} GPUs; use --device cpu or a smaller --gpus-per-actor "
+            "(see `repscore doctor`)"
         )
-    cpus = resources.get("CPU", 1.0) - (0 if held else apart)
+    cpus = resources.get("CPU", 1.0) - (0 if gpus else inference)
     most = cpus / max(config.cpus, 0.01)
-    if held and not apart:
-        most = min(most, have / held)
-    return PoolPlan(config.actors or max(1, int(most)), apart, held)
+    if gpus and not inference:
+        most = min(most, available / gpus)
+    return PoolPlan(config.actors or max(1, int(most)), inference, gpus)

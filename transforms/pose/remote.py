@@ -1,4 +1,4 @@
-"""Networks in Ray actors of their own, that the actors which follow people ask."""
+"""Networks in Ray actors of their own, which the actors that track people call."""
 
 import functools
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ _RESTARTS: Final = 3
 
 
 class RemoteNetwork:
-    """A `Network` that lives in an actor; a call returns when the answer is there.
+    """A `Network` in an actor; a call returns with its result.
 
-    That is the back-pressure: an actor that follows people has one request under way.
+    That is the back-pressure: an actor that tracks people has one request at a time.
     """
 
     def __init__(self, actor: Any) -> None:
@@ -27,8 +27,8 @@ class RemoteNetwork:
     @functools.cached_property
     def identity(self) -> Mapping[str, str]:
         """What the actor computes with; waits until it has started."""
-        found: Mapping[str, str] = ray.get(self._actor.identity.remote())
-        return found
+        identity: Mapping[str, str] = ray.get(self._actor.identity.remote())
+        return identity
 
     def infer_detector(self, images: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
         """See `Network`."""
@@ -37,12 +37,12 @@ class RemoteNetwork:
 
     def infer_landmarks(self, crops: npt.NDArray[np.uint8]) -> CropLandmarks:
         """See `Network`."""
-        found: CropLandmarks = ray.get(self._actor.infer_landmarks.remote(crops))
-        return found
+        landmarks: CropLandmarks = ray.get(self._actor.infer_landmarks.remote(crops))
+        return landmarks
 
 
 class _Inference:
-    """The actor: loads the networks of an estimator and answers many callers in batches."""
+    """The actor: loads the networks of an estimator and runs them for many callers in batches."""
 
     def __init__(self, estimator: str, config: EstimatorConfig) -> None:
         self._network = BatchingNetwork(estimator_class(estimator).load_network(config))
@@ -57,10 +57,10 @@ class _Inference:
         return self._network.infer_landmarks(crops)
 
 
-def hire(estimator: str, config: EstimatorConfig, callers: int, gpus: float) -> Any:
+def start_inference(estimator: str, config: EstimatorConfig, callers: int, gpus: float) -> Any:
     """A new actor, for at most `callers` callers at once.
 
-    An actor that dies is restarted a few times and asked again; after that its callers fail.
+    An actor that dies is restarted a few times and called again; after that its callers fail.
     """
     remote: Any = ray.remote(_Inference).options(
         num_cpus=0 if gpus else 1,  # beside a GPU it hardly computes

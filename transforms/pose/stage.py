@@ -71,7 +71,7 @@ class _Extract(beam.DoFn):
         timestamp: Any = beam.DoFn.TimestampParam,
         window: Any = beam.DoFn.WindowParam,
     ) -> Iterator[WindowedValue]:
-        self._metrics.came()
+        self._metrics.count_in()
         place = WindowedValue(None, timestamp, (window,))
         self._pending.append((self._pool.submit(element), place))
         for _ in range(len(self._pending)):
@@ -87,7 +87,7 @@ class _Extract(beam.DoFn):
 
     def _out(self, future: "Future[SegmentPoses]", place: WindowedValue) -> WindowedValue:
         result = future.result()
-        self._metrics.went(failed=result.path is None)
+        self._metrics.count_out(failed=result.path is None)
         return place.with_value(result)
 
 
@@ -117,9 +117,9 @@ class _HandOver(beam.DoFn):
         timestamp: Any = beam.DoFn.TimestampParam,
     ) -> Iterator[SegmentPoses]:
         key, segment = element
-        self._metrics.came()
+        self._metrics.count_in()
         if (result := self._pool.collect(key, segment)) is not None:
-            self._metrics.went(failed=result.path is None)
+            self._metrics.count_out(failed=result.path is None)
             yield result
         else:
             pending.write((segment, timestamp))
@@ -140,7 +140,7 @@ class _HandOver(beam.DoFn):
             return
         pending.clear()
         self._metrics.add("held", -1)
-        self._metrics.went(failed=result.path is None)
+        self._metrics.count_out(failed=result.path is None)
         yield TimestampedValue(result, timestamp)
 
 

@@ -17,15 +17,14 @@ from repscore.transforms.pose.version import estimated_version, pose_version
 from repscore.transforms.records import Failure, PoseConfig, Segment, SegmentPoses
 
 _EXPECTED: Final = (ProbeError, OSError)
-"""What a video or its store can be blamed for; anything else is reported by the pool."""
-
+"""Errors that a video or its store may cause; the pool reports any other."""
 
 _Poses = Sequence[tuple[float, People]]
-_Found = tuple[SegmentFile, _Poses]
+_Extracted = tuple[SegmentFile, _Poses]
 
 
 class Worker:
-    """Holds an estimator and works off segments, one at a time.
+    """Holds an estimator and extracts segments, one at a time.
 
     Without a `network` the estimator loads its own. `version` is the pose version of the run;
     raises Unavailable where this machine computes another one.
@@ -43,10 +42,9 @@ class Worker:
                 "processor or packages differ; use --precision f32 and the same packages everywhere"
             )
         estimator = estimator_class(poses.estimator)
-        own: PoseEstimator = (
+        self._estimator: PoseEstimator = (
             estimator(poses) if network is None else estimator(poses, network=network)
         )
-        self._estimator = own
         self._estimator.start()  # what is missing is missing for every segment: fail here
         self._frames = 0
 
@@ -56,7 +54,7 @@ class Worker:
 
     def extract(self, segment: Segment) -> SegmentPoses:
         """Estimate the segment's frames and put its pose file in place; or say why not."""
-        begun_s = time.monotonic()
+        started_s = time.monotonic()
         self._frames = 0
         version = pose_version(self._poses, segment.video)
         path = segment_path(self._root, version, segment)
@@ -66,25 +64,25 @@ class Worker:
             write_segment(path, about, poses)
         except _EXPECTED as error:
             return tombstone(segment, version, type(error).__name__, str(error))
-        return finished(segment, path, about, busy_s=time.monotonic() - begun_s)
+        return finished(segment, path, about, busy_s=time.monotonic() - started_s)
 
-    def _read(self, segment: Segment, version: str) -> _Found:
+    def _read(self, segment: Segment, version: str) -> _Extracted:
         """The poses that a segment of keypoints holds."""
-        found = read_keypoints(segment, self._poses.keypoints_fps)
-        self._frames = len(found.poses)
+        keypoints = read_keypoints(segment, self._poses.keypoints_fps)
+        self._frames = len(keypoints.poses)
         about = _about(
             segment,
             version,
-            found.poses,
-            topology=found.topology,
-            estimator=found.identity,
+            keypoints.poses,
+            topology=keypoints.topology,
+            estimator=keypoints.identity,
             sample_fps=None,
-            decoded_s=found.poses[-1][0] if found.poses else segment.start_s,
-            shortfall=found.shortfall,
+            decoded_s=keypoints.poses[-1][0] if keypoints.poses else segment.start_s,
+            shortfall=keypoints.shortfall,
         )
-        return about, found.poses
+        return about, keypoints.poses
 
-    def _estimate(self, segment: Segment, version: str) -> _Found:
+    def _estimate(self, segment: Segment, version: str) -> _Extracted:
         """The poses that the estimator finds in a segment of video."""
         location = segment.video.location
         poses: list[tuple[float, People]] = []

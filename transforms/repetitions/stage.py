@@ -65,14 +65,14 @@ class _Restore(beam.DoFn):
         self._metrics = StageMetrics("repetitions")
 
     def process(self, element: StoredVideo) -> Iterator[Recording]:
-        self._metrics.came()
+        self._metrics.count_in()
         try:
             with self._metrics.timed():
                 recording = stored_recording(self._root, element, self._subjects)
         except PosesMissing:
             self._metrics.add("missing", 1)
             return
-        self._metrics.went()
+        self._metrics.count_out()
         self._metrics.add("frames", recording.frames)
         yield recording
 
@@ -96,7 +96,7 @@ class _Window(beam.DoFn):
         open_: Any = beam.DoFn.StateParam(OPEN),
     ) -> Iterator[Recording]:
         _, arrived = element
-        self._metrics.came()
+        self._metrics.count_in()
         before: OpenRecording | None = open_.read()
         recording = before or OpenRecording()
         if arrived.segment.index != recording.next_index:
@@ -120,7 +120,7 @@ class _Window(beam.DoFn):
                 open_.clear()
                 with self._metrics.timed():
                     closed = close(recording, segment, self._subjects)
-                self._metrics.went()
+                self._metrics.count_out()
                 yield closed
                 return
         open_.write(recording)

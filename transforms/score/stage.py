@@ -64,11 +64,11 @@ class ScorerHandler(ModelHandler[Recording, ScoredRecording, Scorer]):
     ) -> Iterable[ScoredRecording]:
         """Score a batch of recordings."""
         for _ in batch:
-            self._metrics.came()
+            self._metrics.count_in()
         with self._metrics.timed():
             scored = score_recordings(batch, model)
         for _ in scored:
-            self._metrics.went()
+            self._metrics.count_out()
         return scored
 
     def get_num_bytes(self, batch: Sequence[Recording]) -> int:

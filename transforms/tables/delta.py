@@ -11,7 +11,7 @@ How a batch stays whole without a lock or a server. Delta commits are atomic per
    between, but what is removed here depends on rows outside the predicate too.
 3. Two processes may still take turns table by table. So whoever has put the row into `videos`
    looks, if other commits came in between, whether the other tables hold its rows, and writes
-   again if not: the last one to write `videos` leaves all tables in its own words.
+   again if not: the last one to write `videos` leaves its rows in all tables.
 
 Credentials come from the environment (GOOGLE_*, AWS_*, AZURE_*), as delta-rs reads it.
 """
@@ -142,7 +142,7 @@ def write_batch(root: str, rows: Rows) -> None:
         replaced = {**rows, "videos": videos}
         versions = {name: _write_child(root, name, replaced) for name in _CHILDREN}
         _on_newest(root, "videos", lambda table, new=videos: _write_videos(table, new))  # type: ignore[misc]
-        if all(_stands(root, name, replaced, at) for name, at in versions.items()):
+        if all(_is_written(root, name, replaced, at) for name, at in versions.items()):
             return
     raise WriteConflictError(
         f"other processes kept replacing the same inputs under {root}: run one at a time"
@@ -167,7 +167,7 @@ def compact(root: str) -> None:
 def succession(
     existing: Sequence[Mapping[str, Any]], new: Sequence[Row]
 ) -> tuple[list[Row], set[str]]:
-    """What becomes of the rows of `videos` when `new` ones come.
+    """How the rows of `videos` change when `new` ones are written.
 
     Args:
         existing: uri, video_id, stamp, duplicate_of, arrived_at of the rows that are there.
@@ -225,8 +225,8 @@ def _write_videos(table: DeltaTable, new: Sequence[Row]) -> None:
         _replace(table, _arrow("videos", rows), f"uri IN ({_quoted(uris)})")
 
 
-def _stands(root: str, name: str, rows: Rows, version: int) -> bool:
-    """Whether a table holds this batch's rows for those videos that `videos` says are its own."""
+def _is_written(root: str, name: str, rows: Rows, version: int) -> bool:
+    """Whether a table holds this batch's rows of the videos whose row in `videos` is from it."""
     table = open_table(root, name)
     if table.version() == version:
         return True
@@ -234,19 +234,18 @@ def _stands(root: str, name: str, rows: Rows, version: int) -> bool:
     if not first:
         return True
     columns = ("video_id", "run_id")
-    own = {(row["video_id"], row["run_id"]) for row in first}
+    written = {(row["video_id"], row["run_id"]) for row in first}
     ids = f"video_id IN ({_quoted(row['video_id'] for row in first)})"
     won = {
         row["video_id"]
         for row in read_rows(root, "videos", columns, f"{ids} AND duplicate_of IS NULL")
-        if (row["video_id"], row["run_id"]) in own
+        if (row["video_id"], row["run_id"]) in written
     }
-    found = _scan(table, columns, ids)
-    expected = rows.get(name, ())
-    return _census(found, won) == _census(expected, won)
+    rows_there, rows_expected = _scan(table, columns, ids), rows.get(name, ())
+    return _count(rows_there, won) == _count(rows_expected, won)
 
 
-def _census(rows: Sequence[Row], video_ids: Collection[str]) -> Counter[tuple[str, str]]:
+def _count(rows: Sequence[Row], video_ids: Collection[str]) -> Counter[tuple[str, str]]:
     return Counter((r["video_id"], r["run_id"]) for r in rows if r["video_id"] in video_ids)
 
 
@@ -309,8 +308,8 @@ def _scan(
     # A column that an older version did not write is left out of the rows.
     there = [field.name for field in table.schema().fields if columns and field.name in columns]
     reader = table.scan(columns=there or None, predicate=where)
-    found: list[dict[str, Any]] = pa.table(reader).to_pylist()
-    return found
+    rows: list[dict[str, Any]] = pa.table(reader).to_pylist()
+    return rows
 
 
 def _arrow(name: str, rows: Sequence[Row]) -> pa.Table:

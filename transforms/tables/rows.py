@@ -49,7 +49,7 @@ def rows_of(scored: ScoredRecording, run: RunStamp) -> Rows:
     recording = scored.recording
     video = recording.video
     stamps = {"run_id": run.run_id, "processed_at": run.processed_at}
-    whose = {"video_id": video.video_id, "video_uri": video.uri}
+    ids = {"video_id": video.video_id, "video_uri": video.uri}
     ranked = sorted(
         zip(recording.repetitions, scored.scores, strict=True),
         key=lambda pair: (pair[0].start_s, pair[0].person),
@@ -62,7 +62,7 @@ def rows_of(scored: ScoredRecording, run: RunStamp) -> Rows:
         "videos": _videos(scored, run),
         "repetitions": [
             {
-                **whose,
+                **ids,
                 "person": repetition.person,
                 "repetition": rank,
                 "start_s": repetition.start_s,
@@ -93,11 +93,11 @@ def rows_of(scored: ScoredRecording, run: RunStamp) -> Rows:
             for rank, (repetition, score) in enumerate(ranked)
         ],
         "sets": [
-            {**whose, "set_index": rank, **asdict(found), **stamps}
-            for rank, found in enumerate(sets_of(recording.repetitions, scored.scores))
+            {**ids, "set_index": rank, **asdict(set_), **stamps}
+            for rank, set_ in enumerate(sets_of(recording.repetitions, scored.scores))
         ],
         "feedback": [
-            {**whose, "person": repetition.person, "repetition": rank, **asdict(remark), **stamps}
+            {**ids, "person": repetition.person, "repetition": rank, **asdict(remark), **stamps}
             for rank, (repetition, score) in enumerate(ranked)
             for remark in score.remarks
         ],
@@ -154,17 +154,19 @@ def named(first: Row, name: Name) -> Row:
     return {**first, **name._asdict(), "duplicate_of": first["uri"]}
 
 
-def together(batch: Sequence[Rows]) -> Rows:
-    """The rows of many recordings in one; of two with the same input or content the later counts.
+def merge_rows(batch: Sequence[Rows]) -> Rows:
+    """The rows of many recordings; of two with the same input or content the later counts.
 
     A batch of a stream may hold an input twice: it changed while the batch was gathered.
     """
-    kept: list[Rows] = []
-    seen: set[str] = set()
+    latest: list[Rows] = []
+    merged: set[str] = set()
     for rows in reversed(batch):
         names = {row[key] for row in rows.get("videos", ()) for key in ("uri", "video_id")}
-        if not names & seen:
-            kept.append(rows)
-        seen |= names
-    tables = {name for rows in kept for name in rows}
-    return {name: [row for rows in reversed(kept) for row in rows.get(name, ())] for name in tables}
+        if not names & merged:
+            latest.append(rows)
+        merged |= names
+    tables = {name for rows in latest for name in rows}
+    return {
+        name: [row for rows in reversed(latest) for row in rows.get(name, ())] for name in tables
+    }

@@ -12,7 +12,7 @@ import apache_beam as beam
 from repscore.transforms.metrics import StageMetrics
 from repscore.transforms.records import ScoredRecording
 from repscore.transforms.tables.delta import compact, write_batch
-from repscore.transforms.tables.rows import Rows, RunStamp, rows_of, status_of, together
+from repscore.transforms.tables.rows import Rows, RunStamp, merge_rows, rows_of, status_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,8 @@ class _Rows(beam.DoFn):
         self._metrics = StageMetrics("write")
 
     def process(self, element: ScoredRecording) -> Iterator[Rows]:
-        self._metrics.came()
-        self._metrics.went(failed=status_of(element.recording) == "failed")
+        self._metrics.count_in()
+        self._metrics.count_out(failed=status_of(element.recording) == "failed")
         self._metrics.add("repetitions", len(element.recording.repetitions))
         self._metrics.add("failures", len(element.recording.failures))
         yield rows_of(element, replace(self._run, processed_at=datetime.now(UTC)))
@@ -87,12 +87,12 @@ class _Commit(beam.DoFn):
 
     def process(self, element: tuple[int, Iterable[Rows]]) -> Iterator[Commit]:
         batch = list(element[1])
-        rows = together(batch)
+        rows = merge_rows(batch)
         with self._metrics.timed():
             write_batch(self._root, rows)
         self._commits += 1
         if self._compact_every and self._commits % self._compact_every == 0:
             compact(self._root)
         status = {row["video_id"]: row["status"] for part in batch for row in part["videos"]}
-        failed = sum(found == "failed" for found in status.values())
+        failed = sum(value == "failed" for value in status.values())
         yield Commit(tuple(sorted(status)), sum(len(table) for table in rows.values()), failed)

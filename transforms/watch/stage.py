@@ -151,7 +151,7 @@ class _Gather(beam.DoFn):
         state: Any = beam.DoFn.StateParam(STREAM),
         due: Any = beam.DoFn.TimerParam(DUE),
     ) -> Iterator[Video]:
-        self._metrics.came()
+        self._metrics.count_in()
         before = state.read()
         after, parts = arrive(before, element[1], self._limits, self._cut)
         yield from self._store(before, after, parts, state, due)
@@ -187,7 +187,7 @@ class _Gather(beam.DoFn):
             state.write(after)
             due.set(due_s(after, self._limits))
         for gathered in parts:
-            self._metrics.went(failed=gathered.part.late)
+            self._metrics.count_out(failed=gathered.part.late)
             yield video_of(gathered)
 
 
