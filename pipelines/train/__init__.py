@@ -1,1 +1,0 @@
-"""Scorer files learned from repetitions with a known truth."""
