@@ -87,16 +87,6 @@ def _probe(row: Row) -> Probe | None:
     return Probe(**{name: row[name] for name in columns}, recorded_at=row.get("recorded_at"))
 
 
-def recordings_of(root: str) -> Iterator[Recording]:
-    """The recordings of a dataset with the repetitions that its tables rank.
-
-    Raises UnusableConfiguration where there was no run, and PosesMissing.
-    """
-    subjects = options_of_last_run(root).subjects
-    for stored in stored_videos(root):
-        yield stored_recording(root, stored, subjects)
-
-
 def rescore(
     root: str, scorer: str | None, references: Sequence[tuple[str, str]], *, quiet: bool
 ) -> RunReport:

@@ -1,8 +1,8 @@
-"""A training that stops early, and goes on where it was interrupted; checkpoints hold no pickle."""
+"""A training that goes on where it was interrupted; checkpoints hold no pickle."""
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,101 +10,70 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from repscore.models.scorer.network import ScorerNetwork, Trainee
+from repscore.models.scorer.network import Trainee
 
 _RANDOM: Final = ("random.torch", "random.draw")
 
-Weights = dict[str, torch.Tensor]
+Tensors = dict[str, torch.Tensor]
 
 
-class ForeignCheckpoint(ValueError):
-    """A checkpoint is damaged, or of another training."""
+class DamagedCheckpoint(ValueError):
+    """A file of a checkpoint cannot be read."""
 
 
-@dataclass(frozen=True, eq=False)
-class Held:
-    """People held out to stop on: the loss of a network on them, and how long it may not fall."""
-
-    loss: Callable[[ScorerNetwork], float]
-    patience: int
-
-
-@dataclass(eq=False)
-class Keeper:
-    """Keeps the weights of the best epoch, or of the last one; a `Watch` of `network.train`.
+@dataclass(frozen=True)
+class TrainingCheckpoint:
+    """Writes the state of a training after every epoch; a `Watch` of `network.train`.
 
     Attributes:
-        held: the training ends with its best epoch by their loss; None: it runs to its end, and
-            the last epoch counts as the best.
-        file: checkpoint after every epoch; taken up where it is there.
-        stamp: names data and options; a checkpoint with another one is refused.
-        tell: called with the epoch and its loss: on people held out, else on those learned from.
-        best: weights of the best epoch so far.
+        file: its name stands for data and options, so that it fits whoever finds it.
+        report: called with the epoch and its mean loss.
     """
 
-    held: Held | None
     file: Path
-    stamp: str
-    tell: Callable[[int, float], None]
-    best: Weights = field(default_factory=dict)
-    best_epoch: int = -1
-    best_loss: float = float("inf")
+    report: Callable[[int, float], None]
 
     def begin(self, trainee: Trainee) -> int:
-        """Take up the checkpoint, where there is one; the number of finished epochs.
+        """Restore the checkpoint, where there is one; the number of finished epochs.
 
-        Raises ForeignCheckpoint.
+        Raises DamagedCheckpoint.
         """
         if not self.file.exists():
             return 0
-        tensors, told = self._read()
+        tensors, progress = self._read()
         trainee.model.load_state_dict(_part(tensors, "model"))
-        self.best = _part(tensors, "best")
-        self.best_epoch, self.best_loss = told["best_epoch"], told["best_loss"]
-        state: dict[int, dict[str, torch.Tensor]] = {}
+        state: dict[int, Tensors] = {}
         for name, tensor in _part(tensors, "optimiser").items():
             number, key = name.split(".", 1)
             state.setdefault(int(number), {})[key] = tensor
-        trainee.optimiser.load_state_dict({"state": state, "param_groups": told["groups"]})
-        trainee.schedule.load_state_dict(told["schedule"])
+        trainee.optimiser.load_state_dict({"state": state, "param_groups": progress["groups"]})
+        trainee.schedule.load_state_dict(progress["schedule"])
         torch.set_rng_state(tensors["random.torch"])
         trainee.draw.set_state(tensors["random.draw"])
-        return 10**9 if self._over(told["epoch"]) else int(told["epoch"]) + 1
+        return int(progress["epoch"]) + 1
 
     def after(self, epoch: int, trainee: Trainee) -> bool:
-        """Judge the epoch, keep what is needed to go on after it."""
-        found = trainee.loss if self.held is None else self.held.loss(trainee.model.eval())
-        if self.held is None or found < self.best_loss:
-            self.best_loss, self.best_epoch = found, epoch
-            self.best = {name: value.clone() for name, value in trainee.model.state_dict().items()}
+        """Keep what is needed to go on after the epoch; the training runs to its end."""
         self._write(epoch, trainee)
-        self.tell(epoch, found)
-        return self._over(epoch)
+        self.report(epoch, trainee.loss)
+        return False
 
-    def _over(self, epoch: int) -> bool:
-        return self.held is not None and epoch - self.best_epoch >= self.held.patience
-
-    def _read(self) -> tuple[Weights, dict[str, Any]]:
+    def _read(self) -> tuple[Tensors, dict[str, Any]]:
         try:
             with safe_open(self.file, "pt") as opened:
-                told = json.loads(opened.metadata()["training"])
+                progress = json.loads(opened.metadata()["training"])
                 tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise ForeignCheckpoint(
-                f"{self.file} is no checkpoint of repscore ({error}); remove it to start afresh"
+            raise DamagedCheckpoint(
+                f"{self.file}: expected a checkpoint of repscore, found something else ({error}); "
+                "leave --resume out to start afresh"
             ) from error
-        if told["stamp"] != self.stamp:
-            raise ForeignCheckpoint(
-                f"{self.file} is of a training on other data or with other options; give the same "
-                "ones, or leave --resume out to start afresh"
-            )
-        return tensors, told
+        return tensors, progress
 
     def _write(self, epoch: int, trainee: Trainee) -> None:
         optimiser = trainee.optimiser.state_dict()
         tensors = {
             **{f"model.{name}": value for name, value in trainee.model.state_dict().items()},
-            **{f"best.{name}": value for name, value in self.best.items()},
             **{
                 f"optimiser.{number}.{key}": value
                 for number, values in optimiser["state"].items()
@@ -117,17 +86,14 @@ class Keeper:
             for key, value in trainee.schedule.state_dict().items()
             if isinstance(value, int | float | str | bool | list | type(None))
         }
-        told = {
-            "stamp": self.stamp, "epoch": epoch, "best_epoch": self.best_epoch,
-            "best_loss": self.best_loss, "groups": optimiser["param_groups"], "schedule": schedule,
-        }  # fmt: skip
+        progress = {"epoch": epoch, "groups": optimiser["param_groups"], "schedule": schedule}
         self.file.parent.mkdir(parents=True, exist_ok=True)
         partial = self.file.with_suffix(".partial")
-        save_file(tensors, partial, {"training": json.dumps(told)})
+        save_file(tensors, partial, {"training": json.dumps(progress)})
         partial.replace(self.file)
 
 
-def _part(tensors: Weights, part: str) -> Weights:
+def _part(tensors: Tensors, part: str) -> Tensors:
     prefix = f"{part}."
     return {
         name.removeprefix(prefix): tensor

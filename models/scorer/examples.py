@@ -1,94 +1,106 @@
-"""What a scorer is learned from, and what may be told of how."""
+"""Labelled executions, and the arrays that a scorer is trained and evaluated on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from repscore.models.scorer.learned import as_seen_by
-from repscore.models.scorer.lengths import Sequences, joined, sequences_of
-from repscore.models.scorer.network import Recipe, Targets
-from repscore.pipelines.evaluate.labelled import Truth
-from repscore.pipelines.train.drawn import drawn, others
-from repscore.pipelines.train.examples import Examples, NoExamples
+from repscore.models.scorer.network import NONE
+from repscore.models.scorer.represent import Execution
+from repscore.models.scorer.sequences import sequences_of
 
 Rows = npt.NDArray[np.intp]
 Truths = npt.NDArray[np.bool_]
 
-_LEAST_OF_EXERCISE: Final = 3
+Sensor = Literal["picture", "body"]
+"""Joints in the picture, or a body in space."""
+
+_MIRRORED: Final = {"left": "right", "right": "left"}
 
 
-@dataclass(frozen=True)
-class Tuning:
-    """What a training may be told; all of it enters the checkpoints' stamp.
+class NoExamples(ValueError):
+    """Data hold nothing, or too little, to train or evaluate on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One execution and what is known of it.
 
     Attributes:
-        patience: epochs without a smaller loss on people held out after which a training ends, with
-            its best epoch; None: it ends when its learning rate has come to rest, which is better
-            where few people are held out (decision 22).
-        drawn: executions drawn of each exercise that is known to `drawn`, learned from beside all
-            others and never asked about.
-        drawn_others: executions drawn of each exercise that is none of the data's, learned from as
-            none of them.
+        subject: who performs it; a subject is never on both sides of a split.
+        exercise: None where it is none of those to learn.
+        correct: None where nobody judged it.
+        group: figures are also reported by it.
     """
 
-    seed: int = 0
-    recipe: Recipe = Recipe()  # noqa: RUF009 - frozen
-    folds: int = 8
-    patience: int | None = None
-    drawn: int = 0
-    drawn_others: int = 0
-
-    def __post_init__(self) -> None:
-        if self.folds < 3:
-            raise ValueError(
-                f"{self.folds} folds; expected 3 or more: to learn from, to judge on and, with "
-                "patience, to stop on"
-            )
+    subject: str
+    exercise: str | None
+    correct: bool | None
+    execution: Execution
+    group: str | None = None
 
 
-class Material(Truth):
-    """All repetitions with their truth, as the network sees them."""
+class TrainingSet:
+    """R examples as arrays; synthetic ones come last.
 
-    def __init__(self, examples: Examples, tuning: Tuning) -> None:
-        super().__init__(examples.items)
-        self.examples, items, folds = examples, examples.items, tuning.folds
-        groups = np.unique(self.subject)
-        if len(groups) < folds:
-            raise NoExamples(
-                f"{examples.data}: {len(groups)} people or videos; expected {folds} or "
-                f"more, so that {folds} folds can leave some of them out"
-            )
-        for number, name in enumerate(self.names):
-            shown_by = np.unique(self.subject[self.exercise == number])
-            if len(shown_by) < _LEAST_OF_EXERCISE:
-                raise NoExamples(
-                    f"{name} is shown by {len(shown_by)} people or videos; expected "
-                    f"{_LEAST_OF_EXERCISE} or more: to learn from, to judge on and, with patience, "
-                    "to stop on"
-                )
-        more = [*drawn(self.names, tuning.drawn, tuning.seed),
-                *others(self.names, tuning.drawn_others, tuning.seed)]  # fmt: skip
-        self.sequences, self.sequences_drawn = (
-            sequences_of([as_seen_by(examples.sensor, one.execution) for one in part],
-                         "phases", None)
-            for part in (items, more)
-        )  # fmt: skip
-        self._exercise_drawn = np.array([self.number[one.exercise] for one in more], np.int64)
+    Attributes:
+        sensor: `picture` where any of the real ones has no depth.
+        names: of the E exercises of the real ones, sorted.
+        exercise: (R,) int64, index into `names`, or NONE where it is none of them.
+        correct: (R,) float32, 1, 0 or NaN where nobody judged it; NaN of synthetic ones.
+        subject: (R,).
+        group: (R,) str, empty where there is none.
+        synthetic: (R,) what is learned from and never evaluated.
+        mirrored: exercise e of the mirrored person is mirrored[e].
+        sequences: what the network sees.
+    """
+
+    def __init__(self, examples: Sequence[Example], synthetic: Sequence[Example] = ()) -> None:
+        deep = all(np.isfinite(example.execution.body).any() for example in examples)
+        self.sensor: Sensor = "body" if deep else "picture"
+        self.examples = [*examples, *synthetic]
+        self.synthetic = np.arange(len(self.examples)) >= len(examples)
+        names = {example.exercise for example in examples}
+        self.names = tuple(sorted(name for name in names if name is not None))
+        number = {name: index for index, name in enumerate(self.names)}
+        self.exercise = np.array(
+            [number.get(each.exercise or "", NONE) for each in self.examples], np.int64
+        )
+        self.correct = np.array(
+            [np.nan if each.correct is None else each.correct for each in self.examples], np.float32
+        )
+        self.subject = np.array([example.subject for example in self.examples])
+        self.group = np.array([example.group or "" for example in self.examples])
+        self.mirrored = tuple(
+            number.get(mirrored(name), index) for index, name in enumerate(self.names)
+        )
+        self.executions = [as_seen_by(self.sensor, each.execution) for each in self.examples]
+        self.sequences = sequences_of(self.executions)
+
+    @property
+    def real(self) -> Rows:
+        """Rows of what somebody performed."""
+        return np.flatnonzero(~self.synthetic)
+
+    @property
+    def named(self) -> Truths:
+        """(R,) what is one of the exercises."""
+        return self.exercise != NONE
+
+    @property
+    def judged(self) -> Truths:
+        """(R,) whether somebody called it correct or incorrect."""
+        return ~np.isnan(self.correct)
 
     @property
     def good(self) -> Truths:
-        """(R,) what an exercise is learned from: all that nobody called incorrect."""
-        return np.isnan(self.correct) | (self.correct > 0)
+        """(R,) what an exercise is learned from: nobody called it incorrect."""
+        return self.named & (self.correct != 0)
 
-    def lessons(self, known: Rows) -> tuple[Sequences, Targets]:
-        """What a network learns from: known repetitions, and all that is drawn."""
-        unjudged = np.full(len(self.sequences_drawn), np.nan, np.float32)
-        return (
-            joined(self.sequences[known], self.sequences_drawn),
-            Targets(
-                np.concatenate([self.exercise[known], self._exercise_drawn]),
-                np.concatenate([self.correct[known], unjudged]),
-            ),
-        )
+
+def mirrored(exercise: str) -> str:
+    """What the mirrored person performs: left and right in a name change places."""
+    return "_".join(_MIRRORED.get(word, word) for word in exercise.split("_"))

@@ -9,12 +9,12 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from repscore.models.scorer.lengths import Sequences, sequences_of
 from repscore.models.scorer.model import ScorerModel, version_of
 from repscore.models.scorer.network import ScorerNetwork, mirror
 from repscore.models.scorer.reference import LEAST_FRAMES, ReferenceScorer
 from repscore.models.scorer.represent import Execution
 from repscore.models.scorer.score import Score, unscorable
+from repscore.models.scorer.sequences import Sequences, sequences_of
 from repscore.models.skeleton import BONE_LENGTHS, JOINT, JOINTS
 
 BATCH: Final = 64
@@ -134,7 +134,7 @@ class LearnedScorer:
             return []
         rules = self.model.rules
         own = [as_seen_by(rules.sensor, execution) for execution in executions]
-        sequences = sequences_of(own, "phases", None)
+        sequences = sequences_of(own)
         seen, away = self.judge(sequences)
         exercise = seen.named.argmax(axis=1)
         scores = [

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from repscore.models.scorer.lengths import Sequences
+from repscore.models.scorer.sequences import Sequences
 from repscore.models.skeleton import BONE_LENGTHS, JOINT, JOINTS, MIRROR
 
 Floats = npt.NDArray[np.float64]

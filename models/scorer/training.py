@@ -1,82 +1,91 @@
-"""From repetitions with a known truth to a scorer: folds by person, a network each, one of all."""
+"""From labelled executions to a scorer: a network for each fold of subjects, then one of all."""
 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch.nn import functional
 
-from repscore.models.scorer.checkpoint import Held, Keeper
+from repscore.models.scorer.calibration import Border, border_of_judged, quantile_of_people
+from repscore.models.scorer.checkpoint import TrainingCheckpoint
+from repscore.models.scorer.evaluation import (
+    Predictions,
+    Report,
+    RunJobs,
+    by_exercise,
+    cross_validate,
+    figures,
+    folds_of,
+)
+from repscore.models.scorer.examples import NoExamples, Rows, TrainingSet
 from repscore.models.scorer.files import References
-from repscore.models.scorer.learned import Seen, distances, look
-from repscore.models.scorer.model import ScorerModel
-from repscore.models.scorer.network import ScorerNetwork, train
+from repscore.models.scorer.learned import distances, look
+from repscore.models.scorer.model import Rules, ScorerModel
+from repscore.models.scorer.network import Recipe, ScorerNetwork, Targets, train
 from repscore.models.scorer.represent import represent
-from repscore.pipelines.train.drawn import others_than
-from repscore.pipelines.train.examples import Examples, NoExamples
-from repscore.pipelines.train.exercises import POSTURES
-from repscore.pipelines.train.material import Material, Rows, Tuning
-from repscore.pipelines.train.strangers import Strangers, figures, rules_of
-from repscore.transforms.cluster import Report, run_jobs
 
-_PLACES, _EXEMPLARS = 32, 3
+Floats = npt.NDArray[np.float64]
+
+USUAL_SCORE: Final = 90.0
+"""Of the middle one of the executions that were learned, where nobody judged them."""
+RARE: Final = 0.05
+"""Share of executions of held-out subjects that lie beyond the threshold of the unknown."""
+_REMEMBERED, _EXEMPLARS = 32, 3
+_LEAST_SUBJECTS_OF_EXERCISE: Final = 3
+_LEAST_VIEW: Final = 0.05  # share of an exercise's repetitions from which on a view is learned
+_LEAST_SUBJECTS_OF_VIEW: Final = 2
+_REPORT_EPOCHS: Final = 10
 
 
-def folds_of(group: npt.NDArray[np.str_], exercise: npt.NDArray[np.int64], tuning: Tuning) -> Rows:
-    """(R,) fold of each repetition; people and videos stay whole.
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a scorer is trained; all of it enters the names of checkpoints."""
 
-    Dealt exercise by exercise, so that those of a rare one lie in different folds.
-    """
-    names, first, whose = np.unique(group, return_index=True, return_inverse=True)
-    order = np.random.default_rng(tuning.seed).permutation(len(names))
-    order = order[np.argsort(exercise[first][order], kind="stable")]
-    fold = np.empty(len(names), np.int64)
-    fold[order] = np.arange(len(names)) % tuning.folds
-    return np.asarray(fold[whose])
+    seed: int = 0
+    recipe: Recipe = Recipe()  # noqa: RUF009 - frozen
+    folds: int = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Fitting:
-    """Trains networks on parts of the material, each with a checkpoint of its own."""
+class NetworkMethod:
+    """The recipe of `repscore train`: a network on 64 phases of each repetition."""
 
-    material: Material
-    tuning: Tuning
-    checkpoints: Path
+    config: TrainingConfig = TrainingConfig()  # noqa: RUF009 - frozen
+    checkpoints: Path | None = None
 
-    def network(self, name: str, known: Rows, held: Rows, tell: Report) -> ScorerNetwork:
-        """Learned from the known people; with patience the best epoch on those held out.
+    def __call__(
+        self, data: TrainingSet, known: Rows, held_out: Rows, report: Report
+    ) -> Predictions:
+        """What a network that learned from the known rows predicts for the held-out ones."""
+        return predict(self.fit(data, known, report), data, known, held_out)
 
-        Args:
-            tell: called with the name, the epoch and its loss: on people held out, where any are.
-        """
-        material, patience = self.material, self.tuning.patience
-        known = evened(material.exercise, known)
-        watch = Keeper(
-            None
-            if patience is None
-            else Held(lambda model: validation_loss(model, material, held), patience),
-            self.checkpoints / f"{name}.safetensors",
-            self._stamp(name, known),
-            lambda epoch, loss: tell(name, epoch, loss),
-        )
-        sequences, targets = material.lessons(known)
-        model = train(sequences, targets, material.mirrored,
-                      self.tuning.recipe, self.tuning.seed, watch)  # fmt: skip
-        model.load_state_dict(watch.best)
-        return model.eval()
+    def fit(self, data: TrainingSet, known: Rows, report: Report) -> ScorerNetwork:
+        """A network that learned from the known rows; takes up its checkpoint where one is."""
+        synthetic = data.synthetic[known]
+        rows = np.concatenate([evened(data.exercise, known[~synthetic]), known[synthetic]])
+        # Few repetitions come in small batches, so that there are enough steps.
+        batch = int(np.clip(len(rows) // 16, 8, self.config.recipe.batch))
+        recipe = replace(self.config.recipe, batch=batch)
+        sequences = data.sequences[rows]
+        targets = Targets(data.exercise[rows], data.correct[rows])
 
-    def _stamp(self, name: str, known: Rows) -> str:
-        told = json.dumps([name, asdict(self.tuning), self.material.names])
-        digest = hashlib.blake2b(told.encode(), digest_size=8)
-        for array in (self.material.sequences.joints, self.material.sequences_drawn.joints,
-                      self.material.exercise, self.material.correct, known):  # fmt: skip
-            digest.update(np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()
+        def report_epoch(epoch: int, loss: float) -> None:
+            if (epoch + 1) % _REPORT_EPOCHS == 0 or epoch + 1 == recipe.epochs:
+                report(f"epoch {epoch + 1} of {recipe.epochs}, loss {loss:.3f}")
+
+        checkpoint = None
+        if self.checkpoints is not None:
+            digest = hashlib.blake2b(digest_size=8)
+            digest.update(json.dumps([asdict(self.config), asdict(recipe), data.names]).encode())
+            for array in (sequences.joints, targets.exercise, targets.correct):
+                digest.update(np.ascontiguousarray(array).tobytes())
+            file = self.checkpoints / f"{digest.hexdigest()}.safetensors"
+            checkpoint = TrainingCheckpoint(file, report_epoch)
+        return train(sequences, targets, data.mirrored, recipe, self.config.seed, checkpoint)
 
 
 def evened(exercise: npt.NDArray[np.int64], rows: Rows) -> Rows:
@@ -86,151 +95,185 @@ def evened(exercise: npt.NDArray[np.int64], rows: Rows) -> Rows:
     return np.repeat(rows, times[np.searchsorted(names, exercise[rows])])
 
 
-def validation_loss(model: ScorerNetwork, material: Material, rows: Rows) -> float:
-    """Mean over the classes of their cross entropy, plus that of correct and of incorrect."""
-    joints = torch.from_numpy(material.sequences.joints[rows])
-    extras = torch.from_numpy(material.sequences.extras[rows])
-    exercise = torch.from_numpy(material.exercise[rows])
-    correct = torch.from_numpy(material.correct[rows])
-    with torch.inference_mode():
-        logits, judged = model(joints, extras)
-        each = functional.cross_entropy(logits, exercise, reduction="none")
-        loss = torch.stack(
-            [each[exercise == name].mean() for name in set(exercise.tolist())]
-        ).mean()
-        for kind in (0.0, 1.0):
-            own = correct == kind
-            if own.any():
-                wanted = correct[own]
-                loss = loss + functional.binary_cross_entropy_with_logits(judged[own], wanted) / 2
-    return float(loss)
+def predict(model: ScorerNetwork, data: TrainingSet, known: Rows, held_out: Rows) -> Predictions:
+    """The network on held-out rows, with distances from the good ones of the known real rows."""
+    good = known[data.good[known] & ~data.synthetic[known]]
+    learned, asked = (look(model, data.sequences[r], data.mirrored) for r in (good, held_out))
+    spread = spread_out(data.exercise[good], learned.place, _REMEMBERED)
+    place, exercise = learned.place[spread], data.exercise[good][spread]
+    likeliest = asked.named.argmax(axis=1)
+    near = np.isin(likeliest, exercise)
+    distance = np.full(len(held_out), np.nan)
+    distance[near] = distances(asked.place[near], likeliest[near], place, exercise)
+    return Predictions(asked.named, asked.correct, distance)
 
 
-def learn_scorer(
-    examples: Examples, tuning: Tuning, checkpoints: Path, tell: Report, workers: int = 1
-) -> ScorerModel:
-    """A scorer, with borders and figures from people whom its twins in other folds never saw.
-
-    Args:
-        tell: as that of `Fitting.network`.
-        workers: so many networks learn at once; what they learn does not depend on it.
-
-    Raises NoExamples for too few people, and ForeignCheckpoint.
-    """
-    material = Material(examples, tuning)
-    fitting = Fitting(material, tuning, checkpoints)
-    fold = folds_of(material.subject, material.exercise, tuning)
-    parts = _parts(fold, tuning)
-    *twins, final = run_jobs(lambda part, tell: fitting.network(*part, tell), parts, workers, tell)
-    *learned, known = (known for _, known, _ in parts)
-    strangers = _out_of_fold(material, fold, twins, learned)
-    rules = rules_of(material, tuning, strangers)
-    seen = look(final, material.sequences, material.mirrored)
-    rows = memorable(material, seen, known, _PLACES)
-    return ScorerModel(
-        rules=rules,
-        weights={name: value.numpy() for name, value in final.state_dict().items()},
-        places=seen.place[rows],
-        place_exercise=material.exercise[rows],
-        exemplars=_exemplars(material, seen, rules.judged),
-        about={
-            "data": examples.data,
-            "licence": examples.licence,
-            "protocol": _protocol(tuning, material),
-            "figures": figures(material, strangers),
-        },
-    )
-
-
-def _protocol(tuning: Tuning, material: Material) -> str:
-    words = [f"{tuning.folds} folds by person or video (seed {tuning.seed})"]
-    told = "figures, borders and bounds are of people"
-    if tuning.patience is None:
-        words += [f"{told} that nothing was learned from, after {tuning.recipe.epochs} epochs"]
-        learned = "everybody"
-    else:
-        words += [f"in each, one further fold chose the epoch; {told} in neither"]
-        learned = f"{tuning.folds - 1} folds, the rest chose its epoch"
-    words += [f"the network in this file learned from {learned}"]
-    if tuning.drawn:
-        names = ", ".join(name for name in material.names if name in POSTURES)
-        words += [f"all learned from {tuning.drawn} drawn executions each of {names} as well"]
-    if tuning.drawn_others:
-        names = ", ".join(others_than(material.names))
-        count = tuning.drawn_others
-        words += [f"all learned to name none of {count} drawn executions each of {names}"]
-    return "; ".join(words) + "."
-
-
-def _parts(fold: Rows, tuning: Tuning) -> list[tuple[str, Rows, Rows]]:
-    """(name, rows learned from, rows held out to stop on) for each fold, at last for all of them.
-
-    Nothing is held out without patience.
-    """
-
-    def part(name: str, asked: int, stopping: int) -> tuple[str, Rows, Rows]:
-        held = (fold == stopping % tuning.folds) & (tuning.patience is not None)
-        return name, np.flatnonzero((fold != asked) & ~held), np.flatnonzero(held)
-
-    every = range(tuning.folds)
-    return [*(part(f"fold-{number}", number, number + 1) for number in every), part("final", -1, 0)]
-
-
-def _out_of_fold(
-    material: Material, fold: Rows, twins: Sequence[ScorerNetwork], learned: Sequence[Rows]
-) -> Strangers:
-    count = len(fold)
-    named = np.zeros((count, len(material.names)))
-    correct, away = np.zeros(count), np.zeros(count)
-    for number, (model, known) in enumerate(zip(twins, learned, strict=True)):
-        asked = fold == number
-        found = look(model, material.sequences, material.mirrored)
-        named[asked], correct[asked] = found.named[asked], found.correct[asked]
-        rows = memorable(material, found, known, _PLACES)
-        away[asked] = distances(
-            found.place[asked],
-            found.named[asked].argmax(axis=1),
-            found.place[rows],
-            material.exercise[rows],
-        )
-    return Strangers(named, correct, away)
-
-
-def memorable(material: Material, seen: Seen, known: Rows, most: int) -> Rows:
-    """Good executions that a scorer remembers: of each exercise at most so many, spread out.
+def spread_out(exercise: npt.NDArray[np.int64], place: npt.NDArray[np.float32], most: int) -> Rows:
+    """Of each exercise at most so many places (R, D), spread out; indices.
 
     The first is the one nearest to their mean; each further one is the farthest from all before.
     """
     chosen: list[int] = []
-    for number in range(len(material.names)):
-        own = known[(material.exercise[known] == number) & material.good[known]]
-        if not len(own):
-            raise NoExamples(f"{material.names[number]} has no correct execution to learn from")
-        place = seen.place[own]
-        taken = [int((place @ place.mean(axis=0)).argmax())]
-        near = place @ place[taken[0]]
-        while len(taken) < min(most, len(own)):
+    for number in np.unique(exercise):
+        rows = np.flatnonzero(exercise == number)
+        unit = place[rows]
+        taken = [int((unit @ unit.mean(axis=0)).argmax())]
+        near = unit @ unit[taken[0]]
+        while len(taken) < min(most, len(rows)):
             taken.append(int(near.argmin()))
-            near = np.maximum(near, place @ place[taken[-1]])
-        chosen += own[taken].tolist()
-    return np.array(chosen)
+            near = np.maximum(near, unit @ unit[taken[-1]])
+        chosen += rows[taken].tolist()
+    return np.array(chosen, np.intp)
 
 
-def _exemplars(material: Material, seen: Seen, judged: Sequence[str]) -> References | None:
+def train_scorer(
+    data: TrainingSet,
+    config: TrainingConfig,
+    checkpoints: Path | None,
+    run_jobs: RunJobs,
+    report: Report,
+) -> ScorerModel:
+    """A scorer, with thresholds and figures from subjects that the networks of folds never saw.
+
+    Raises NoExamples for too few subjects, and DamagedCheckpoint.
+    """
+    require_subjects(data, config.folds)
+    method = NetworkMethod(config, checkpoints)
+    folds = folds_of(data, config.folds, config.seed)
+    (held_out,) = cross_validate(data, [folds], method, run_jobs, report)
+    everything = np.arange(len(data.exercise))
+
+    def of_all(rows: Rows, report: Report) -> ScorerNetwork:
+        return method.fit(data, rows, lambda text: report(f"all: {text}"))
+
+    (network,) = run_jobs(of_all, [everything], report)
+    good = data.real[data.good[data.real]]
+    place = look(network, data.sequences[good], data.mirrored).place
+    remembered = spread_out(data.exercise[good], place, _REMEMBERED)
+    rules = rules_of(data, config.recipe, held_out)
+    return ScorerModel(
+        rules=rules,
+        weights={name: value.numpy() for name, value in network.state_dict().items()},
+        places=place[remembered],
+        place_exercise=data.exercise[good][remembered],
+        exemplars=_exemplars(data, good, place, rules.judged),
+        about={
+            "protocol": f"{config.folds} folds by subject (seed {config.seed}); figures, thresholds "
+            f"and intervals are of subjects that a fold's network did not learn from; the network "
+            f"in this file learned from all; {int(data.synthetic.sum())} synthetic executions were "
+            "learned from in every fold",
+            "figures": _card_figures(data, folds, held_out),
+        },
+    )
+
+
+def require_subjects(data: TrainingSet, folds: int) -> None:
+    """Raise NoExamples unless there are enough subjects for folds, and of every exercise."""
+    subjects = len(np.unique(data.subject[data.real]))
+    if subjects < folds:
+        raise NoExamples(
+            f"{subjects} subjects; expected {folds} or more, so that {folds} folds can leave some "
+            "of them out: label more subjects, or ask for fewer folds"
+        )
+    for number, name in enumerate(data.names):
+        rows = data.real[data.exercise[data.real] == number]
+        subjects = len(np.unique(data.subject[rows]))
+        if subjects < _LEAST_SUBJECTS_OF_EXERCISE or not data.good[rows].any():
+            raise NoExamples(
+                f"exercise {name} is performed by {subjects} subjects; expected at least "
+                f"{_LEAST_SUBJECTS_OF_EXERCISE}, and one execution that is not labelled incorrect"
+            )
+
+
+def rules_of(data: TrainingSet, recipe: Recipe, held_out: Predictions) -> Rules:
+    """What is judged, from which views, and the thresholds that hold for held-out subjects."""
+    rows = data.real
+    exercise, correct = data.exercise[rows], data.correct[rows]
+    named, subject = data.named[rows], data.subject[rows]
+    numbers = [
+        number
+        for number in range(len(data.names))
+        if {0.0, 1.0} <= set(correct[exercise == number].tolist())
+    ]
+    judged = data.judged[rows] & np.isin(exercise, numbers)
+    # What nobody called incorrect and is recognised: how far it may lie from what was learned.
+    right = (held_out.named.argmax(axis=1) == exercise) & data.good[rows]
+    return Rules(
+        exercises=data.names,
+        mirrored=data.mirrored,
+        judged=tuple(data.names[number] for number in numbers),
+        sensor=data.sensor,
+        views=views_of(data),
+        correct=border_of_judged(held_out.correct[judged], correct[judged] > 0, subject[judged])
+        if numbers
+        else None,
+        alike=_border_of_likeness(held_out.distance[right], subject[right]),
+        unknown=quantile_of_people(held_out.distance[named], subject[named], 1 - RARE),
+        recipe=recipe,
+    )
+
+
+def views_of(data: TrainingSet) -> dict[str, tuple[str, ...]]:
+    """Exercise -> the views from which enough of its repetitions are seen, of several subjects.
+
+    A body in space is the same from everywhere. An exercise of which no view is known, or none is
+    seen often enough, has none.
+    """
+    views = np.array([data.examples[row].execution.view or "" for row in data.real])
+    learned = {}
+    for number, name in enumerate(data.names):
+        known = (data.exercise[data.real] == number) & (views != "")
+        learned[name] = tuple(
+            str(view)
+            for view in np.unique(views[known])
+            if (seen := known & (views == view)).sum() >= _LEAST_VIEW * known.sum()
+            and len(np.unique(data.subject[data.real][seen])) >= _LEAST_SUBJECTS_OF_VIEW
+        )
+    return {name: fit for name, fit in learned.items() if fit}
+
+
+def _border_of_likeness(distance: Floats, subjects: npt.NDArray[np.str_]) -> Border:
+    """One execution in twenty of the learned exercise lies beyond 50; the middle one scores 90."""
+    at = -quantile_of_people(distance, subjects, 1 - RARE)
+    middle = -quantile_of_people(distance, subjects, 0.5)
+    return Border(at, max((middle - at) / np.log(USUAL_SCORE / (100 - USUAL_SCORE)), 1e-6))
+
+
+def _card_figures(data: TrainingSet, folds: Rows, held_out: Predictions) -> dict[str, Any]:
+    """What the card says of held-out subjects: [figure, low, high]."""
+    bounded = figures(data, [folds], [held_out])
+    return {
+        "repetitions": len(data.real),
+        "subjects": len(np.unique(data.subject[data.real])),
+        **{
+            name: [round(value, 4) for value in values]
+            for name, values in bounded.items()
+            if not np.isnan(values[0])
+        },
+        "exercise_right_by_class": {
+            name: round(row["exercise_right"], 4)
+            for name, row in by_exercise(data, [folds], [held_out]).items()
+        },
+    }
+
+
+def _exemplars(
+    data: TrainingSet, good: Rows, place: npt.NDArray[np.float32], judged: Sequence[str]
+) -> References | None:
     """Of each judged exercise the correct executions nearest to their mean, of different people."""
     rows: list[int] = []
     for name in judged:
         own = np.flatnonzero(
-            (material.exercise == material.names.index(name)) & (material.correct > 0)
+            (data.exercise[good] == data.names.index(name)) & data.judged[good]
         )
-        order = own[np.argsort(-(seen.place[own] @ seen.place[own].mean(axis=0)))]
-        _, first = np.unique(material.subject[order], return_index=True)
-        rows += order[np.sort(first)[:_EXEMPLARS]].tolist()
+        order = own[np.argsort(-(place[own] @ place[own].mean(axis=0)))]
+        _, first = np.unique(data.subject[good][order], return_index=True)
+        rows += good[order[np.sort(first)[:_EXEMPLARS]]].tolist()
     if not rows:
         return None
     return References(
         names=tuple(judged),
-        phases=represent([material.examples.items[row].execution for row in rows]),
-        exercise=np.array([judged.index(material.names[material.exercise[row]]) for row in rows]),
+        phases=represent([data.examples[row].execution for row in rows]),
+        exercise=np.array([judged.index(data.names[data.exercise[row]]) for row in rows]),
         clip=np.arange(len(rows)),
     )

@@ -47,7 +47,11 @@ class Person:
 
 @dataclass(frozen=True, eq=False)
 class OpenRecording:
-    """A recording whose segments before `next_index` have been released."""
+    """A recording whose segments before `next_index` have been released.
+
+    Attributes:
+        identities: person in the pose file of the last released segment -> person of the recording.
+    """
 
     next_index: int = 0
     frames: int = 0
@@ -57,6 +61,7 @@ class OpenRecording:
     people: Mapping[int, Person] = field(default_factory=dict)
     repetitions: tuple[Repetition, ...] = ()
     failures: tuple[Failure, ...] = ()
+    identities: Mapping[int, int] = field(default_factory=dict)
 
 
 def release(
@@ -100,6 +105,7 @@ def release(
         people=advanced,
         repetitions=(*recording.repetitions, *repetitions),
         failures=(*recording.failures, *segment.failures),
+        identities=names,
     )
 
 
@@ -113,12 +119,19 @@ def recording_of(segments: Sequence[SegmentPoses], subjects: Subjects) -> Record
     return close(reduce(advance, segments, OpenRecording()), segments[-1], subjects)
 
 
-def close(recording: OpenRecording, last: SegmentPoses, subjects: Subjects) -> Recording:
-    """The finished recording, after its last segment, with the repetitions of its subjects."""
+def finish(
+    recording: OpenRecording, subjects: Subjects
+) -> tuple[tuple[Repetition, ...], dict[int, int]]:
+    """All repetitions after the last segment, and the subjects: person -> number from 0."""
     rest = (found for person in recording.people.values() for found in motion.finish(person.motion))
     repetitions = (*recording.repetitions, *rest)
     presences = {identity: person.presence for identity, person in recording.people.items()}
-    kept = choose(presences, repetitions, subjects)
+    return repetitions, choose(presences, repetitions, subjects)
+
+
+def close(recording: OpenRecording, last: SegmentPoses, subjects: Subjects) -> Recording:
+    """The finished recording, after its last segment, with the repetitions of its subjects."""
+    repetitions, kept = finish(recording, subjects)
     return Recording(
         video=last.segment.video,
         probe=last.segment.probe,

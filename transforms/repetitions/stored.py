@@ -6,7 +6,6 @@ may be deleted at any time.
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
 
@@ -56,12 +55,7 @@ def stored_recording(root: str, stored: StoredVideo, subjects: Subjects) -> Reco
 
     Raises PosesMissing.
     """
-    folder = segment_folder(root, stored.pose_version, stored.video.video_id)
-    try:
-        names = names_in(folder)
-    except FileNotFoundError:
-        names = []
-    files = sorted(name for name in names if f"-of-{stored.segments}-" in name)
+    files = _file_names(root, stored)
     parts: list[Any] = [REVISION, asdict(subjects), stored.pose_version, stored.segments, files]
     parts += [[asdict(failure) for failure in stored.failures]]
     digest = hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
@@ -69,16 +63,27 @@ def stored_recording(root: str, stored: StoredVideo, subjects: Subjects) -> Reco
     path = join(root, "windows", video_id[:2], f"{video_id}-{digest}.safetensors")
     recording = _read(path, stored)
     if recording is None:
-        segments = _segments(stored, [join(folder, file) for file in files])
+        segments = stored_segments(root, stored)
         recording = replace(recording_of(segments, subjects), failures=stored.failures)
         _write(path, recording)
     return recording
 
 
-def _segments(stored: StoredVideo, files: Sequence[str]) -> list[SegmentPoses]:
-    """All segments in order, failed ones as tombstones."""
+def _file_names(root: str, stored: StoredVideo) -> list[str]:
+    """The names of the pose files of an input, in order."""
+    try:
+        names = names_in(segment_folder(root, stored.pose_version, stored.video.video_id))
+    except FileNotFoundError:
+        names = []
+    return sorted(name for name in names if f"-of-{stored.segments}-" in name)
+
+
+def stored_segments(root: str, stored: StoredVideo) -> list[SegmentPoses]:
+    """All segments of an input in order, failed ones as tombstones; raises PosesMissing."""
+    folder = segment_folder(root, stored.pose_version, stored.video.video_id)
     segments: dict[int, SegmentPoses] = {}
-    for file in files:
+    for name in _file_names(root, stored):
+        file = join(folder, name)
         about = find(file)
         if about is None:
             raise PosesMissing(f"{file}: is no whole file of poses; run `score` again")
