@@ -14,8 +14,7 @@ from repscore import __version__
 from repscore.models.scorer.shipped import located
 from repscore.pipelines.flags import (
     as_json_flag,
-    drawn_flag,
-    drawn_others_flag,
+    dataset_flag,
     labels_flag,
     options_of,
     quiet_flag,
@@ -235,13 +234,7 @@ def learn(name: str, clips: Sequence[str], path: str, *, quiet: bool) -> None:
 
 
 @cli.command()
-@click.argument(
-    "paths",
-    nargs=-1,
-    required=True,
-    metavar="DATASET...",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-)
+@click.argument("folders", nargs=-1, required=True, metavar="FOLDER...")
 @click.option(
     "--output",
     "-o",
@@ -250,41 +243,38 @@ def learn(name: str, clips: Sequence[str], path: str, *, quiet: bool) -> None:
     help="Scorer file; its card comes beside it, as JSON.",
 )
 @labels_flag
-@drawn_flag
-@drawn_others_flag
+@dataset_flag
 @workers_flag
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option(
-    "--epochs", type=click.IntRange(min=1), default=100, show_default=True, help="Of the schedule."
-)
-@click.option(
-    "--patience",
-    type=click.IntRange(min=1),
-    help="Stop after so many epochs without a smaller loss on people held out, with the best one. "
-    " [default: run all epochs]",
+    "--epochs", type=click.IntRange(min=1), default=100, show_default=True, help="Of each network."
 )
 @click.option(
     "--folds",
-    type=click.IntRange(min=3),
+    type=click.IntRange(min=2),
     default=8,
     show_default=True,
-    help="Of people or videos, for figures, border and bounds.",
+    help="Of subjects, for figures, thresholds and intervals.",
 )
-@click.option("--resume", is_flag=True, help="Go on with an interrupted training.")
+@click.option("--resume", is_flag=True, help="Continue an interrupted training.")
 @click.option(
-    "--not-for", multiple=True, metavar="TEXT", help="For the card: a use to keep off; repeatable."
+    "--not-for", multiple=True, metavar="TEXT", help="For the card: an unsuitable use; repeatable."
 )
 @quiet_flag
 def train(*, quiet: bool, **given: Any) -> None:
-    """Learn a scorer from repetitions with a known truth.
+    """Train a scorer on labelled repetitions.
 
-    A DATASET is a folder like IntelliRehabDS (skeletons.npz, index.csv), RepCount-pose (poses.npz,
-    annotations.csv) or Pose Trainer, or a dataset of `score` with --labels.
+    FOLDER holds videos or keypoints, or is a dataset of `score`, and has a labels.csv: one row per
+    repetition with input, exercise, start_s, end_s and, where known, correct (1 or 0) and subject.
     """
-    from repscore.pipelines.train.run import TrainOptions
-    from repscore.pipelines.train.run import train as run_training
+    from repscore.pipelines.train import TrainOptions
+    from repscore.pipelines.train import train as run_training
 
-    model = run_training(TrainOptions(**given), quiet=quiet)
+    try:
+        options = TrainOptions(**given)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    model = run_training(options, quiet=quiet)
     if not quiet:
         click.echo(json.dumps(model.about["figures"], indent=2))
 
@@ -411,74 +401,41 @@ def counting(path: Path, **given: Any) -> None:
 
 
 @evaluate.command()
-@click.argument(
-    "path", metavar="PATH", type=click.Path(exists=True, file_okay=False, path_type=Path)
-)
-@click.option(
-    "--method",
-    "methods",
-    type=click.Choice(
-        ["dtw", "forest", "linear", "network-phases", "network-padding", "network-warping"]
-    ),
-    multiple=True,
-    help="Repeatable.  [default: all of them]",
-)
-@click.option(
-    "--train",
-    multiple=True,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="PATH",
-    help="Learn from this data set instead of from the other people of PATH.  Repeatable.",
-)
+@click.argument("folder")
 @labels_flag
-@drawn_flag
-@drawn_others_flag
+@dataset_flag
 @click.option(
     "--model",
     metavar="FILE",
-    help="Judge by a scorer file of `train`, or a shipped one, too; without --method and --train "
-    "by it alone.",
+    help="Evaluate this scorer file of `train`, or a shipped one by its name.  [default: train a "
+    "scorer for each fold of subjects]",
 )
 @workers_flag
-@click.option("--leaky", is_flag=True, help="Beside it the random split that leaks subjects.")
+@click.option(
+    "--leaky", is_flag=True, help="Also evaluate a random split, which leaks subjects: too good."
+)
 @click.option(
     "--repeats",
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
     metavar="N",
-    help="Deal folds and learn N times, each time otherwise; figures are means.",
+    help="Repeat the cross-validation with N different folds; figures are means.",
 )
 @as_json_flag
 @quiet_flag
-def scoring(path: Path, **given: Any) -> None:
-    """Recognition and correctness on people that nothing was learned from.
+def scoring(*, as_json: bool, quiet: bool, **given: Any) -> None:
+    """Recognition and correctness on held-out subjects, by cross-validation.
 
-    PATH holds skeletons.npz and index.csv (IntelliRehabDS); or poses.npz and annotations.csv
-    (RepCount-pose: exercises by video, and one left out as unknown); or the folders bicep,
-    frontraise, shoulderpress and shouldershrug (Pose Trainer); or is a dataset of `score`, with
-    --labels.
+    FOLDER is as for `train`. A column `group` of its labels.csv gives figures by group as well.
     """
-    from repscore.pipelines.evaluate.methods import METHODS
-    from repscore.pipelines.evaluate.scoring import Asked
+    from repscore.pipelines.evaluate.scoring import EvaluateOptions
     from repscore.pipelines.evaluate.scoring import evaluate as run_evaluation
 
+    if given["model"] is not None and (given["leaky"] or given["repeats"] > 1):
+        raise click.UsageError("--leaky and --repeats train scorers, --model is trained: give one")
     given["model"] = located(given["model"])
-    output = {name: given.pop(name) for name in ("as_json", "quiet")}
-    if given["train"] and given["leaky"]:
-        raise click.UsageError("--leaky splits PATH, --train learns from elsewhere: give one")
-    learns = given["methods"] or given["train"] or given["model"] is None
-    if given["repeats"] > 1 and (given["train"] or not learns):
-        raise click.UsageError("--repeats is of folds of PATH: give a --method, and no --train")
-    for name in ("drawn", "drawn_others"):
-        if given[name] and not learns:
-            flag = name.replace("_", "-")
-            raise click.UsageError(f"--{flag} is learned from, --model has learned: add a --method")
-    if learns and not given["methods"]:
-        given["methods"] = tuple(METHODS)
-    if given["drawn_others"] and not any(name.startswith("network") for name in given["methods"]):
-        raise click.UsageError("--drawn-others is for networks: add --method network-phases")
     try:
-        run_evaluation(Asked(path, **given), **output)
+        run_evaluation(EvaluateOptions(**given), as_json=as_json, quiet=quiet)
     except ValueError as error:
         raise click.ClickException(str(error)) from error

@@ -80,35 +80,21 @@ as_json_flag = click.option(
 )
 
 
-def _drawn(name: str, what: str) -> Callable[[Any], Any]:
-    return click.option(
-        name, type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help=what
-    )
-
-
-drawn_flag = _drawn(
-    "--drawn",
-    "Learn from N drawn executions of each exercise of the data that can be drawn, too: bench "
-    "press, front raise, jumping jack, pull-up, push-up, sit-up, squat and sixteen others.",
-)
-drawn_others_flag = _drawn(
-    "--drawn-others",
-    "Let networks learn what is none of the data's exercises, from N drawn executions of each "
-    "that can be drawn and is not among them. Not where the data give one of them another name.",
-)
 workers_flag = click.option(
     "--workers",
     type=click.IntRange(min=1),
     default=lambda: len(os.sched_getaffinity(0)),
     show_default="one per CPU",
     metavar="N",
-    help="Networks that learn at once, each on a core of its own: what they learn is the same.",
+    help="Networks that are trained at once, each on one core. The result does not depend on it.",
 )
 labels_flag = click.option(
-    "--labels",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Truth of a dataset of `score`: CSV with video_uri, repetition, exercise and, where "
-    "known, correct (1 or 0) and subject.",
+    "--labels", metavar="CSV", help="Labels, where they are not FOLDER/labels.csv."
+)
+dataset_flag = click.option(
+    "--dataset",
+    metavar="FOLDER",
+    help="Score the inputs into this dataset first and reuse it.  [default: a temporary one]",
 )
 quiet_flag = click.option("--quiet", is_flag=True, help="Show no progress.")
 scorer_flag = click.option(

@@ -18,7 +18,7 @@ from repscore.models.scorer.training import TrainingConfig, train_scorer
 from repscore.pipelines.labelled import examples_of, scored
 from repscore.pipelines.progress import console
 from repscore.pipelines.score import UnusableConfiguration
-from repscore.pipelines.side_by_side import side_by_side
+from repscore.transforms.cluster import run_jobs
 from repscore.transforms.repetitions.stored import PosesMissing
 
 
@@ -103,7 +103,7 @@ def train_on(
         TrainingSet(examples, synthetic),
         TrainingConfig(options.seed, replace(Recipe(), epochs=options.epochs), options.folds),
         checkpoints,
-        lambda work, jobs, report: side_by_side(work, jobs, options.workers, report),
+        lambda work, jobs, report: run_jobs(work, jobs, options.workers, report),
         report,
     )
     names = ", ".join(Path(folder).name for folder in options.folders)

@@ -121,8 +121,7 @@ def cross_validate(
     jobs = [(repeat, fold) for repeat, folds in enumerate(repeats) for fold in np.unique(folds)]
     results = run_jobs(of_fold, jobs, report)
     merged = [
-        Predictions(np.zeros((real, len(data.names))), *np.full((2, real), np.nan))
-        for _ in repeats
+        Predictions(np.zeros((real, len(data.names))), *np.full((2, real), np.nan)) for _ in repeats
     ]
     for (repeat, fold), predictions in zip(jobs, results, strict=True):
         rows = repeats[repeat] == fold
@@ -137,7 +136,7 @@ def figures(
     results: Sequence[Predictions],
     group: str | None = None,
 ) -> dict[str, Bounded]:
-    """The figures of HEADINGS over the real repetitions, or over a group: means over the repeats."""
+    """The figures of HEADINGS over all real repetitions or a group: means over the repeats."""
     rows = data.real
     fit = np.ones(len(rows), bool) if group is None else data.group[rows] == group
     each = [dict(_rates(data, *repeat)) for repeat in zip(repeats, results, strict=True)]
@@ -225,7 +224,7 @@ def by_exercise(
 def intervals(
     data: TrainingSet, folds: Rows, predictions: Predictions
 ) -> tuple[Floats, Floats, Floats]:
-    """(R,) scores and their bounds, each fold calibrated on the others; NaN without labels there."""
+    """(R,) scores and bounds, each fold calibrated on the others; NaN without labels there."""
     rows, logit = data.real, predictions.correct
     correct, subject = data.correct[rows], data.subject[rows]
     judged = data.judged[rows] & np.isfinite(logit)

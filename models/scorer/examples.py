@@ -88,7 +88,7 @@ class TrainingSet:
     @property
     def named(self) -> Truths:
         """(R,) what is one of the exercises."""
-        return self.exercise != NONE
+        return np.asarray(self.exercise != NONE)
 
     @property
     def judged(self) -> Truths:
@@ -98,7 +98,7 @@ class TrainingSet:
     @property
     def good(self) -> Truths:
         """(R,) what an exercise is learned from: nobody called it incorrect."""
-        return self.named & (self.correct != 0)
+        return np.asarray(self.named & (self.correct != 0))
 
 
 def mirrored(exercise: str) -> str:

@@ -54,7 +54,7 @@ class TrainingConfig:
 class NetworkMethod:
     """The recipe of `repscore train`: a network on 64 phases of each repetition."""
 
-    config: TrainingConfig = TrainingConfig()  # noqa: RUF009 - frozen
+    config: TrainingConfig = TrainingConfig()
     checkpoints: Path | None = None
 
     def __call__(
@@ -158,10 +158,10 @@ def train_scorer(
         place_exercise=data.exercise[good][remembered],
         exemplars=_exemplars(data, good, place, rules.judged),
         about={
-            "protocol": f"{config.folds} folds by subject (seed {config.seed}); figures, thresholds "
-            f"and intervals are of subjects that a fold's network did not learn from; the network "
-            f"in this file learned from all; {int(data.synthetic.sum())} synthetic executions were "
-            "learned from in every fold",
+            "protocol": f"{config.folds} folds by subject (seed {config.seed}); figures, "
+            "thresholds and intervals are of subjects that the network of a fold did not learn "
+            "from; the network in this file learned from all subjects, and every network from "
+            f"{int(data.synthetic.sum())} synthetic executions",
             "figures": _card_figures(data, folds, held_out),
         },
     )
@@ -216,8 +216,7 @@ def rules_of(data: TrainingSet, recipe: Recipe, held_out: Predictions) -> Rules:
 def views_of(data: TrainingSet) -> dict[str, tuple[str, ...]]:
     """Exercise -> the views from which enough of its repetitions are seen, of several subjects.
 
-    A body in space is the same from everywhere. An exercise of which no view is known, or none is
-    seen often enough, has none.
+    An exercise of which no view is known, or none is seen often enough, has none.
     """
     views = np.array([data.examples[row].execution.view or "" for row in data.real])
     learned = {}
@@ -263,9 +262,7 @@ def _exemplars(
     """Of each judged exercise the correct executions nearest to their mean, of different people."""
     rows: list[int] = []
     for name in judged:
-        own = np.flatnonzero(
-            (data.exercise[good] == data.names.index(name)) & data.judged[good]
-        )
+        own = np.flatnonzero((data.exercise[good] == data.names.index(name)) & data.judged[good])
         order = own[np.argsort(-(place[own] @ place[own].mean(axis=0)))]
         _, first = np.unique(data.subject[good][order], return_index=True)
         rows += good[order[np.sort(first)[:_EXEMPLARS]]].tolist()

@@ -30,7 +30,7 @@ from repscore.models.scorer.training import NetworkMethod
 from repscore.pipelines.labelled import examples_of, scored
 from repscore.pipelines.learn import read_file
 from repscore.pipelines.query import plain
-from repscore.pipelines.side_by_side import side_by_side
+from repscore.transforms.cluster import run_jobs
 
 FOLDS = 8
 
@@ -90,9 +90,7 @@ def evaluate(options: EvaluateOptions, *, as_json: bool, quiet: bool) -> None:
         evaluations = [Evaluation("as it is", name, folds[:1], [predict_all(scorer, data)])]
     else:
         methods = {"network": NetworkMethod()}
-        evaluations = compare(
-            data, folds, methods, options.workers, report, leaky=options.leaky
-        )
+        evaluations = compare(data, folds, methods, options.workers, report, leaky=options.leaky)
     show(data, evaluations, as_json=as_json)
 
 
@@ -115,8 +113,8 @@ def compare(
             rng.permutation(count) % (each.max() + 1) for each in folds
         ]
 
-    def run_jobs(work: object, jobs: Sequence[object], report: Report) -> list[object]:
-        return side_by_side(work, jobs, workers, report)  # type: ignore[arg-type]
+    def report_of(words: str) -> Report:
+        return lambda text: report(f"{words}, {text}")
 
     return [
         Evaluation(
@@ -124,13 +122,16 @@ def compare(
             name,
             repeats,
             cross_validate(
-                data, repeats, method, run_jobs,
-                lambda text, words=f"{protocol}, {name}": report(f"{words}, {text}"),  # type: ignore[misc]
+                data,
+                repeats,
+                method,
+                lambda work, jobs, report: run_jobs(work, jobs, workers, report),
+                report_of(f"{protocol}, {name}"),
             ),
         )
         for protocol, repeats in protocols.items()
         for name, method in methods.items()
-    ]  # fmt: skip
+    ]
 
 
 def predict_all(model: ScorerModel, data: TrainingSet) -> Predictions:
@@ -138,9 +139,7 @@ def predict_all(model: ScorerModel, data: TrainingSet) -> Predictions:
 
     Probabilities are of the exercises of the data, then of the likeliest one that is none of them.
     """
-    executions = [
-        as_seen_by(model.rules.sensor, data.examples[row].execution) for row in data.real
-    ]
+    executions = [as_seen_by(model.rules.sensor, data.examples[row].execution) for row in data.real]
     seen, distance = LearnedScorer(model).judge(sequences_of(executions))
     known = model.rules.exercises
     nothing = np.zeros(len(executions))
