@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from repscore.models.scorer.lengths import joints_of, sequences_of
 from repscore.models.scorer.represent import Execution
+from repscore.models.scorer.sequences import joints_of, sequences_of
 from repscore.models.skeleton import joint_angles_deg
 
 Floats = npt.NDArray[np.float64]
@@ -17,7 +17,7 @@ def kinematics(executions: Sequence[Execution]) -> Floats:
 
     Degrees, torso lengths, torso lengths per second and logarithms of seconds; 0 where unseen.
     """
-    phases = sequences_of(executions, "phases", None)
+    phases = sequences_of(executions)
     courses = phases.joints[:, ::4, :, :3].reshape(len(executions), -1)
     summary = np.stack([_summary(each) for each in executions])
     table = (np.nan_to_num(summary), courses.astype(np.float64), phases.extras.astype(np.float64))

@@ -1,7 +1,7 @@
-"""What is compared: the scorer network, three ways with lengths, and plain methods beside it."""
+"""What is compared: the network of `repscore train`, other ways with lengths, plain methods."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,192 +10,158 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from repscore.models.scorer.kinematics import kinematics
-from repscore.models.scorer.lengths import (
-    LENGTHS,
-    Lengths,
-    prototypes_of,
-    sequences_of,
-    warp_distance,
-)
-from repscore.models.scorer.network import NONE, Judgement, Recipe, Targets, judge, train
-from repscore.pipelines.evaluate.labelled import Labelled, Truth
+from repscore.models.scorer.evaluation import Method, Predictions, Report
+from repscore.models.scorer.examples import Rows, TrainingSet
+from repscore.models.scorer.training import NetworkMethod
+from research.kinematics import kinematics
+from research.lengths import padded, prototypes_of, warp_distance, warped
 
 Floats = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.intp]
 
-_EXEMPLARS = 5
-
-
-class Material(Truth):
-    """Repetitions with their truth, and what every method computes from them once."""
-
-    def __init__(self, items: Sequence[Labelled]) -> None:
-        super().__init__(items)
-        self.items = items
-        self.executions = [item.execution for item in items]
-        self.patient = np.array([item.patient for item in items])
-        self.drawn = np.array([item.drawn for item in items])
-        self.features = kinematics(self.executions)
-        self.phases = sequences_of(self.executions, "phases", None)
-
-    @property
-    def judged(self) -> npt.NDArray[np.bool_]:
-        """(R,) whether somebody called it correct or incorrect."""
-        return ~np.isnan(self.correct)
-
-    @property
-    def kinds(self) -> npt.NDArray[np.generic]:
-        """(R,) what every fold should have some of.
-
-        Patients and healthy people; else exercises, and good and bad ones where nobody performs
-        both.
-        """
-        if self.patient.any():
-            return self.patient
-        kinds = np.char.add(self.exercise.astype(str), self.correct.astype(str))
-        pairs = {*zip(self.subject, kinds, strict=True)}
-        return kinds if len(pairs) == len(set(self.subject)) else self.exercise
-
-    def named(self, rows: Rows) -> Rows:
-        """Those of some rows that are one of the exercises."""
-        return np.asarray(rows[self.exercise[rows] != NONE])
-
-    def shown(self, rows: Rows) -> Rows:
-        """Those of some rows that may pass for a correct exercise: what nobody called incorrect.
-
-        Of drawn ones nobody knows: where others are judged, they are none.
-        """
-        rows = self.named(rows)
-        fit = self.correct[rows] != 0
-        return np.asarray(rows[fit & ~self.drawn[rows] if self.judged.any() else fit])
+METHODS: Final = (
+    "network-phases", "network-padding", "network-warping", "linear", "forest", "dtw"
+)  # fmt: skip
+MEAN: Final = "network-phases + linear"
+"""The mean of both logits and of both class probabilities; where both are compared."""
+_EXEMPLARS: Final = 5
 
 
-Method = Callable[[Material, Rows, Rows], Judgement]
-"""Learns from the first rows and judges the second ones."""
+def methods_of(data: TrainingSet, names: tuple[str, ...]) -> dict[str, Method]:
+    """Some of METHODS, for this data; what they measure is measured once."""
+    features = kinematics(data.executions)
+    every: dict[str, Method] = {
+        "network-phases": NetworkMethod(),
+        "network-padding": NetworkOfLength("padding"),
+        "network-warping": NetworkOfLength("warping"),
+        "linear": Linear(features),
+        "forest": Forest(features),
+        "dtw": nearest,
+    }
+    return {name: every[name] for name in names}
 
 
-def linear(material: Material, known: Rows, asked: Rows) -> Judgement:
+def mean(first: Predictions, second: Predictions) -> Predictions:
+    """The mean of two predictions."""
+    return Predictions(
+        (first.named + second.named) / 2, (first.correct + second.correct) / 2, first.distance
+    )
+
+
+@dataclass(frozen=True)
+class NetworkOfLength:
+    """The network of `repscore train` on repetitions of another kind of length."""
+
+    lengths: Literal["padding", "warping"]
+
+    def __call__(
+        self, data: TrainingSet, known: Rows, held_out: Rows, report: Report
+    ) -> Predictions:
+        """Prototypes are of the known rows alone."""
+        if self.lengths == "padding":
+            sequences = padded(data.executions)
+        else:
+            good = known[data.good[known] & ~data.synthetic[known]]
+            prototypes = prototypes_of(data.sequences[good], data.exercise[good])
+            sequences = warped(data.executions, prototypes)
+        return NetworkMethod()(data.with_sequences(sequences), known, held_out, report)
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
     """Logistic regression on kinematics, and on how far these lie from correct executions."""
-    x, exercise, known = material.features, material.exercise, material.named(known)
-    recogniser = _regression(0.01).fit(x[known], exercise[known])
-    named = recogniser.predict_proba(x[asked])
-    labelled = known[material.judged[known]]
-    if not len(labelled):
-        return Judgement(named, np.full(len(asked), np.nan))
-    good = labelled[material.correct[labelled] > 0]
-    # Training repetitions lie where their label says, those asked about where they are recognised.
-    deviation = _deviations(x[labelled], exercise[labelled], x[good], exercise[good])
-    model = _regression(0.01, balanced=True).fit(deviation, material.correct[labelled] > 0)
-    seen = _deviations(x[asked], named.argmax(axis=1), x[good], exercise[good])
-    return Judgement(named, model.decision_function(seen))
+
+    features: Floats
+
+    def __call__(self, data: TrainingSet, known: Rows, held_out: Rows, _: Report) -> Predictions:
+        """Known rows are placed by their label, held-out ones by what they are recognised as."""
+        x, exercise, known = self.features, data.exercise, known[data.named[known]]
+        named = (
+            _regression(balanced=False).fit(x[known], exercise[known]).predict_proba(x[held_out])
+        )
+        judged = known[data.judged[known]]
+        if not len(judged):
+            return _unjudged(named)
+        good = judged[data.correct[judged] > 0]
+        deviation = _deviations(x[judged], exercise[judged], x[good], exercise[good])
+        model = _regression(balanced=True).fit(deviation, data.correct[judged] > 0)
+        asked = _deviations(x[held_out], named.argmax(axis=1), x[good], exercise[good])
+        logit = model.decision_function(asked)
+        return Predictions(named, logit, np.full(len(named), np.nan))
 
 
-def _regression(strength: float, *, balanced: bool = False) -> Pipeline:
+def _regression(*, balanced: bool) -> Pipeline:
     weight = "balanced" if balanced else None
-    model = LogisticRegression(C=strength, class_weight=weight, max_iter=300)
+    model = LogisticRegression(C=0.01, class_weight=weight, max_iter=300)
     return make_pipeline(StandardScaler(), model)
 
 
-def _deviations(x: Floats, exercise: Rows, good: Floats, shown: Rows) -> Floats:
+def _deviations(x: Floats, exercise: Rows, good: Floats, good_exercise: Rows) -> Floats:
     """(R, 2 F): features as robust deviations from correct executions, signed and absolute."""
-    found = np.zeros_like(x)
-    for name in np.unique(shown):
-        own = good[shown == name]
-        middle = np.median(own, axis=0)
-        spread = 1.4826 * np.median(np.abs(own - middle), axis=0) + 0.02 + 0.05 * np.abs(middle)
+    deviations = np.zeros_like(x)
+    for name in np.unique(good_exercise):
+        reference = good[good_exercise == name]
+        middle = np.median(reference, axis=0)
+        spread = 1.4826 * np.median(np.abs(reference - middle), axis=0)
+        spread += 0.02 + 0.05 * np.abs(middle)
         rows = exercise == name
-        found[rows] = np.clip((x[rows] - middle) / spread, -8, 8)
-    return np.concatenate([found, np.abs(found)], axis=1)
+        deviations[rows] = np.clip((x[rows] - middle) / spread, -8, 8)
+    return np.concatenate([deviations, np.abs(deviations)], axis=1)
 
 
-def forest(material: Material, known: Rows, asked: Rows) -> Judgement:
+@dataclass(frozen=True, eq=False)
+class Forest:
     """A random forest on kinematics."""
-    x, known = material.features, material.named(known)
-    options: dict[str, Any] = {"min_samples_leaf": 2, "random_state": 0}
-    recogniser = RandomForestClassifier(200, **options).fit(x[known], material.exercise[known])
-    named = recogniser.predict_proba(x[asked])
-    labelled = known[material.judged[known]]
-    if not len(labelled):
-        return Judgement(named, np.full(len(asked), np.nan))
-    model = RandomForestClassifier(200, class_weight="balanced_subsample", **options)
-    model.fit(x[labelled], material.correct[labelled] > 0)
-    share = np.clip(np.asarray(model.predict_proba(x[asked]))[:, 1], 0.01, 0.99)
-    return Judgement(named, np.log(share / (1 - share)))
+
+    features: Floats
+
+    def __call__(self, data: TrainingSet, known: Rows, held_out: Rows, _: Report) -> Predictions:
+        """One forest for the exercise, one for correctness."""
+        x, known = self.features, known[data.named[known]]
+        options: dict[str, Any] = {"min_samples_leaf": 2, "random_state": 0}
+        recogniser = RandomForestClassifier(200, **options).fit(x[known], data.exercise[known])
+        named = np.asarray(recogniser.predict_proba(x[held_out]))
+        judged = known[data.judged[known]]
+        if not len(judged):
+            return _unjudged(named)
+        model = RandomForestClassifier(200, class_weight="balanced_subsample", **options)
+        model.fit(x[judged], data.correct[judged] > 0)
+        share = np.clip(np.asarray(model.predict_proba(x[held_out]))[:, 1], 0.01, 0.99)
+        return Predictions(named, np.log(share / (1 - share)), np.full(len(named), np.nan))
 
 
-def nearest(material: Material, known: Rows, asked: Rows) -> Judgement:
+def _unjudged(named: Floats) -> Predictions:
+    return Predictions(named, *np.full((2, len(named)), np.nan))
+
+
+def nearest(data: TrainingSet, known: Rows, held_out: Rows, _: Report) -> Predictions:
     """Dynamic time warping to five correct executions of each exercise; far is incorrect.
 
-    The border is the distance of nine of ten correct executions that it knows. Raises ValueError
+    The threshold is the distance of nine of ten correct executions that it knows. Raises ValueError
     where the five are all there are.
     """
     rng = np.random.default_rng(0)
-    good = material.shown(known)
-    groups = [good[material.exercise[good] == name] for name in range(len(material.names))]
+    # Synthetic executions may be incorrect; where all are unjudged, they count like the others.
+    fit = data.good[known] & ~(data.synthetic[known] & data.judged[known].any())
+    good = known[fit]
+    groups = [good[data.exercise[good] == name] for name in range(len(data.names))]
     chosen = [rng.permutation(rows)[:_EXEMPLARS] for rows in groups]
     probes = np.setdiff1d(rng.permutation(good)[:200], np.concatenate(chosen))
     if not len(probes):
         raise ValueError(
             f"dtw: {len(good)} correct executions to learn from; expected more than {_EXEMPLARS} "
-            "of an exercise, so that some are left to set the border: leave --method dtw out"
+            "of an exercise, so that some are left to set the threshold: leave --method dtw out"
         )
 
     def distances(rows: Rows) -> Floats:
-        joints = material.phases.joints
+        joints = data.sequences.joints
         each = [
-            np.min([warp_distance(joints[rows], joints[one]) for one in own], axis=0)
-            for own in chosen
+            np.min([warp_distance(joints[rows], joints[row]) for row in exemplars], axis=0)
+            for exemplars in chosen
         ]
         return np.stack(each, axis=1).astype(np.float64)
 
-    border = np.quantile(distances(probes).min(axis=1), 0.9)
-    found = distances(asked)
-    likely = np.exp(-10 * found)
-    return Judgement(likely / likely.sum(axis=1, keepdims=True), border - found.min(axis=1))
-
-
-def network(lengths: Lengths) -> Method:
-    """The scorer network with one way of dealing with different lengths."""
-
-    def method(material: Material, known: Rows, asked: Rows) -> Judgement:
-        good = material.shown(known)
-        own = [material.executions[row] for row in good]
-        prototypes = prototypes_of(own, material.exercise[good]) if lengths == "warping" else None
-
-        def of(rows: Rows) -> Any:
-            return sequences_of([material.executions[row] for row in rows], lengths, prototypes)
-
-        who = material.subject[known]
-        targets = Targets(material.exercise[known], material.correct[known], who)
-        model = train(of(known), targets, material.mirrored, recipe_for(len(known)), seed=0)
-        found = judge(model, of(asked), material.mirrored)
-        if material.judged[known].any():
-            return found
-        return Judgement(found.exercise, np.full(len(asked), np.nan))
-
-    return method
-
-
-def recipe_for(repetitions: int) -> Recipe:
-    """The recipe, with smaller batches where there are few repetitions.
-
-    Smaller movements keep their name; the distance in the embedding is not asked for a score here.
-    """
-    batch = int(np.clip(repetitions // 16, 8, Recipe().batch))
-    return Recipe(batch=batch, shrunk=0.5)
-
-
-METHODS: Final[Mapping[str, Method]] = {
-    "dtw": nearest,
-    "forest": forest,
-    "linear": linear,
-    **{f"network-{lengths}": network(lengths) for lengths in LENGTHS},
-}
-BOTH: Final = "network-phases + linear"
-"""The mean of both logits and of both class probabilities; computed where both are asked for."""
-
-
-def mean(one: Judgement, other: Judgement) -> Judgement:
-    """The mean of two judgements."""
-    return Judgement((one.exercise + other.exercise) / 2, (one.correct + other.correct) / 2)
+    threshold = np.quantile(distances(probes).min(axis=1), 0.9)
+    away = distances(held_out)
+    likely = np.exp(-10 * away)
+    logit = threshold - away.min(axis=1)
+    return Predictions(likely / likely.sum(axis=1, keepdims=True), logit, away.min(axis=1))

@@ -5,14 +5,13 @@ names no subjects and no frame rate.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from repscore.pipelines.evaluate.labelled import Labelled, executions_of
-from repscore.transforms.records import PoseFrames
+from research.layout import LabelRow, write_keypoints
 
 LIFTS: Final = {
     "bicep": "biceps_curl", "frontraise": "front_raise",
@@ -24,37 +23,30 @@ RATE_HZ: Final = 30.0
 _NAME: Final = re.compile(r".*?_?(good|bad)_?\d+$")
 
 
-def read_lifts(folder: Path) -> list[Labelled]:
-    """All sequences of a folder with LIFTS; the file stands for the subject.
+def convert(source: Path, target: Path) -> Iterator[LabelRow]:
+    """Write the sequences of a folder with LIFTS as keypoints; their labels.
 
     Raises ValueError for a file whose name does not say whether it is good, or of another shape.
     """
-    found = []
+    if missing := [lift for lift in LIFTS if not (source / lift).is_dir()]:
+        raise ValueError(f"{source}: expected the folders {', '.join(LIFTS)}; missing {missing}")
     for lift, exercise in LIFTS.items():
-        for file in sorted((folder / lift).glob("*.npy")):
-            named = _NAME.match(file.stem)
-            if named is None:
+        for file in sorted((source / lift).glob("*.npy")):
+            name = _NAME.match(file.stem)
+            if name is None:
                 raise ValueError(f"{file}: expected a name with good or bad and a number")
             points = np.load(file, allow_pickle=False)
             if points.ndim != 3 or points.shape[1:] != (18, 3):
                 raise ValueError(f"{file}: expected joints (frames, 18, 3), found {points.shape}")
-            whole = (0.0, len(points) / RATE_HZ)
-            found += [
-                Labelled(file.stem, False, exercise, named[1] == "good", execution)
-                for execution in executions_of(openpose_frames(points), [whole])
-            ]
-    return found
-
-
-def openpose_frames(points: npt.NDArray[np.floating]) -> PoseFrames:
-    """COCO-18 joints (N, 18, 3: x, y in pixels, confidence) as poses; confidence 0 is not found."""
-    found = points[..., 2] > 0
-    image = np.concatenate([points[..., :2], np.full((*found.shape, 1), np.nan)], axis=-1)
-    image[~found] = np.nan
-    return PoseFrames(
-        topology="coco18",
-        time_s=np.arange(len(points)) / RATE_HZ,
-        image_px=image.astype(np.float32),
-        world_m=np.full(image.shape, np.nan, np.float32),
-        visibility=found.astype(np.float32),
-    )
+            seen = points[..., 2] > 0
+            input_name = f"{lift}-{file.stem}.keypoints.npz"
+            write_keypoints(
+                target / input_name,
+                "coco18",
+                np.arange(len(points)) / RATE_HZ,
+                image_px=np.where(seen[..., None], points[..., :2], np.nan),
+                visibility=seen,
+            )
+            yield LabelRow(
+                input_name, exercise, 0.0, len(points) / RATE_HZ, correct=name[1] == "good"
+            )

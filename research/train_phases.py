@@ -23,12 +23,11 @@ from benchmarks.machine import describe
 from repscore.models.phases.metrics import CountingFigures, counting_figures
 from repscore.models.phases.network import VECTORS, PhaseNetwork
 from repscore.models.skeleton import JOINT
-from repscore.pipelines.evaluate.irds import RATE_HZ, read_irds
-from repscore.pipelines.evaluate.labelled import Labelled
 from repscore.pipelines.evaluate.repcount import LabelledPoses, read_repcount
 from repscore.transforms.repetitions import normalise
 from repscore.transforms.repetitions.clean import MAX_GAP_S, samples_of, seen
 from research.counting import OURS, compare
+from research.irds import RATE_HZ, IrdsRepetition, read_irds
 from research.phases.examples import CropConfig, MotionSequence, hold
 from research.phases.folds import fold_networks
 from research.phases.train import train
@@ -65,12 +64,12 @@ def sequence_of(video: LabelledPoses) -> MotionSequence:
     return MotionSequence(filled, present, rate_hz, video.truth)
 
 
-def sequences_of(executions: Sequence[Labelled]) -> list[MotionSequence]:
+def sequences_of(executions: Sequence[IrdsRepetition]) -> list[MotionSequence]:
     """Correct single executions, those of a subject and gesture one after the other.
 
     Between two the body moves from one rest to the next, and often rests.
     """
-    groups = defaultdict[tuple[str, str], list[Labelled]](list)
+    groups = defaultdict[tuple[str, str], list[IrdsRepetition]](list)
     for execution in executions:
         if execution.correct:
             groups[execution.subject, str(execution.exercise)].append(execution)
@@ -80,12 +79,12 @@ def sequences_of(executions: Sequence[Labelled]) -> list[MotionSequence]:
 
 
 def _one_after_the_other(
-    group: Sequence[Labelled], rng: np.random.Generator
+    group: Sequence[IrdsRepetition], rng: np.random.Generator
 ) -> MotionSequence | None:
     parts: list[Array] = []
     spans: list[tuple[float, float]] = []
     for labelled in group:
-        body = labelled.execution.body * np.array([1.0, -1.0, -1.0])
+        body = labelled.body * np.array([1.0, -1.0, -1.0])
         vectors = body[:, _TO] - body[:, _FROM]
         first, end = _moving(vectors)
         if end - first < _MIN_EXECUTION_S * RATE_HZ:

@@ -1,84 +1,64 @@
 """Is an exercise that was never learned told from those that were? Leave one exercise out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from repscore.models.scorer.learned import distances, look
-from repscore.models.scorer.network import NONE, Targets, train
-from repscore.pipelines.evaluate.methods import Material, Rows, recipe_for
-from repscore.transforms.cluster import Report, no_report, run_jobs
+from repscore.models.scorer.evaluation import Report, RunJobs
+from repscore.models.scorer.examples import Rows, TrainingSet
+from repscore.models.scorer.training import NetworkMethod
 
 
 class Rejection(NamedTuple):
-    """AUC of the unknown exercise against the known ones, over repetitions and over videos."""
+    """AUC of the unknown exercise against the known ones, over repetitions and over subjects."""
 
     repetitions: float
-    videos: float
+    subjects: float
 
 
 def unknown(
-    material: Material, dealt: Sequence[Rows], workers: int = 1, tell: Report = no_report
+    data: TrainingSet, repeats: Sequence[Rows], run_jobs: RunJobs, report: Report
 ) -> dict[str, Rejection]:
-    """Exercise -> how well it is told from the others by a network that never saw it.
+    """Exercise -> how well a network that never saw it tells it from the others.
 
-    The network learns the other exercises on three quarters of the folds; the rest of their videos
-    stand against all videos of the exercise that was left out. A video is as unlike as its
-    repetitions are on average.
-
-    Args:
-        dealt: (R,) folds as often as they were dealt, of which the mean is told; material after
-            these R rows is learned from and never asked about.
-        workers: so many networks learn at once.
-        tell: called with the exercise, and the time that folds were dealt, when a network that
-            never saw it has been asked.
+    The network learns the other exercises on three quarters of the folds; the rest of their
+    subjects stand against all subjects of the exercise that was left out. A subject is as unlike as
+    its repetitions are on average. Figures are means over the repeats.
     """
 
-    def left_out(job: tuple[int, int], tell: Report) -> Rejection:
-        number, time = job
-        found = _left_out(material, number, dealt[time])
-        tell(material.names[number], time)
-        return found
+    def of_job(job: tuple[str, Rows], report: Report) -> Rejection:
+        name, folds = job
+        rejection = _left_out(data, name, folds)
+        report(f"left out {name}: evaluated")
+        return rejection
 
-    numbers = range(len(material.names))
-    jobs = [(number, time) for number in numbers for time in range(len(dealt))]
-    found = run_jobs(left_out, jobs, workers, tell)
-    means = np.reshape(found, (len(numbers), len(dealt), -1)).mean(axis=1)
-    return {name: Rejection(*means[number].tolist()) for number, name in enumerate(material.names)}
+    jobs = [(name, folds) for name in data.names for folds in repeats]
+    table = np.reshape(run_jobs(of_job, jobs, report), (len(data.names), len(repeats), 2))
+    return {name: Rejection(*row) for name, row in zip(data.names, table.mean(axis=1), strict=True)}
 
 
-def _left_out(material: Material, number: int, folds: Rows) -> Rejection:
-    count = len(folds)
-    other = material.exercise != number
-    held = np.zeros(len(other), bool)
-    held[:count] = folds % 4 == number % 4
-    known = np.flatnonzero(other & ~held)
-    asked = np.flatnonzero((~other | held)[:count])
-    far = unlikeness(material, number, known, asked)
-    new, videos = material.exercise[asked] == number, material.subject[asked]
-    whole = [videos == video for video in np.unique(videos)]
-    return Rejection(
-        float(roc_auc_score(new, far)),
-        float(roc_auc_score([new[own].any() for own in whole], [far[own].mean() for own in whole])),
+def _left_out(data: TrainingSet, name: str, folds: Rows) -> Rejection:
+    examples = [data.examples[row] for row in data.real]
+    left_out = np.array([example.exercise == name for example in examples])
+    rest = TrainingSet(
+        [replace(each, exercise=None) if each.exercise == name else each for each in examples],
+        [each for each in data.examples[len(examples) :] if each.exercise != name],
     )
-
-
-def unlikeness(
-    material: Material, left_out: int, known: Rows, asked: Rows
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """(R,) distance of the repetitions asked about from what was learned from the known ones.
-
-    Drawn ones are learned from, not measured to: a scorer remembers people.
-    """
-    kept = [number for number in range(len(material.names)) if number != left_out]
-    place = {NONE: NONE, **{number: index for index, number in enumerate(kept)}}
-    mirrored = [place.get(material.mirrored[number], place[number]) for number in kept]
-    exercise = np.array([place[number] for number in material.exercise[known]])
-    targets = Targets(exercise, material.correct[known], material.subject[known])
-    sequences = material.phases
-    model = train(sequences[known], targets, mirrored, recipe_for(len(known)), seed=0)
-    real = ~material.drawn[known]
-    learned, seen = (look(model, sequences[rows], mirrored) for rows in (known[real], asked))
-    return distances(seen.place, seen.named.argmax(axis=1), learned.place, exercise[real])
+    held_out = folds % 4 == data.names.index(name) % 4
+    synthetic = np.flatnonzero(rest.synthetic)
+    known = np.concatenate([np.flatnonzero(~left_out & ~held_out), synthetic])
+    asked = np.flatnonzero(left_out | held_out)
+    distance = NetworkMethod()(rest, known, asked, lambda _: None).distance
+    new, subject = left_out[asked], rest.subject[asked]
+    whole = [subject == each for each in np.unique(subject)]
+    return Rejection(
+        float(roc_auc_score(new, distance)),
+        float(
+            roc_auc_score(
+                [new[rows].any() for rows in whole], [distance[rows].mean() for rows in whole]
+            )
+        ),
+    )

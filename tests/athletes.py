@@ -8,7 +8,7 @@ from repscore.models.scorer.represent import Execution
 from repscore.models.skeleton import MIRROR
 from repscore.pipelines.demo.athlete import Motion
 from repscore.pipelines.demo.scene import Camera
-from repscore.pipelines.evaluate.labelled import executions_of
+from repscore.pipelines.labelled import executions_of
 from repscore.transforms.records import PoseFrames
 
 OBLIQUE = Camera(azimuth_deg=30.0, distance_m=4.0)
@@ -37,7 +37,8 @@ def poses(
 def executions(motion: Motion, camera: Camera = OBLIQUE, rate_hz: float = 30.0) -> list[Execution]:
     """The repetitions in their true boundaries, as an estimator without any error sees them."""
     spans = [(window.start_s, window.end_s) for window in motion.windows]
-    return executions_of(poses(motion, camera, rate_hz, jitter_px=0.0), spans)
+    cut = executions_of(poses(motion, camera, rate_hz, jitter_px=0.0), spans)
+    return [execution for execution in cut if execution is not None]
 
 
 def moved(one: PoseFrames, *, scale: float, shift_px: tuple[float, float]) -> PoseFrames:

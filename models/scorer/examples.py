@@ -1,5 +1,6 @@
 """Labelled executions, and the arrays that a scorer is trained and evaluated on."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from repscore.models.scorer.learned import as_seen_by
 from repscore.models.scorer.network import NONE
 from repscore.models.scorer.represent import Execution
-from repscore.models.scorer.sequences import sequences_of
+from repscore.models.scorer.sequences import Sequences, sequences_of
 
 Rows = npt.NDArray[np.intp]
 Truths = npt.NDArray[np.bool_]
@@ -79,6 +80,12 @@ class TrainingSet:
         )
         self.executions = [as_seen_by(self.sensor, each.execution) for each in self.examples]
         self.sequences = sequences_of(self.executions)
+
+    def with_sequences(self, sequences: Sequences) -> "TrainingSet":
+        """The same examples, seen differently by the network."""
+        other = copy.copy(self)
+        other.sequences = sequences
+        return other
 
     @property
     def real(self) -> Rows:

@@ -6,7 +6,7 @@ body keeps: the lengths of its bones. Frames in which nobody was found are all z
 """
 
 import csv
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
-from repscore.pipelines.evaluate.labelled import Labelled, executions_of
 from repscore.transforms.records import PoseFrames
 
 Array = npt.NDArray[np.float64]
@@ -66,20 +65,6 @@ def read_repcount(folder: Path) -> list[LabelledPoses]:
                 )
             )
     return found
-
-
-def read_executions(folder: Path) -> list[Labelled]:
-    """All repetitions in their annotated boundaries; the video stands for the subject.
-
-    In space: the depth that BlazePose guesses, its scale solved from the bones like the others.
-    """
-    return [
-        Labelled(one.name, False, one.exercise, None, execution)
-        for one in read_repcount(folder)
-        for execution in executions_of(
-            replace(one.poses, world_m=one.poses.image_px / np.float32(_TORSO_PX)), one.truth
-        )
-    ]
 
 
 def poses_of(boxed: npt.NDArray[np.float32]) -> PoseFrames:

@@ -1,8 +1,8 @@
-"""Executions drawn from what is known of an exercise: a small archive does not show all its forms.
+"""Synthetic executions of known exercises: a small archive does not show all their forms.
 
-Postures are drawn from wide ranges (pipelines/train/exercises.py) for bodies of other proportions,
-before cameras all around, so that a network which learns from dozens of people does not take their
-habits for the exercise.
+Postures are sampled from wide ranges (exercises.py) for bodies of various proportions before
+cameras all around, so that a network which learns from dozens of people does not take their habits
+for the exercise.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,12 +11,12 @@ from typing import Final
 
 import numpy as np
 
+from repscore.models.scorer.examples import Example
 from repscore.models.scorer.represent import Execution
 from repscore.models.skeleton import BONE_LENGTHS, JOINT
-from repscore.pipelines.evaluate.labelled import Labelled
-from repscore.pipelines.train.exercises import POSTURES
-from repscore.pipelines.train.postures import SHOULDERS, Array, Draw, Posture, leant
 from repscore.transforms.repetitions.clean import RATE_HZ
+from research.synthetic.exercises import POSTURES
+from research.synthetic.postures import SHOULDERS, Array, Draw, Posture, leant
 
 _SIDES: Final = (("right", -1), ("left", 1))
 _LIMBS: Final = (
@@ -25,7 +25,7 @@ _LIMBS: Final = (
 )  # fmt: skip
 
 
-def drawn(exercises: Sequence[str], count: int, seed: int) -> list[Labelled]:
+def synthetic_executions(exercises: Sequence[str], count: int, seed: int) -> list[Example]:
     """So many executions of each of the exercises that are known here, each of another person.
 
     Raises ValueError where executions are wanted and none of the exercises is known.
@@ -33,16 +33,16 @@ def drawn(exercises: Sequence[str], count: int, seed: int) -> list[Labelled]:
     known = [name for name in exercises if name in POSTURES]
     if count and not known:
         raise ValueError(
-            f"nothing can be drawn of {', '.join(exercises)}; expected some of "
-            f"{', '.join(POSTURES)}: leave --drawn out"
+            f"expected some of the exercises {', '.join(POSTURES)}, which can be synthesised; "
+            f"found {', '.join(exercises)}: leave --synthetic out"
         )
-    return [one for name in known for one in _people(name, count, seed)]
+    return [example for name in known for example in _people(name, count, seed)]
 
 
-def others(exercises: Sequence[str], count: int, seed: int) -> list[Labelled]:
+def outliers(exercises: Sequence[str], count: int, seed: int) -> list[Example]:
     """So many executions of each exercise that is known here and is none of these."""
-    people = [one for name in others_than(exercises) for one in _people(name, count, seed)]
-    return [replace(one, exercise=None) for one in people]
+    people = [each for name in others_than(exercises) for each in _people(name, count, seed)]
+    return [replace(example, exercise=None) for example in people]
 
 
 def others_than(exercises: Sequence[str]) -> list[str]:
@@ -52,13 +52,12 @@ def others_than(exercises: Sequence[str]) -> list[str]:
     return [*rest.values()]
 
 
-def _people(name: str, count: int, seed: int) -> list[Labelled]:
-    rng = np.random.default_rng([seed, *name.encode()])  # whatever else is drawn
+def _people(name: str, count: int, seed: int) -> list[Example]:
+    rng = np.random.default_rng([seed, *name.encode()])  # whatever else is synthesised
     return [
-        Labelled(f"drawn {name} {number}", False, name, None, _execution(POSTURES[name], rng),
-                 drawn=True)
+        Example(f"synthetic {name} {number}", name, None, _execution(POSTURES[name], rng))
         for number in range(count)
-    ]  # fmt: skip
+    ]
 
 
 def _execution(posture: Callable[[Array, Draw], Posture], rng: np.random.Generator) -> Execution:

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from repscore.pipelines.train.postures import (
+from research.synthetic.postures import (
     FOREARM,
     SHOULDER,
     UPPER_ARM,
