@@ -4,7 +4,7 @@ import json
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,9 +25,9 @@ from repscore.pipelines.score import (
 )
 from repscore.transforms.pose.pool import close_pools
 from repscore.transforms.pose.version import pose_version
-from repscore.transforms.records import Failure, Name, Probe, Recording, Video
+from repscore.transforms.records import Failure, Name, Probe, Video
 from repscore.transforms.repetitions.stage import RestoreRepetitions
-from repscore.transforms.repetitions.stored import StoredVideo, stored_recording
+from repscore.transforms.repetitions.stored import StoredVideo
 from repscore.transforms.repetitions.subject import Subjects
 from repscore.transforms.score.stage import ScoreRepetitions
 from repscore.transforms.tables.delta import append_run, read_rows

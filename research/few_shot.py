@@ -18,7 +18,7 @@ _SHOTS: Final = 3
 
 
 def few_shot(data: TrainingSet) -> dict[str, tuple[float, float]]:
-    """Exercise -> mean and spread of the AUC; executions of three subjects judge all other subjects.
+    """Exercise -> mean and spread of the AUC; three subjects' executions judge all other subjects.
 
     The scorer knows the exercise. Exercises of which nothing is incorrect there are left out.
     """

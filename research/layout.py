@@ -47,5 +47,5 @@ def write_keypoints(
     path: Path, topology: str, time_s: npt.NDArray[np.float64], **arrays: npt.NDArray[Any]
 ) -> None:
     """Write a file of keypoints; arrays as in repscore.transforms.keypoints.npz, NaN unseen."""
-    small = {name: values.astype(np.float32) for name, values in arrays.items()}
+    small: dict[str, Any] = {name: each.astype(np.float32) for name, each in arrays.items()}
     np.savez_compressed(path, topology=np.array(topology), time_s=time_s, **small)

@@ -60,7 +60,7 @@ class Method(Protocol):
     """Learns from some rows of the data and predicts others."""
 
     def __call__(
-        self, data: TrainingSet, known: Rows, held_out: Rows, report: Report
+        self, data: TrainingSet, known: Rows, held_out: Rows, report: Report, /
     ) -> Predictions:
         """Predictions for the held-out rows."""
         ...
