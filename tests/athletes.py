@@ -37,8 +37,14 @@ def poses(
 def executions(motion: Motion, camera: Camera = OBLIQUE, rate_hz: float = 30.0) -> list[Execution]:
     """The repetitions in their true boundaries, as an estimator without any error sees them."""
     spans = [(window.start_s, window.end_s) for window in motion.windows]
-    cut = executions_of(poses(motion, camera, rate_hz, jitter_px=0.0), spans)
-    return [execution for execution in cut if execution is not None]
+    return cut(poses(motion, camera, rate_hz, jitter_px=0.0), spans)
+
+
+def cut(found: PoseFrames, spans: list[tuple[float, float]]) -> list[Execution]:
+    """The repetitions in known boundaries, in each of which the athlete is seen."""
+    executions = [each for each in executions_of(found, spans) if each is not None]
+    assert len(executions) == len(spans)
+    return executions
 
 
 def moved(one: PoseFrames, *, scale: float, shift_px: tuple[float, float]) -> PoseFrames:

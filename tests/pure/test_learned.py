@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from executions import curl, lateral_raise, perform, squat, without, without_depth
-from lessons import TUNING, examples
+from training_data import CONFIG, examples, in_turn, silent
 
 from repscore.models.scorer.calibration import Border
+from repscore.models.scorer.examples import Example, TrainingSet
 from repscore.models.scorer.files import references_of
 from repscore.models.scorer.learned import LearnedScorer
 from repscore.models.scorer.model import (
@@ -20,35 +21,36 @@ from repscore.models.scorer.model import (
     with_references,
 )
 from repscore.models.scorer.shipped import FOLDER, SHIPPED, located
-from repscore.pipelines.evaluate.labelled import Labelled
-from repscore.pipelines.evaluate.methods import Material
-from repscore.pipelines.evaluate.scoring import by_scorer
+from repscore.models.scorer.training import train_scorer
+from repscore.pipelines.evaluate.scoring import predict_all
 from repscore.pipelines.rescore import score_changes
-from repscore.pipelines.train.learning import learn_scorer
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> ScorerModel:
-    return learn_scorer(examples(), TUNING, tmp_path_factory.mktemp("train"), lambda *_: None)
+def model() -> ScorerModel:
+    return train_scorer(TrainingSet(examples()), CONFIG, None, in_turn, silent)
 
 
-def test_evaluation_asks_a_scorer_about_people_it_has_not_seen(model: ScorerModel) -> None:
-    people = [
-        Labelled("q", False, name, correct, perform(pose, noise=0.01, seed=90 + seed))
-        for name, correct, pose in (
-            ("squat", True, squat(leg=0.9)),
-            ("squat", False, squat(45, leg=0.9)),
-            ("lunge", None, curl()),
-        )
-        for seed in range(3)
-    ]
-    material = Material(people)
-    found = by_scorer(model, material)
-    squats = material.exercise == material.names.index("squat")
-    assert (found.exercise[squats].argmax(axis=1) == material.names.index("squat")).all()
-    assert (found.exercise[~squats].argmax(axis=1) == len(material.names)).all(), "none of these"
-    truth = material.correct
-    assert found.correct[truth == 1].min() > found.correct[truth == 0].max()
+def test_a_scorer_is_evaluated_on_people_it_has_not_seen(model: ScorerModel) -> None:
+    data = TrainingSet(
+        [
+            Example("q", name, correct, perform(pose, noise=0.01, seed=90 + seed))
+            for name, correct, pose in (
+                ("squat", True, squat(leg=0.9)),
+                ("squat", False, squat(45, leg=0.9)),
+                ("lunge", None, curl()),
+            )
+            for seed in range(3)
+        ]
+    )
+    predictions = predict_all(model, data)
+    squats = data.exercise == data.names.index("squat")
+    likeliest = predictions.named.argmax(axis=1)
+    assert (likeliest[squats] == data.names.index("squat")).all()
+    assert (likeliest[~squats] == len(data.names)).all(), "none of these"
+    assert (
+        predictions.correct[data.correct == 1].min() > predictions.correct[data.correct == 0].max()
+    )
 
 
 @pytest.fixture(scope="module")

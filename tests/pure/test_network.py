@@ -14,7 +14,6 @@ from repscore.models.scorer.network import (
     ScorerNetwork,
     Targets,
     judge,
-    mirror,
     naming_loss,
     shrink,
     train,

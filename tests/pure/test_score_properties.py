@@ -4,15 +4,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import athletes
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from training_data import in_turn, silent
 
+from repscore.models.scorer.examples import Example, TrainingSet
 from repscore.models.scorer.feedback import MOST
 from repscore.models.scorer.files import references_of
 from repscore.models.scorer.learned import LearnedScorer
@@ -21,14 +21,11 @@ from repscore.models.scorer.network import Recipe
 from repscore.models.scorer.reference import ReferenceScorer
 from repscore.models.scorer.represent import Execution
 from repscore.models.scorer.score import Score
+from repscore.models.scorer.training import TrainingConfig, train_scorer
 from repscore.pipelines.demo.athlete import Motion, Tempo
 from repscore.pipelines.demo.exercises import Exercise, Faults
 from repscore.pipelines.demo.figure import Body
 from repscore.pipelines.demo.scene import Camera
-from repscore.pipelines.evaluate.labelled import Labelled, executions_of
-from repscore.pipelines.train.examples import Examples
-from repscore.pipelines.train.learning import learn_scorer
-from repscore.pipelines.train.material import Tuning
 
 EXERCISES: tuple[Exercise, ...] = ("squat", "biceps_curl", "shoulder_press")
 BODIES = [
@@ -58,7 +55,7 @@ def by_reference() -> Scorer:
 def trained() -> ScorerModel:
     """Nine bodies, three exercises, clean and with less range or one weak side."""
     items = [
-        Labelled(f"body {number}", False, exercise, faults == Faults(), execution)
+        Example(f"body {number}", exercise, faults == Faults(), replace(execution, view=None))
         for number, body in enumerate(BODIES)
         for exercise in EXERCISES
         for faults in FAULTS
@@ -66,10 +63,10 @@ def trained() -> ScorerModel:
             Motion(exercise, 2 if faults == Faults() else 1, body=body, faults=faults, seed=number)
         )
     ]
-    examples = Examples(items, [None] * len(items), "body", "synthetic athletes", "own")
     recipe = Recipe(width=32, embedding=32, epochs=20, batch=32, dropout=0.1, shrunk=0.0)
-    with TemporaryDirectory() as folder:
-        return learn_scorer(examples, Tuning(0, recipe, folds=4), Path(folder), lambda *_: None)
+    return train_scorer(
+        TrainingSet(items), TrainingConfig(0, recipe, folds=4), None, in_turn, silent
+    )
 
 
 @cache
@@ -104,9 +101,9 @@ def test_size_and_place_in_the_picture_do_not_matter(
     motion = once(exercise, Faults(short_range=0.2))
     found = athletes.poses(motion, jitter_px=0.0)
     spans = [(window.start_s, window.end_s) for window in motion.windows]
-    here = score_of(scorer(), executions_of(found, spans))
+    here = score_of(scorer(), athletes.cut(found, spans))
     there = score_of(
-        scorer(), executions_of(athletes.moved(found, scale=scale, shift_px=shift_px), spans)
+        scorer(), athletes.cut(athletes.moved(found, scale=scale, shift_px=shift_px), spans)
     )
     assert there == pytest.approx(here, abs=POINTS)
 
@@ -117,8 +114,8 @@ def test_the_mirror_does_not_matter(scorer: Callable[[], Scorer], exercise: Exer
     motion = once(exercise, Faults(short_range=0.2))
     found = athletes.poses(motion, jitter_px=0.0)
     spans = [(window.start_s, window.end_s) for window in motion.windows]
-    turned = executions_of(athletes.mirrored(found, athletes.OBLIQUE.width_px), spans)
-    here, there = (score_of(scorer(), each) for each in (executions_of(found, spans), turned))
+    turned = athletes.cut(athletes.mirrored(found, athletes.OBLIQUE.width_px), spans)
+    here, there = (score_of(scorer(), each) for each in (athletes.cut(found, spans), turned))
     assert there == pytest.approx(here, abs=POINTS)
 
 

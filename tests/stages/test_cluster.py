@@ -2,21 +2,18 @@
 
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from lessons import TUNING, examples
+from training_data import examples, quick
 
-from repscore.models.scorer.checkpoint import ForeignCheckpoint
-from repscore.pipelines.evaluate.methods import METHODS, Material
-from repscore.pipelines.evaluate.scoring import cross_validate
-from repscore.pipelines.train.learning import learn_scorer
+from repscore.models.scorer.checkpoint import DamagedCheckpoint
+from repscore.models.scorer.evaluation import RunJobs
+from repscore.models.scorer.examples import TrainingSet
+from repscore.models.scorer.model import ScorerModel
+from repscore.models.scorer.training import train_scorer
 from repscore.transforms.cluster import Report, WorkerLost, no_report, run_jobs
-
-SHORT = replace(TUNING, recipe=replace(TUNING.recipe, epochs=3))
 
 
 def test_jobs_keep_their_order_and_run_at_once_in_other_processes(tmp_path: Path) -> None:
@@ -42,32 +39,25 @@ def test_torch_has_one_core_and_gets_the_others_back() -> None:
 
 
 def test_a_scorer_does_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
-    alone, together = [], []
-    one = learn_scorer(examples(), SHORT, tmp_path / "1", lambda *told: alone.append(told), 1)
-    two = learn_scorer(examples(), SHORT, tmp_path / "2", lambda *told: together.append(told), 2)
-    assert one.version() == two.version()
-    assert sorted(alone) == sorted(together)
-    assert len(alone) == (3 + 1) * 3
-    next((tmp_path / "2").glob("fold-1*")).write_bytes(b"nothing of ours")
-    with pytest.raises(ForeignCheckpoint, match="no checkpoint of repscore") as told:
-        learn_scorer(examples(), SHORT, tmp_path / "2", no_report, 2)
-    assert str(told.value).startswith(str(tmp_path)), "in one line, as without workers"
+    data, config = TrainingSet(examples()), quick(epochs=3)
+    reports: dict[int, list[str]] = {1: [], 2: []}
+
+    def trained(workers: int) -> ScorerModel:
+        folder = tmp_path / str(workers)
+        return train_scorer(data, config, folder, on(workers), reports[workers].append)
+
+    assert trained(1).version() == trained(2).version()
+    assert sorted(reports[1]) == sorted(reports[2])
+    assert len(reports[1]) == 3 * 2 + 1
+    for file in (tmp_path / "2").iterdir():
+        file.write_bytes(b"nothing of ours")
+    with pytest.raises(DamagedCheckpoint, match="expected a checkpoint of repscore") as error:
+        trained(2)
+    assert str(error.value).startswith(str(tmp_path)), "in one line, as without workers"
 
 
-def test_an_evaluation_does_not_depend_on_the_number_of_workers() -> None:
-    material = Material(examples().items)
-    dealt = [np.arange(len(material.items)) // 6 % count for count in (2, 3)]
-    method = METHODS["network-phases"]
-    told: list[tuple[str, int]] = []
-    one = cross_validate(material, dealt, method, 1)
-    two = cross_validate(material, dealt, method, 2, lambda *words: told.append(words))
-    for (folds, alone), (same, together) in zip(one, two, strict=True):
-        assert np.array_equal(folds, same)
-        assert np.array_equal(alone.exercise, together.exercise)
-    assert sorted(told) == [
-        ("fold 1 of 2", 0), ("fold 1 of 3", 1), ("fold 2 of 2", 0), ("fold 2 of 3", 1),
-        ("fold 3 of 3", 1),
-    ]  # fmt: skip
+def on(workers: int) -> RunJobs:
+    return lambda work, jobs, report: run_jobs(work, jobs, workers, report)
 
 
 def test_a_worker_that_ends_in_the_middle_is_an_error_with_a_remedy() -> None:
