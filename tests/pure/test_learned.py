@@ -64,7 +64,7 @@ def test_what_is_judged_and_what_is_not_is_known(model: ScorerModel) -> None:
     assert model.rules.judged == ("squat",)
     assert model.exemplars is not None
     assert model.exemplars.names == ("squat",)
-    assert {"correct_against_incorrect_auc", "exercise_right"} <= model.about["figures"].keys()
+    assert {"auc", "exercise_right"} <= model.about["figures"].keys()
 
 
 def test_a_deep_squat_scores_more_than_half_a_one_and_has_bounds(scorer: LearnedScorer) -> None:
