@@ -1,4 +1,4 @@
-"""The synthetic athlete as poses, without drawing a picture: canonical joints, projected."""
+"""Poses of the demo's synthetic athlete without pictures: canonical joints, projected."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ OBLIQUE = Camera(azimuth_deg=30.0, distance_m=4.0)
 def poses(
     motion: Motion, camera: Camera = OBLIQUE, rate_hz: float = 30.0, jitter_px: float = 1.0
 ) -> PoseFrames:
-    """The athlete as a perfect estimator with some jitter would see it."""
+    """What an estimator whose only error is jitter would find."""
     time_s = np.arange(0.0, motion.duration_s, 1.0 / rate_hz)
     joints = motion.pose(time_s).joints
     image = camera.project(joints)
@@ -35,7 +35,7 @@ def poses(
 
 
 def executions(motion: Motion, camera: Camera = OBLIQUE, rate_hz: float = 30.0) -> list[Execution]:
-    """The repetitions in their true boundaries, as an estimator without any error sees them."""
+    """The repetitions in their true boundaries, as an estimator without error would find them."""
     spans = [(window.start_s, window.end_s) for window in motion.windows]
     return cut(poses(motion, camera, rate_hz, jitter_px=0.0), spans)
 
@@ -47,54 +47,54 @@ def cut(found: PoseFrames, spans: list[tuple[float, float]]) -> list[Execution]:
     return executions
 
 
-def moved(one: PoseFrames, *, scale: float, shift_px: tuple[float, float]) -> PoseFrames:
+def moved(frames: PoseFrames, *, scale: float, shift_px: tuple[float, float]) -> PoseFrames:
     """The same person elsewhere in a picture of another size."""
-    image = one.image_px.copy()
+    image = frames.image_px.copy()
     image[..., :2] = scale * image[..., :2] + np.array(shift_px, np.float32)
-    return replace(one, image_px=image)
+    return replace(frames, image_px=image)
 
 
-def stretched(one: PoseFrames, factor: float) -> PoseFrames:
+def stretched(frames: PoseFrames, factor: float) -> PoseFrames:
     """The same frames, played more slowly."""
-    return replace(one, time_s=one.time_s * factor)
+    return replace(frames, time_s=frames.time_s * factor)
 
 
-def mirrored(one: PoseFrames, width_px: float) -> PoseFrames:
+def mirrored(frames: PoseFrames, width_px: float) -> PoseFrames:
     """What a mirror beside the camera shows."""
-    image, world = one.image_px[:, MIRROR].copy(), one.world_m[:, MIRROR].copy()
+    image, world = frames.image_px[:, MIRROR].copy(), frames.world_m[:, MIRROR].copy()
     image[..., 0] = width_px - image[..., 0]
     world[..., 0] *= -1
-    return replace(one, image_px=image, world_m=world, visibility=one.visibility[:, MIRROR])
+    return replace(frames, image_px=image, world_m=world, visibility=frames.visibility[:, MIRROR])
 
 
-def resampled(one: PoseFrames, rate_hz: float) -> PoseFrames:
+def resampled(frames: PoseFrames, rate_hz: float) -> PoseFrames:
     """The frames nearest to the instants of another rate."""
-    time_s = np.arange(one.time_s[0], one.time_s[-1], 1.0 / rate_hz)
-    rows = np.unique(np.abs(one.time_s[:, None] - time_s).argmin(axis=0))
-    return part(one, rows)
+    time_s = np.arange(frames.time_s[0], frames.time_s[-1], 1.0 / rate_hz)
+    rows = np.unique(np.abs(frames.time_s[:, None] - time_s).argmin(axis=0))
+    return part(frames, rows)
 
 
-def part(one: PoseFrames, rows: np.ndarray | slice) -> PoseFrames:
+def part(frames: PoseFrames, rows: np.ndarray | slice) -> PoseFrames:
     return PoseFrames(
-        one.topology,
-        one.time_s[rows],
-        one.image_px[rows],
-        one.world_m[rows],
-        one.visibility[rows],
+        frames.topology,
+        frames.time_s[rows],
+        frames.image_px[rows],
+        frames.world_m[rows],
+        frames.visibility[rows],
     )
 
 
 def joined(*parts: PoseFrames) -> PoseFrames:
     """One after the other in time."""
     shift_s, moved = 0.0, []
-    for one in parts:
-        step_s = float(np.median(np.diff(one.time_s)))
-        moved.append(replace(one, time_s=one.time_s - one.time_s[0] + shift_s))
+    for frames in parts:
+        step_s = float(np.median(np.diff(frames.time_s)))
+        moved.append(replace(frames, time_s=frames.time_s - frames.time_s[0] + shift_s))
         shift_s = float(moved[-1].time_s[-1]) + step_s
     return PoseFrames(
         parts[0].topology,
-        np.concatenate([one.time_s for one in moved]),
-        np.concatenate([one.image_px for one in moved]),
-        np.concatenate([one.world_m for one in moved]),
-        np.concatenate([one.visibility for one in moved]),
+        np.concatenate([frames.time_s for frames in moved]),
+        np.concatenate([frames.image_px for frames in moved]),
+        np.concatenate([frames.world_m for frames in moved]),
+        np.concatenate([frames.visibility for frames in moved]),
     )

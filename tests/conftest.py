@@ -28,7 +28,7 @@ def shared_data() -> Path:
 
 @pytest.fixture
 def chance() -> random.Random:
-    """Chance whose seed is printed, so that a failure can be repeated."""
+    """A random generator whose seed is printed, so that a failure can be repeated."""
     seed = random.randrange(10**6)
     print(f"seed {seed}")  # noqa: T201 - pytest shows it where a test fails
     return random.Random(seed)

@@ -1,4 +1,4 @@
-"""Estimators for tests: what they do to a video is written in its first pixels."""
+"""Estimators for tests, and processes that fail; the colour of a frame decides what happens."""
 
 import os
 import time

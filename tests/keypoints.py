@@ -1,4 +1,4 @@
-"""Keypoints for tests: somebody who raises both arms sideways and back, once every two seconds."""
+"""Keypoints for tests: a person raises both arms sideways and back, once every two seconds."""
 
 import json
 from pathlib import Path
@@ -19,9 +19,8 @@ _COCO18 = (*_BODY25[:8], *_BODY25[9:15], *_BODY25[15:19])
 
 def blazepose(time_s: float, x_px: float = 320.0) -> np.ndarray:
     """(33, 2) pixels; the hips lie at (x_px, 240), the torso is 50 px long."""
-    raiser = fakes.ArmRaiser()
-    found = raiser.track(np.zeros((2, 2, 3), np.uint8), time_s)
-    return found.image_px[0, :, :2] + [x_px - 320, 0]
+    people = fakes.ArmRaiser().track(np.zeros((2, 2, 3), np.uint8), time_s)
+    return people.image_px[0, :, :2] + [x_px - 320, 0]
 
 
 def body25(time_s: float, x_px: float = 320.0) -> np.ndarray:
@@ -37,15 +36,15 @@ def coco18(time_s: float, x_px: float = 320.0) -> np.ndarray:
 
 
 def document(*people: np.ndarray) -> str:
-    """What OpenPose writes for people (L, 2 or 3); joints that are NaN are not found."""
-    found = []
+    """What OpenPose writes for people (L, 2 or 3); NaN joints are written as zeros."""
+    rows = []
     for joints in people:
         triples = np.ones((len(joints), 3))
         triples[:, : joints.shape[1]] = joints
         triples[np.isnan(triples).any(axis=1)] = 0
         flat = triples.ravel().tolist()
-        found.append({"person_id": [-1], "pose_keypoints_2d": flat, "hand_left_keypoints_2d": []})
-    return json.dumps({"version": 1.3, "people": found})
+        rows.append({"person_id": [-1], "pose_keypoints_2d": flat, "hand_left_keypoints_2d": []})
+    return json.dumps({"version": 1.3, "people": rows})
 
 
 def frame_path(folder: Path, number: int, name: str = "clip_") -> Path:

@@ -1,4 +1,4 @@
-"""What two runs must agree on: the rows of the tables, but for which run wrote them, and times."""
+"""The rows on which two runs must agree: without columns of the run and of the clock."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ Rows = list[tuple[object, ...]]
 
 
 def rows(root: Path, table: str, but: str = "") -> Rows:
-    """The rows of a table in an order of their own; without inputs whose name ends with `but`."""
+    """The sorted rows of a table, without inputs whose name ends with `but`."""
     uri = "uri" if table in ("videos", "failures") else "video_uri"
     where = f"WHERE {uri} NOT LIKE '%{but}'" if but else ""
     run = "run_id, processed_at" + ", pose_s" * (table == "videos")

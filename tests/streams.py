@@ -26,7 +26,7 @@ def chunk(number: int, arrived_s: float, *, name: str = "/live", end: bool = Fal
 
 
 def write_chunk(folder: Path, number: int) -> Path:
-    """Somebody who raises both arms, once every two seconds, at ten frames per second."""
+    """A person raises both arms, once every two seconds, at ten frames per second."""
     frames = round(LENGTH_S * FPS)
     time_s = (number * frames + np.arange(frames)) / FPS
     image_px = np.stack([keypoints.blazepose(at_s) for at_s in time_s])

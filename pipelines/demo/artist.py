@@ -11,13 +11,13 @@ from repscore.pipelines.demo.figure import POINT, Array, Figure
 from repscore.pipelines.demo.scene import Camera, Colour, Look
 from repscore.pipelines.demo.strokes import (
     CIRCLE,
+    BodyPart,
     Layer,
-    Part,
     bgr_of,
     directions,
     rounded,
-    shown_only,
     tapered,
+    visible_only,
 )
 
 _Radii = Sequence[tuple[float, float]]  # share of the way, radius in metres
@@ -26,7 +26,7 @@ _IRON: Final[Colour] = (66, 68, 74)
 
 
 class Artist:
-    """Knows how each part of the body looks in every frame."""
+    """Layers of each part of the body, over all frames of a motion."""
 
     def __init__(self, figure: Figure, motion: Motion, look: Look, camera: Camera) -> None:
         self.points = figure.points
@@ -37,8 +37,8 @@ class Artist:
         self.size = motion.body.height_m / 1.75
         self.look, self.camera = look, camera
 
-    def parts(self) -> list[Part]:
-        """Everything there is to draw."""
+    def parts(self) -> list[BodyPart]:
+        """All parts, in no order."""
         sides = [part for side in ("right", "left") for part in (*self.leg(side), *self.arm(side))]
         return [self.trunk(), *sides, *self.head()]
 
@@ -48,7 +48,7 @@ class Artist:
         return point
 
     def limb(self, start: Array, end: Array, radii: _Radii, colour: Colour) -> list[Layer]:
-        """Layers of something round in section, from start to end (N, 3)."""
+        """Layers of a limb with round sections, from start to end (N, 3)."""
         shares, radius = np.array(radii).T
         way = start[:, None] + shares[:, None] * (end - start)[:, None]
         seen = self.camera.project(way)
@@ -76,7 +76,7 @@ class Artist:
         scale = self.camera.scale_px(seen[..., 2])
         return tapered(seen[..., :2], half * scale, colour, self.look.light, end=0.35)
 
-    def trunk(self) -> Part:
+    def trunk(self) -> BodyPart:
         """Hips, shirt with a band across the chest, neck."""
         look = self.look
         hip, broad = self.body.hip_m / self.size, self.body.shoulder_m / self.size
@@ -98,10 +98,10 @@ class Artist:
             self.band(),
             *self.limb(collar, throat, neck, look.skin),
         ]
-        return Part(self.depth_m(self.at("mid_hip"), self.at("neck")) - 0.05, layers)
+        return BodyPart(self.depth_m(self.at("mid_hip"), self.at("neck")) - 0.05, layers)
 
     def band(self) -> Layer:
-        """A band across the chest; not there from behind."""
+        """A band across the chest, invisible from behind."""
         girth = self.size * self.body.girth
         turn = np.linspace(-1.1, 1.1, 9)[:, None]
         wide = (self.body.shoulder_m / self.size - 0.012) * girth
@@ -113,10 +113,10 @@ class Artist:
         thick = 0.02 * self.up[:, None]
         around = np.concatenate([arc + thick, (arc - thick)[:, ::-1]], axis=1)
         facing = self.front @ self.camera.axes()[2] < -0.5
-        paths = shown_only(self.camera.project(around)[..., :2], facing)
+        paths = visible_only(self.camera.project(around)[..., :2], facing)
         return Layer(paths, bgr_of(self.look.stripe, 0.95))
 
-    def leg(self, side: str) -> list[Part]:
+    def leg(self, side: str) -> list[BodyPart]:
         """Thigh, shank and shoe."""
         look = self.look
         hip, knee, ankle = (self.at(f"{side}_{name}") for name in ("hip", "knee", "ankle"))
@@ -142,12 +142,12 @@ class Artist:
             look.shoes,
         )
         return [
-            Part(self.depth_m(hip, knee), thigh),
-            Part(self.depth_m(knee, ankle), shank),
-            Part(self.depth_m(heel, toe) - 0.03, shoe),
+            BodyPart(self.depth_m(hip, knee), thigh),
+            BodyPart(self.depth_m(knee, ankle), shank),
+            BodyPart(self.depth_m(heel, toe) - 0.03, shoe),
         ]
 
-    def arm(self, side: str) -> list[Part]:
+    def arm(self, side: str) -> list[BodyPart]:
         """Upper arm with sleeve; forearm and hand, with a dumbbell where the exercise has one."""
         look = self.look
         shoulder, elbow, wrist, hand = (
@@ -171,8 +171,8 @@ class Artist:
         fore += self.limb(wrist, hand, ((0.0, 0.028), (0.5, 0.038), (1.0, 0.033)), look.skin)
         fore += self.thumb(wrist, hand)
         return [
-            Part(self.depth_m(shoulder, elbow) - 0.03, upper),
-            Part(self.depth_m(elbow, hand) - 0.04, fore),
+            BodyPart(self.depth_m(shoulder, elbow) - 0.03, upper),
+            BodyPart(self.depth_m(elbow, hand) - 0.04, fore),
         ]
 
     def thumb(self, wrist: Array, hand: Array) -> list[Layer]:
@@ -183,7 +183,7 @@ class Artist:
         tip = root + self.size * (0.042 * along + 0.028 * aside)
         return self.limb(root, tip, ((0.0, 0.016), (1.0, 0.012)), self.look.skin)
 
-    def head(self) -> list[Part]:
+    def head(self) -> list[BodyPart]:
         """Head with hair, ears and a face."""
         look, light = self.look, self.look.light
         centre = self.at("head")
@@ -217,17 +217,17 @@ class Artist:
         red, green, blue = look.skin
         layers.append(self.patch(0, -42, 19, 4.0, (int(0.8 * red), int(0.58 * green), blue // 2)))
         layers += self.nose()
-        head = Part(self.depth_m(centre) - 0.06, layers)
+        head = BodyPart(self.depth_m(centre) - 0.06, layers)
         if not look.long_hair:
             return [head]
         crown = centre + self.size * (0.02 * up - 0.06 * front)
         tip = centre - self.size * (0.20 * up + 0.10 * front)
         tail = self.limb(crown, tip, ((0.0, 0.07), (0.4, 0.06), (1.0, 0.025)), look.hair)
-        # Seen from the front, the trunk hides it, however far the trunk leans.
+        # From the front, the trunk hides the hair, however far the trunk leans.
         behind = self.depth_m(self.at("mid_hip"), self.at("neck")) + 0.01
-        own = self.depth_m(crown, tip) - 0.02
-        depth = np.where(front @ towards < -0.5, np.maximum(own, behind), own)
-        return [head, Part(depth, tail)]
+        tail_depth = self.depth_m(crown, tip) - 0.02
+        depth = np.where(front @ towards < -0.5, np.maximum(tail_depth, behind), tail_depth)
+        return [head, BodyPart(depth, tail)]
 
     def on_head(
         self, yaw_deg: Array, pitch_deg: Array, scale: float = 1.0
@@ -246,10 +246,10 @@ class Artist:
         points, facing = self.on_head(
             yaw + wide * np.cos(CIRCLE), pitch + high * np.sin(CIRCLE), 1.01
         )
-        return Layer(shown_only(points, facing.mean(axis=1) > 0.6), bgr_of(colour, 0.95))
+        return Layer(visible_only(points, facing.mean(axis=1) > 0.6), bgr_of(colour, 0.95))
 
     def nose(self) -> list[Layer]:
-        """A ridge from between the eyes to the nose's tip; not there from behind."""
+        """A ridge from between the eyes to the tip of the nose, invisible from behind."""
         side_axis, up, front = (self.skull[:, axis] * self.size for axis in range(3))
         tip = self.at("nose")
         bridge = tip + 0.045 * up - 0.022 * front
@@ -258,6 +258,6 @@ class Artist:
         shown = front @ self.camera.axes()[2] < 0.2 * self.size
         lit = [0, 1, 2] if self.look.light < 0 else [0, 3, 2]
         return [
-            Layer(shown_only(seen, shown), bgr_of(self.look.skin, 0.74)),
-            Layer(shown_only(seen[:, lit], shown), bgr_of(self.look.skin, 1.05)),
+            Layer(visible_only(seen, shown), bgr_of(self.look.skin, 0.74)),
+            Layer(visible_only(seen[:, lit], shown), bgr_of(self.look.skin, 1.05)),
         ]

@@ -44,7 +44,7 @@ class Motion:
         lead_s: standing (or holding) still before the first and after the last repetition.
         variation: spread (one standard deviation, relative) of the tempo between repetitions;
             their range spreads by half of it.
-        sway: amount of the small movements nobody can suppress; 1 is usual.
+        sway: amount of the small movements of a person who stands still; 1 is usual.
         seed: decides variation and sway.
     """
 
@@ -98,24 +98,24 @@ class Motion:
         Returns:
             share of the exercise's full range (N,), and share of this repetition's range (N,).
         """
-        full, own = np.zeros_like(time_s), np.zeros_like(time_s)
+        full, progress = np.zeros_like(time_s), np.zeros_like(time_s)
         for (leaves, arrives, turns, is_back), reach in zip(*self._schedule(), strict=True):
             out = np.clip((time_s - leaves) / (arrives - leaves), 0.0, 1.0)
             back = np.clip((time_s - turns) / (is_back - turns), 0.0, 1.0)
             share = _minimum_jerk(out) - _minimum_jerk(back)
-            own += share
+            progress += share
             full += share * reach
-        return full, own
+        return full, progress
 
     def pose(self, time_s: npt.ArrayLike) -> Figure:
         """The athlete at `time_s` (N,) seconds; instants outside the clip show the rest pose."""
         times = np.atleast_1d(np.asarray(time_s, dtype=np.float64))
-        full, own = self.depth(times)
+        full, progress = self.depth(times)
         less = np.array([max(self.faults.asymmetry, 0.0), max(-self.faults.asymmetry, 0.0)])
         rng = np.random.default_rng((self.seed, 1))
         rate, start = rng.uniform(0.15, 0.5, (4, 2)), rng.uniform(0, 2 * np.pi, (4, 2))
         waves = np.sin(2 * np.pi * rate * times[:, None, None] + start).mean(axis=2)
-        drive = Drive(full, full[:, None] * (1.0 - less), own, self.sway * waves, self.faults)
+        drive = Drive(full, full[:, None] * (1.0 - less), progress, self.sway * waves, self.faults)
         return POSE[self.exercise](self.body, drive)
 
     def angles_deg(self, time_s: npt.ArrayLike) -> dict[str, Array]:

@@ -1,8 +1,8 @@
-"""Who performs what in the demo: a coach as the reference, clean performers and faulty ones."""
+"""Who performs what in the demo: per exercise a reference, a clean and a faulty performer."""
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -27,12 +27,12 @@ class Performance:
 
     @property
     def exercise(self) -> Exercise:
-        """What is performed."""
+        """The exercise that is performed."""
         return self.motion.exercise
 
     @property
     def repetitions(self) -> int:
-        """How often."""
+        """The true count."""
         return self.motion.repetitions
 
     @property
@@ -59,10 +59,7 @@ class _Person:
 
 
 _PEOPLE: Final[Mapping[str, _Person]] = {
-    "coach": _Person(
-        Body(height_m=1.74),
-        Look(),
-    ),
+    "reference": _Person(Body(height_m=1.74), Look()),
     "ana": _Person(
         Body(height_m=1.66, leg_ratio=1.03, shoulder_ratio=0.92, hip_ratio=1.06, girth=0.93),
         Look(
@@ -128,44 +125,40 @@ def _performance(
     turn_deg: float = 0.0,
     seed: int,
 ) -> Performance:
-    """A performance whose camera stands turn_deg further round than the exercise's usual one."""
+    """A performance whose camera stands turn_deg further around than the exercise's usual one."""
     person, usual = _PEOPLE[performer], _CAMERA[exercise]
     motion = Motion(
         exercise, repetitions, person.body, _TEMPO[exercise], faults, lead_s=1.2, seed=seed
     )
-    camera = Camera(
+    camera = replace(
+        usual,
         azimuth_deg=usual.azimuth_deg + turn_deg,
         elevation_deg=usual.elevation_deg + 0.2 * abs(turn_deg),
-        distance_m=usual.distance_m,
-        focal=usual.focal,
-        target_m=usual.target_m,
-        width_px=usual.width_px,
-        height_px=usual.height_px,
     )
-    return Performance(performer, motion, person.look, camera, reference=performer == "coach")
+    return Performance(performer, motion, person.look, camera, reference=performer == "reference")
 
 
 CAST: Final[tuple[Performance, ...]] = (
-    _performance("squat", "coach", 4, seed=1),
+    _performance("squat", "reference", 4, seed=1),
     _performance("squat", "ana", 5, turn_deg=-6.0, seed=2),
     _performance("squat", "cem", 6, Faults(knees_inward=0.55), turn_deg=-7.0, seed=3),
-    _performance("push_up", "coach", 4, seed=4),
+    _performance("push_up", "reference", 4, seed=4),
     _performance("push_up", "ben", 6, turn_deg=8.0, seed=5),
     _performance("push_up", "dora", 5, Faults(short_range=0.5), turn_deg=-4.0, seed=6),
-    _performance("jumping_jack", "coach", 4, seed=7),
+    _performance("jumping_jack", "reference", 4, seed=7),
     _performance("jumping_jack", "ana", 7, turn_deg=5.0, seed=8),
     _performance("jumping_jack", "cem", 6, Faults(asymmetry=0.45), turn_deg=-6.0, seed=9),
-    _performance("biceps_curl", "coach", 4, seed=10),
+    _performance("biceps_curl", "reference", 4, seed=10),
     _performance("biceps_curl", "ben", 4, turn_deg=-6.0, seed=11),
     _performance(
         "biceps_curl", "dora", 7, Faults(short_range=0.25, too_fast=0.5, swing=0.8),
         turn_deg=4.0, seed=12,
     ),
-    _performance("shoulder_press", "coach", 4, seed=13),
+    _performance("shoulder_press", "reference", 4, seed=13),
     _performance("shoulder_press", "ben", 5, turn_deg=6.0, seed=14),
     _performance("shoulder_press", "cem", 6, Faults(short_range=0.45), turn_deg=-5.0, seed=15),
 )  # fmt: skip
-"""The demo's clips: per exercise the coach, a clean performer and a faulty one."""
+"""The demo's clips."""
 
 
 def write_cast(
@@ -175,8 +168,8 @@ def write_cast(
 ) -> list[Performance]:
     """Writes each performance as `folder/<file_name>` and the truth about all as `truth.csv`.
 
-    A clip appears under its name when it is whole. `on_progress` is told clips written and clips
-    in all. The same performances give the same files, byte for byte, with one OpenCV build.
+    A clip appears under its name when it is complete. `on_progress` receives the number of clips
+    written and of all clips. With one OpenCV build the same performances give the same bytes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for done, performance in enumerate(performances, start=1):
@@ -200,7 +193,7 @@ def write_truth(path: Path, performances: Sequence[Performance]) -> None:
             )
         )
         for clip in performances:
-            about = [clip.file_name, clip.performer, clip.exercise, clip.fault]
-            about += [str(clip.reference).lower(), str(clip.repetitions)]
+            columns = [clip.file_name, clip.performer, clip.exercise, clip.fault]
+            columns += [str(clip.reference).lower(), str(clip.repetitions)]
             for number, window in enumerate(clip.windows):
-                table.writerow([*about, number, *(f"{value:.3f}" for value in window)])
+                table.writerow([*columns, number, *(f"{value:.3f}" for value in window)])

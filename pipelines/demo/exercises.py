@@ -53,18 +53,20 @@ class Faults:
     swing: float = 0.0
 
     def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
-            low = -1.0 if each.name == "asymmetry" else 0.0
+        for field in fields(self):
+            value = getattr(self, field.name)
+            low = -1.0 if field.name == "asymmetry" else 0.0
             if not low <= value < 1.0 + 1e-9:
-                raise ValueError(f"fault {each.name} is {value}; expected {low:g} to 1")
+                raise ValueError(f"fault {field.name} is {value}; expected {low:g} to 1")
         if max(self.short_range, self.too_fast) > 0.9:
             raise ValueError("a fault of more than 0.9 leaves no repetition to see")
 
     @property
     def label(self) -> str:
         """Names of the faults, joined by `+`, or `clean`."""
-        return "+".join(each.name for each in fields(self) if getattr(self, each.name)) or "clean"
+        return (
+            "+".join(field.name for field in fields(self) if getattr(self, field.name)) or "clean"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +75,7 @@ class Drive:
 
     depth: Array
     sides: Array
-    own: Array  # (N,) share of this repetition's own range
+    progress: Array  # (N,) share of this repetition's own range
     sway: Array  # (N, 4) in -1..1: sideways, pitch, roll, head
     faults: Faults
 
@@ -81,7 +83,7 @@ class Drive:
 def _planted(
     body: Body, drive: Drive, knee_deg: Array, back_m: Array, half_stance_m: float
 ) -> tuple[Array, Array, Array]:
-    """Hip middle (N, 3), feet's direction (S, 3) and ankles (N, S, 3) of one who stands.
+    """Hip middle (N, 3), feet's direction (S, 3) and ankles (N, S, 3) of a standing person.
 
     The height of the hips follows from the knees' angle; feet stay where they are.
     """
@@ -109,7 +111,7 @@ def _stand(
     gaze: Array,
     arms: Callable[[Array], tuple[Array, Array, Array]],
 ) -> Figure:
-    """One who stands on both feet; `arms` maps the shoulders (N, S, 3) to the arms."""
+    """A person who stands on both feet; `arms` maps the shoulders (N, S, 3) to the arms."""
     mid_hip, forward, ankles = _planted(body, drive, knee_deg, back_m, half_stance_m)
     hips = sides_of(body.hip_m, mid_hip, trunk)
     outward = 0.30 - 0.66 * drive.faults.knees_inward * drive.depth
@@ -129,8 +131,8 @@ def _swung(body: Body, shoulders: Array, upper: Array, fore: Array) -> tuple[Arr
 
 
 def _upright(drive: Drive) -> tuple[Array, Array]:
-    """Trunk and head of one who stands straight, with sway and the faults of the trunk."""
-    swing = drive.faults.swing * drive.own
+    """Trunk and head of a person who stands straight, with sway and the faults of the trunk."""
+    swing = drive.faults.swing * drive.progress
     roll = np.radians(1.0 * drive.sway[:, 2] - 5.0 * drive.faults.asymmetry * drive.depth)
     trunk = turned(np.radians(2.0 + drive.sway[:, 1] - 16.0 * swing), roll)
     head = turned(np.radians(3.0 + 2.0 * drive.sway[:, 3] - 5.0 * swing), 0.5 * roll)
@@ -207,7 +209,7 @@ def _jumping_jack(body: Body, drive: Drive) -> Figure:
     trunk, head = _upright(drive)
     apart = np.radians(3.0 + 21.0 * drive.sides)
     leg = 0.99 * (body.thigh_m + body.shank_m)
-    hop = 0.045 * 4.0 * drive.own * (1.0 - drive.own)
+    hop = 0.045 * 4.0 * drive.progress * (1.0 - drive.progress)
     # The leg that reaches lower carries the hips; the feet leave the floor on the way.
     up = body.ankle_m + leg * np.cos(apart).max(axis=1) + hop
     mid_hip = vectors(0.006 * drive.sway[:, 0], up, 0.0)

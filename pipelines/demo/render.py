@@ -1,4 +1,4 @@
-"""Draws a motion frame by frame and writes it as a clip."""
+"""A motion as pictures, and as a video file."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,12 +41,12 @@ def frames(motion: Motion, look: Look, camera: Camera, fps: float = 30.0) -> Ite
 
 
 def _softened(image: Image) -> Image:
-    """Edges as soft as a lens makes them."""
+    """Edges as soft as in a camera's picture."""
     return cv2.GaussianBlur(image, (3, 3), 0.55).astype(np.uint8, copy=False)
 
 
 def _boxes(points: Array, camera: Camera) -> list[list[int]]:
-    """Left, top, right, bottom in pixels of what surely holds the drawn figures (N, P, 3)."""
+    """Left, top, right, bottom in pixels of a box around each clothed figure (N, P, 3)."""
     seen = camera.project(points)
     margin = 0.3 * camera.scale_px(seen[..., 2].min())
     size = [camera.width_px, camera.height_px]
@@ -64,7 +64,7 @@ def render_clip(
     *,
     fps: float = 30.0,
 ) -> int:
-    """Writes the motion as an mp4 file (MPEG-4 part 2); returns its number of frames.
+    """Write the motion as an mp4 file (MPEG-4 part 2); returns its number of frames.
 
     Raises:
         OSError: the file could not be written.

@@ -26,7 +26,7 @@ FROM videos v LEFT JOIN repetitions r USING (video_id) GROUP BY v.uri
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What the pipeline says of a performance."""
+    """The pipeline's result for a performance."""
 
     performance: Performance
     repetitions: int
@@ -35,7 +35,7 @@ class Result:
 
 
 def run_demo(output: str, *, quiet: bool) -> int:
-    """Draw the clips, score them against the coach's, print truth beside result; 0."""
+    """Render the clips, score them against the references, print truth beside result; 0."""
     folder = Path(output)
     try:
         results = demo(folder, quiet=quiet)
@@ -53,25 +53,25 @@ def run_demo(output: str, *, quiet: bool) -> int:
 def demo(
     folder: Path, performances: Sequence[Performance] = CAST, *, quiet: bool = True
 ) -> list[Result]:
-    """Score the performances that are no references; those with one in the order of the cast.
+    """Results of the performances that are no references, in their order.
 
-    Clips that are there already are not drawn again.
+    Clips that exist already are not rendered again.
     """
     if not weights.present("full"):
         console().print("obtaining the weights of the pose model")
         weights.obtain(["full"])
     clips = folder / "clips"
-    if not _is_drawn(clips, performances):
+    if not _are_rendered(clips, performances):
         out = console()
 
-        def tell(done: int, total: int) -> None:
+        def report(done: int, total: int) -> None:
             if not quiet:
-                out.print(f"drew clip {done} of {total}")
+                out.print(f"rendered clip {done} of {total}")
 
-        write_cast(clips, tell, performances)
-    shown = [performance for performance in performances if not performance.reference]
+        write_cast(clips, report, performances)
+    scored = [performance for performance in performances if not performance.reference]
     options = ScoreOptions(
-        inputs=tuple(str(clips / performance.file_name) for performance in shown),
+        inputs=tuple(str(clips / performance.file_name) for performance in scored),
         output=str(folder / "dataset"),
         references=tuple(
             (performance.exercise, str(clips / performance.file_name))
@@ -81,11 +81,11 @@ def demo(
     )
     run(options, quiet=quiet)
     relation = query(options.output, _PER_CLIP)
-    found = {Path(row[0]).name: row[1:] for row in relation.fetchall()} if relation else {}
-    return [Result(performance, *found[performance.file_name]) for performance in shown]
+    columns = {Path(row[0]).name: row[1:] for row in relation.fetchall()} if relation else {}
+    return [Result(performance, *columns[performance.file_name]) for performance in scored]
 
 
-def _is_drawn(clips: Path, performances: Sequence[Performance]) -> bool:
+def _are_rendered(clips: Path, performances: Sequence[Performance]) -> bool:
     if not all((clips / performance.file_name).exists() for performance in performances):
         return False
     with TemporaryDirectory() as folder:

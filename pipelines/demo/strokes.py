@@ -1,4 +1,4 @@
-"""Strokes of which the figure is drawn: shaded outlines over all frames, filled with OpenCV."""
+"""Shaded outlines of limbs over all frames, and how OpenCV fills them."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple
@@ -27,7 +27,7 @@ class Layer(NamedTuple):
     filled: bool = True
 
 
-class Part(NamedTuple):
+class BodyPart(NamedTuple):
     """Layers that belong together, drawn in their order, and their distance (N,) in metres."""
 
     depth_m: Array
@@ -83,7 +83,7 @@ def tapered(
 
 
 def rounded(points_px: Sequence[Array], colour: Colour, light: float) -> list[Layer]:
-    """The convex hulls of N point sets (K, 2), shaded as something round; fewer than 3: nothing."""
+    """The convex hulls of N point sets (K, 2), shaded like a ball; fewer than 3 points: nothing."""
     hulls = [
         cv2.convexHull(points.astype(np.float32)).reshape(-1, 2).astype(np.float64)
         if len(points) > 2
@@ -104,14 +104,14 @@ def rounded(points_px: Sequence[Array], colour: Colour, light: float) -> list[La
     return layers
 
 
-def shown_only(paths_px: Array, shown: npt.NDArray[np.bool_]) -> list[Outline]:
-    """Outlines (N, K, 2) where they are to be seen (N,)."""
+def visible_only(paths_px: Array, visible: npt.NDArray[np.bool_]) -> list[Outline]:
+    """Outlines (N, K, 2) in the frames where they are visible (N,); empty in the others."""
     fixed = to_fixed(paths_px)
-    return [path if seen else _NOTHING for path, seen in zip(fixed, shown, strict=True)]
+    return [path if seen else _NOTHING for path, seen in zip(fixed, visible, strict=True)]
 
 
-def draw(image: Image, parts: Sequence[Part], index: int) -> None:
-    """Draws frame `index` of the parts into the image, from far to near."""
+def draw(image: Image, parts: Sequence[BodyPart], index: int) -> None:
+    """Draw frame `index` of the parts into the image, from far to near."""
     for part in sorted(parts, key=lambda part: -part.depth_m[index]):
         for layer in part.layers:
             path = layer.paths[index]

@@ -124,7 +124,7 @@ def test_sizes_that_no_codec_takes_are_refused(size: tuple[int, int]) -> None:
         Camera(width_px=size[0], height_px=size[1])
 
 
-def test_the_cast_has_a_coach_a_clean_and_a_faulty_performer_per_exercise() -> None:
+def test_the_cast_has_a_reference_a_clean_and_a_faulty_performer_per_exercise() -> None:
     for exercise in MAIN_ANGLE:
         clips = [clip for clip in CAST if clip.exercise == exercise]
         assert sum(clip.reference for clip in clips) == 1
@@ -137,22 +137,22 @@ def test_the_cast_has_a_coach_a_clean_and_a_faulty_performer_per_exercise() -> N
 
 
 def test_clips_and_truth_are_written_side_by_side(tmp_path: Path) -> None:
-    coach = replace(CAST[0], motion=quick("squat", 2), camera=SMALL)
+    reference = replace(CAST[0], motion=quick("squat", 2), camera=SMALL)
     fault = replace(
         CAST[2], motion=quick("squat", 1, faults=Faults(too_fast=0.2, swing=0.1)), camera=SMALL
     )
-    told: list[tuple[int, int]] = []
-    made = write_cast(tmp_path / "clips", lambda *done: told.append(done), [coach, fault])
-    assert made == [coach, fault]
-    assert told == [(1, 2), (2, 2)]
+    progress: list[tuple[int, int]] = []
+    made = write_cast(tmp_path / "clips", lambda *done: progress.append(done), [reference, fault])
+    assert made == [reference, fault]
+    assert progress == [(1, 2), (2, 2)]
     names = sorted(path.name for path in (tmp_path / "clips").iterdir())
-    assert names == ["squat_cem_too_fast-swing.mp4", "squat_coach.mp4", TRUTH_FILE]
+    assert names == ["squat_cem_too_fast-swing.mp4", "squat_reference.mp4", TRUTH_FILE]
     with (tmp_path / "clips" / TRUTH_FILE).open() as file:
         rows = list(csv.DictReader(file))
     assert [(row["file"], row["repetition"], row["reference"]) for row in rows] == [
-        ("squat_coach.mp4", "0", "true"),
-        ("squat_coach.mp4", "1", "true"),
+        ("squat_reference.mp4", "0", "true"),
+        ("squat_reference.mp4", "1", "true"),
         ("squat_cem_too_fast-swing.mp4", "0", "false"),
     ]
     assert rows[2]["fault"] == "too_fast+swing"
-    assert float(rows[1]["turn_s"]) == pytest.approx(coach.windows[1].turn_s, abs=1e-3)
+    assert float(rows[1]["turn_s"]) == pytest.approx(reference.windows[1].turn_s, abs=1e-3)
