@@ -13,54 +13,32 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks.machine import describe
-from repscore.models.estimator import EstimatorConfig, People
+from repscore.models.estimator import People
 from repscore.pipelines.options import RunnerConfig, ScoreOptions
 from repscore.pipelines.watch import run
 from repscore.transforms.pose.pool import shared_pool
 from repscore.transforms.pose.pool_plan import PoolConfig
 from repscore.transforms.records import PoseConfig
 from repscore.transforms.watch.watched_inputs import WatchConfig
+from tests.fakes import Brightness
 
-_DEFAULT = EstimatorConfig()
 
+class Sleeper(Brightness):
+    """Takes a second per frame."""
 
-class Sleeper:
-    """Sees nobody, and takes a second per frame."""
-
-    topology = "blazepose33"
-
-    def __init__(self, config: EstimatorConfig = _DEFAULT) -> None:
-        self.identity = self.identity_of(config)
-
-    @classmethod
-    def identity_of(cls, config: EstimatorConfig) -> dict[str, str]:
-        """See `PoseEstimator`."""
-        return {"estimator": "sleeper", "model": config.model}
-
-    @classmethod
-    def require(cls, config: EstimatorConfig) -> None:
-        """Needs nothing."""
-
-    def start(self) -> None:
-        """Nothing to load."""
-
-    def track(self, frame_bgr: Any, time_s: float) -> People:  # noqa: ARG002 - the protocol
+    def track(self, frame_bgr: npt.NDArray[np.uint8], time_s: float) -> People:
         """Sleep; the span goes into the file that the environment names."""
         begun_s = time.monotonic()
         time.sleep(1)
         with Path(os.environ["SLEEPER_LOG"]).open("a") as file:
             file.write(f"{begun_s} {time.monotonic()}\n")
-        nothing = np.zeros((0, 33, 3), np.float32)
-        return People(np.zeros(0, np.int32), nothing, nothing, nothing[..., 0])
-
-    def close(self) -> None:
-        """Nothing to close."""
+        return super().track(frame_bgr, time_s)
 
 
 def main() -> None:

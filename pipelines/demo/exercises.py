@@ -69,6 +69,10 @@ class Faults:
         )
 
 
+_Arms = Callable[[Array], tuple[Array, Array, Array]]
+"""From the shoulders (N, S, 3) to elbows, wrists and directions of the hands."""
+
+
 @dataclass(frozen=True, eq=False)
 class Drive:
     """What moves the figure: shares of the full range, whole (N,) and per side (N, S)."""
@@ -109,9 +113,9 @@ def _stand(
     half_stance_m: float,
     trunk: Array,
     gaze: Array,
-    arms: Callable[[Array], tuple[Array, Array, Array]],
+    arms: _Arms,
 ) -> Figure:
-    """A person who stands on both feet; `arms` maps the shoulders (N, S, 3) to the arms."""
+    """A person who stands on both feet."""
     mid_hip, forward, ankles = _planted(body, drive, knee_deg, back_m, half_stance_m)
     hips = sides_of(body.hip_m, mid_hip, trunk)
     outward = 0.30 - 0.66 * drive.faults.knees_inward * drive.depth
@@ -122,6 +126,17 @@ def _stand(
     return assemble(
         body, mid_hip, trunk, gaze, arms(shoulders_of(body, mid_hip, trunk)), legs, feet
     )
+
+
+def _stand_still(
+    body: Body, drive: Drive, half_stance_m: float, trunk: Array, gaze: Array, arms: _Arms
+) -> Figure:
+    """A person whose arms alone move."""
+    still = np.zeros_like(drive.depth)
+    return _stand(
+        body, drive, knee_deg=still + 170.0, back_m=still + 0.01, half_stance_m=half_stance_m,
+        trunk=trunk, gaze=gaze, arms=arms,
+    )  # fmt: skip
 
 
 def _swung(body: Body, shoulders: Array, upper: Array, fore: Array) -> tuple[Array, Array, Array]:
@@ -174,12 +189,7 @@ def _biceps_curl(body: Body, drive: Drive) -> Figure:
         fore = vectors(SIDE * 0.14, -np.cos(flexed), np.sin(flexed))
         return _swung(body, shoulders, in_frame(trunk, upper), in_frame(trunk, fore))
 
-    still = np.zeros_like(drive.depth)
-    stance = 0.072 * body.height_m
-    return _stand(
-        body, drive, knee_deg=still + 170.0, back_m=still + 0.01, half_stance_m=stance,
-        trunk=trunk, gaze=head, arms=arms,
-    )  # fmt: skip
+    return _stand_still(body, drive, 0.072 * body.height_m, trunk, head, arms)
 
 
 def _shoulder_press(body: Body, drive: Drive) -> Figure:
@@ -197,12 +207,7 @@ def _shoulder_press(body: Body, drive: Drive) -> Figure:
         )
         return elbows, wrists, unit(wrists - elbows)
 
-    still = np.zeros_like(drive.depth)
-    stance = 0.075 * body.height_m
-    return _stand(
-        body, drive, knee_deg=still + 170.0, back_m=still + 0.01, half_stance_m=stance,
-        trunk=trunk, gaze=head, arms=arms,
-    )  # fmt: skip
+    return _stand_still(body, drive, 0.075 * body.height_m, trunk, head, arms)
 
 
 def _jumping_jack(body: Body, drive: Drive) -> Figure:
