@@ -1,10 +1,9 @@
-"""What a number means: 50 where correct and incorrect part, and bounds that hold for strangers.
+"""What a logit means as a score: 50 where correct and incorrect part, bounds for held-out subjects.
 
 Split conformal prediction (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World), of
-each kind of truth by itself. Repetitions of one person are no independent witnesses: the
-distributions of people are pooled, each with the same say (Dunn, Wasserman and Ramdas,
-Distribution-Free Prediction Sets for Two-Layer Hierarchical Models), for a repetition of a person
-to come.
+each class by itself. Repetitions of one subject are not independent: the distributions of subjects
+are pooled with equal weights (Dunn, Wasserman and Ramdas, Distribution-Free Prediction Sets for
+Two-Layer Hierarchical Models), for a repetition of a new subject.
 """
 
 from dataclasses import dataclass
@@ -22,70 +21,77 @@ COVERAGE: Final = 0.9
 
 
 @dataclass(frozen=True)
-class Border:
-    """How merit becomes a score, 100 / (1 + exp(-(merit - at) / width)).
+class Calibration:
+    """How a logit becomes a score, 100 / (1 + exp(-(logit - threshold) / scale)).
 
     Attributes:
-        at: merit of the score 50.
-        width: merit between the scores 50 and 73.
-        down, up: nine of ten incorrect repetitions of a stranger have a merit of at most at + down,
-            nine of ten correct ones of at least at - up; None where nobody judged any.
+        threshold: logit of the score 50.
+        scale: difference in logit between the scores 50 and 73.
+        incorrect_margin, correct_margin: nine of ten incorrect repetitions of a new subject have a
+            logit of at most threshold + incorrect_margin, nine of ten correct ones of at least
+            threshold - correct_margin; None without labels of correctness.
     """
 
-    at: float
-    width: float
-    down: float | None = None
-    up: float | None = None
+    threshold: float
+    scale: float
+    incorrect_margin: float | None = None
+    correct_margin: float | None = None
 
-    def scores(self, merit: Floats) -> tuple[Floats, Floats, Floats]:
-        """Score, and its bounds: NaN without judged repetitions.
+    def scores(self, logit: Floats) -> tuple[Floats, Floats, Floats]:
+        """Score, and its bounds: NaN without labels of correctness.
 
         An interval that lies above 50 says correct, one below 50 incorrect, one around it neither.
         """
-        down = np.nan if self.down is None else self.down
-        up = np.nan if self.up is None else self.up
-        return self._score(merit), self._score(merit - down), self._score(merit + up)
+        below = np.nan if self.incorrect_margin is None else self.incorrect_margin
+        above = np.nan if self.correct_margin is None else self.correct_margin
+        return self._score(logit), self._score(logit - below), self._score(logit + above)
 
-    def _score(self, merit: Floats) -> Floats:
-        return np.asarray(100.0 / (1.0 + np.exp(-np.clip((merit - self.at) / self.width, -30, 30))))
+    def _score(self, logit: Floats) -> Floats:
+        steps = np.clip((logit - self.threshold) / self.scale, -30, 30)
+        return np.asarray(100.0 / (1.0 + np.exp(-steps)))
 
 
-def border_of_judged(merit: Floats, correct: Truths, people: Names) -> Border:
-    """Where correct and incorrect repetitions part, both having the same say (Platt's sigmoid).
+def calibrate(logit: Floats, correct: Truths, subjects: Names) -> Calibration:
+    """Platt's sigmoid between correct and incorrect repetitions, both classes of equal weight.
 
     Args:
-        merit: (R,) higher is better, of people whom the judge did not learn from.
+        logit: (R,) higher is better, of held-out subjects.
 
     Raises:
-        ValueError: only one kind of truth.
+        ValueError: only one class.
     """
     if correct.all() or not correct.any():
         raise ValueError(
-            f"a border needs correct and incorrect repetitions, found {int(correct.sum())} and "
-            f"{int((~correct).sum())}; give judged repetitions of both kinds"
+            f"a calibration needs correct and incorrect repetitions, found {int(correct.sum())} "
+            f"and {int((~correct).sum())}; give labelled repetitions of both kinds"
         )
-    fit = LogisticRegression(C=1e4, class_weight="balanced").fit(merit[:, None], correct)
+    fit = LogisticRegression(C=1e4, class_weight="balanced").fit(logit[:, None], correct)
     slope = max(float(fit.coef_[0, 0]), 1e-3)
-    at = -float(fit.intercept_[0]) / slope
-    return Border(
-        at=at,
-        width=1.0 / slope,
-        down=quantile_of_people(np.maximum(merit - at, 0.0)[~correct], people[~correct], COVERAGE),
-        up=quantile_of_people(np.maximum(at - merit, 0.0)[correct], people[correct], COVERAGE),
+    threshold = -float(fit.intercept_[0]) / slope
+    excess = logit - threshold
+    return Calibration(
+        threshold=threshold,
+        scale=1.0 / slope,
+        incorrect_margin=quantile_over_subjects(
+            np.maximum(excess, 0.0)[~correct], subjects[~correct], COVERAGE
+        ),
+        correct_margin=quantile_over_subjects(
+            np.maximum(-excess, 0.0)[correct], subjects[correct], COVERAGE
+        ),
     )
 
 
-def quantile_of_people(values: Floats, people: Names, level: float) -> float:
-    """The quantile of values (R,) where each person weighs as much, however much they repeat.
+def quantile_over_subjects(values: Floats, subjects: Names, level: float) -> float:
+    """The quantile of values (R,) with the same weight for each subject, however many repetitions.
 
-    Without the finite-sample factor 1 + 1 / N over N people: with the twenty people that judged
-    data have, it turns 0.9 into 0.95.
+    Without the finite-sample factor 1 + 1 / N over N subjects: with the twenty subjects that
+    labelled data have, it turns 0.9 into 0.95.
     """
-    names, whose, counts = np.unique(people, return_inverse=True, return_counts=True)
+    names, subject, counts = np.unique(subjects, return_inverse=True, return_counts=True)
     order = np.argsort(values)
-    weight = np.cumsum((1.0 / counts[whose])[order]) / len(names)
-    place = int(np.searchsorted(weight, level - 1e-9))
-    return float(values[order][min(place, len(values) - 1)])
+    weight = np.cumsum((1.0 / counts[subject])[order]) / len(names)
+    index = int(np.searchsorted(weight, level - 1e-9))
+    return float(values[order][min(index, len(values) - 1)])
 
 
 def covered(low: Floats, high: Floats, correct: Truths) -> Truths:

@@ -1,4 +1,4 @@
-"""Scores repetitions with a trained network: which exercise, how well, and when to say nothing."""
+"""Scores repetitions with a trained network: which exercise, how well, or why not."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from repscore.models.scorer.model import ScorerModel, version_of
 from repscore.models.scorer.network import ScorerNetwork, mirror
 from repscore.models.scorer.reference import LEAST_FRAMES, ReferenceScorer
 from repscore.models.scorer.represent import Execution
-from repscore.models.scorer.score import Score, unscorable
+from repscore.models.scorer.score import Remark, Score, unscorable
 from repscore.models.scorer.sequences import Sequences, sequences_of
 from repscore.models.skeleton import BONE_LENGTHS, JOINT, JOINTS
 
@@ -27,61 +27,67 @@ LEAST_SEEN: Final = 0.5
 Floats = npt.NDArray[np.float64]
 
 
-class Seen(NamedTuple):
-    """What the network says of R repetitions, the mean over each one and its mirror image.
+class Outputs(NamedTuple):
+    """Of R repetitions, the mean over each one and its mirror image.
 
-    `named` (R, E) probabilities; `correct` (R,) logit; `place` (R, D) unit vectors.
+    `probabilities` (R, E) of the exercises; `logit` (R,) of being correct; `embedding` (R, D) unit
+    vectors.
     """
 
-    named: Floats
-    correct: Floats
-    place: npt.NDArray[np.float32]
+    probabilities: Floats
+    logit: Floats
+    embedding: npt.NDArray[np.float32]
 
 
-def look(model: ScorerNetwork, sequences: Sequences, mirrored: Sequence[int]) -> Seen:
-    """The network over all repetitions, in batches of one shape; rows do not see each other."""
-    parts = []
+def outputs_of(network: ScorerNetwork, sequences: Sequences, mirrored: Sequence[int]) -> Outputs:
+    """The network over all repetitions, in batches of one shape; a row does not depend on others.
+
+    Args:
+        mirrored: class e of the mirrored person is mirrored[e].
+    """
+    size = network.embed.out_features
+    parts = [Outputs(np.zeros((0, len(mirrored))), np.zeros(0), np.zeros((0, size), np.float32))]
     for start in range(0, len(sequences), BATCH):
         rows = np.arange(start, min(start + BATCH, len(sequences)))
-        full = np.resize(rows, BATCH)
+        full, count = np.resize(rows, BATCH), len(rows)
         joints = torch.from_numpy(sequences.joints[full])
         extras = torch.from_numpy(sequences.extras[full])
         with torch.inference_mode():
-            plain = model.embedded(joints, extras)
-            other = model.embedded(mirror(joints), extras)
-            (named, correct), (swapped, turned) = model.heads(plain), model.heads(other)
-            likely = (named.softmax(dim=1) + swapped.softmax(dim=1)[:, list(mirrored)]) / 2
-            place = functional.normalize(plain + other, dim=1)
-        count = len(rows)
-        parts.append((likely[:count].double().numpy(),
-                      ((correct + turned) / 2)[:count].double().numpy(),
-                      place[:count].numpy()))  # fmt: skip
-    if not parts:
-        size = model.embed.out_features
-        return Seen(np.zeros((0, len(mirrored))), np.zeros(0), np.zeros((0, size), np.float32))
-    return Seen(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+            plain = network.embedded(joints, extras)
+            other = network.embedded(mirror(joints), extras)
+            (logits, correct), (other_logits, other_correct) = (
+                network.heads(plain),
+                network.heads(other),
+            )
+            other_share = other_logits.softmax(dim=1)[:, list(mirrored)]
+            probabilities = (logits.softmax(dim=1) + other_share) / 2
+            embedding = functional.normalize(plain + other, dim=1)
+        parts.append(Outputs(probabilities[:count].double().numpy(),
+                             ((correct + other_correct) / 2)[:count].double().numpy(),
+                             embedding[:count].numpy()))  # fmt: skip
+    return Outputs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def distances(
-    place: npt.NDArray[np.float32],
+    embedding: npt.NDArray[np.float32],
     exercise: npt.NDArray[np.int64],
-    places: npt.NDArray[np.float32],
-    place_exercise: npt.NDArray[np.int64],
+    learned: npt.NDArray[np.float32],
+    learned_exercise: npt.NDArray[np.int64],
 ) -> Floats:
     """(R,) mean of one minus cosine to the nearest five learned executions of the exercise."""
-    found = np.empty(len(place))
-    for name in np.unique(exercise):
-        rows, own = exercise == name, places[place_exercise == name]
-        away = np.sort(1.0 - place[rows].astype(np.float64) @ own.T.astype(np.float64), axis=1)
-        found[rows] = away[:, :NEAREST].mean(axis=1)
-    return found
+    distance = np.empty(len(embedding))
+    for number in np.unique(exercise):
+        rows, same = exercise == number, learned[learned_exercise == number]
+        cosine = embedding[rows].astype(np.float64) @ same.T.astype(np.float64)
+        distance[rows] = np.sort(1.0 - cosine, axis=1)[:, :NEAREST].mean(axis=1)
+    return distance
 
 
-def as_seen_by(sensor: str, execution: Execution) -> Execution:
-    """What a scorer of the sensor may look at.
+def for_sensor(sensor: str, execution: Execution) -> Execution:
+    """An execution as a scorer of the sensor reads it.
 
-    One that learned on pictures sees no depth; another one sees a body of usual proportions, so
-    that the length of somebody's limbs does not matter.
+    A scorer that learned on pictures reads no depth; another one reads a body of usual
+    proportions, so that the length of somebody's limbs does not matter.
     """
     if sensor == "picture":
         return replace(execution, body=np.full_like(execution.body, np.nan))
@@ -104,24 +110,24 @@ def of_usual_proportions(body: Floats) -> Floats:
 
 
 class LearnedScorer:
-    """A trained scorer; exercises that were added by clips are asked first, by their distance.
+    """A trained scorer; a repetition of an exercise that reference clips define is scored by them.
 
     A repetition is not scored, and the reason says why, where it is too short, too little of it is
-    visible, its sensor is none that was learned, the likeliest exercise was not learned from its
-    view, or it is no exercise that was learned.
-    The score of a judged exercise comes from the correctness head (50 is the border); that of any
-    other one from its likeness with what was learned, which need not be right.
+    visible, its sensor was not learned, the likeliest exercise was not learned from its view, or
+    it is no exercise that was learned.
+    The score of a judged exercise comes from the correctness logit; that of any other one from its
+    likeness with the learned executions, which need not be correct.
     """
 
     def __init__(self, model: ScorerModel) -> None:
         self.model = model
         rules = model.rules
-        self._network = ScorerNetwork(len(rules.exercises), 1, rules.recipe)
+        self._network = ScorerNetwork(len(rules.exercises), 1, rules.config)
         state = {name: torch.from_numpy(np.array(each)) for name, each in model.weights.items()}
         self._network.load_state_dict(state)
         self._network.eval()
         self._exemplars = ReferenceScorer(model.exemplars) if model.exemplars else None
-        self._coach = ReferenceScorer(model.coach) if model.coach else None
+        self._references = ReferenceScorer(model.references) if model.references else None
 
     @property
     def version(self) -> str:
@@ -129,104 +135,104 @@ class LearnedScorer:
         return version_of(self.model)
 
     def score(self, executions: Sequence[Execution]) -> list[Score]:
-        """A score for each execution, in order; a batch says the same as one by one."""
+        """A score for each execution, in order; the same in a batch and alone."""
         if not executions:
             return []
-        rules = self.model.rules
-        own = [as_seen_by(rules.sensor, execution) for execution in executions]
-        sequences = sequences_of(own)
-        seen, away = self.judge(sequences)
-        exercise = seen.named.argmax(axis=1)
+        sensor = self.model.rules.sensor
+        inputs = [for_sensor(sensor, execution) for execution in executions]
+        sequences = sequences_of(inputs)
+        outputs, distance = self.outputs(sequences)
         scores = [
-            self._refused(execution, joints, rules.exercises[int(name)])
-            or self._unknown(int(name), one, float(far))
-            for execution, joints, name, one, far in zip(
-                own, sequences.joints, exercise, seen.named, away, strict=True
+            self._refused(execution, joints, int(probabilities.argmax()))
+            or self._unknown(probabilities, float(away))
+            for execution, joints, probabilities, away in zip(
+                inputs, sequences.joints, outputs.probabilities, distance, strict=True
             )
         ]
-        known = np.flatnonzero([score is None for score in scores])
-        scored = dict(zip(known.tolist(), self._scored(executions, known, seen, away), strict=True))
-        first = [score or scored[index] for index, score in enumerate(scores)]
-        if self._coach is None:
-            return first
-        asked = self._coach.score(executions)
+        rows = np.flatnonzero([score is None for score in scores])
+        known = Outputs(*(part[rows] for part in outputs))
+        scorable = self._scored([executions[row] for row in rows], known, distance[rows])
+        scored = iter(scorable)
+        learned = [score or next(scored) for score in scores]
+        if self._references is None:
+            return learned
         return [
-            mine if theirs.score is None else theirs
-            for mine, theirs in zip(first, asked, strict=True)
+            by_model if by_reference.score is None else by_reference
+            for by_model, by_reference in zip(
+                learned, self._references.score(executions), strict=True
+            )
         ]
 
-    def judge(self, sequences: Sequences) -> tuple[Seen, Floats]:
-        """What the network says of 64 phases each, whatever they show of whomever.
+    def outputs(self, sequences: Sequences) -> tuple[Outputs, Floats]:
+        """What the network says of R repetitions, whatever they show.
 
         With it the distance (R,) from the learned executions of the likeliest exercise.
         """
-        seen = look(self._network, sequences, self.model.rules.mirrored)
-        model, exercise = self.model, seen.named.argmax(axis=1)
-        return seen, distances(seen.place, exercise, model.places, model.place_exercise)
+        model = self.model
+        outputs = outputs_of(self._network, sequences, model.rules.mirrored)
+        likeliest = outputs.probabilities.argmax(axis=1)
+        return outputs, distances(
+            outputs.embedding, likeliest, model.embeddings, model.embedding_exercise
+        )
 
     def _refused(
-        self, execution: Execution, joints: npt.NDArray[np.float32], named: str
+        self, execution: Execution, joints: npt.NDArray[np.float32], exercise: int
     ) -> Score | None:
         rules = self.model.rules
         start, stop = np.searchsorted(execution.time_s, [execution.start_s, execution.end_s])
         if stop - start < LEAST_FRAMES:
-            return unscorable(
-                "learned",
-                f"broken repetition: {stop - start} frames, expected {LEAST_FRAMES} or more",
+            return _unscorable(
+                f"broken repetition: {stop - start} frames, expected {LEAST_FRAMES} or more"
             )
         if rules.sensor != "picture" and not np.isfinite(execution.body).any():
-            return unscorable(
-                "learned", f"no depth: the scorer learned on joints in space ({rules.sensor})"
-            )
+            return _unscorable(f"no depth: the scorer learned on joints in space ({rules.sensor})")
         share = joints[..., 3].mean(axis=0)  # (15,) of the phases
         if share.mean() < LEAST_SEEN:
             missing = [JOINTS[joint].replace("_", " ") for joint in np.argsort(share)[:4]]
-            return unscorable(
-                "learned",
+            return _unscorable(
                 f"too little visible: {100 * share.mean():.0f} % of the joints seen, expected "
-                f"{100 * LEAST_SEEN:.0f} % or more; missing: {', '.join(missing)}",
+                f"{100 * LEAST_SEEN:.0f} % or more; missing: {', '.join(missing)}"
             )
-        learned = rules.views.get(named, ())
+        name = rules.exercises[exercise]
+        learned = rules.views.get(name, ())
         if learned and execution.view is not None and execution.view not in learned:
-            return unscorable(
-                "learned",
-                f"unfit view: seen from the {execution.view}, the scorer learned {named} from "
-                f"{', '.join(learned)}",
+            return _unscorable(
+                f"unfit view: seen from the {execution.view}, the scorer learned {name} from "
+                f"{', '.join(learned)}"
             )
         return None
 
-    def _unknown(self, exercise: int, named: Floats, away: float) -> Score | None:
+    def _unknown(self, probabilities: Floats, distance: float) -> Score | None:
         rules = self.model.rules
-        if away <= rules.unknown:
+        if distance <= rules.unknown_distance:
             return None
-        return replace(
-            unscorable(
-                "learned",
-                f"unknown exercise: nearest is {rules.exercises[exercise]} at distance "
-                f"{away:.2f}, expected at most {rules.unknown:.2f}",
-            ),
-            exercise_confidence=float(named[exercise]),
-            distance=away,
+        nearest = rules.exercises[int(probabilities.argmax())]
+        reason = (
+            f"unknown exercise: nearest is {nearest} at distance {distance:.2f}, expected at most "
+            f"{rules.unknown_distance:.2f}"
         )
+        confidence = float(probabilities.max())
+        return replace(_unscorable(reason), exercise_confidence=confidence, distance=distance)
 
     def _scored(
-        self, executions: Sequence[Execution], rows: npt.NDArray[np.intp], seen: Seen, away: Floats
+        self, executions: Sequence[Execution], outputs: Outputs, distance: Floats
     ) -> list[Score]:
-        """Scores of the rows that can be scored."""
+        """Scores of executions that can be scored."""
         rules = self.model.rules
-        exercise = [rules.exercises[int(name)] for name in seen.named[rows].argmax(axis=1)]
-        alike = np.stack(rules.alike.scores(-away[rows]))
-        correct = alike if rules.correct is None else np.stack(
-            rules.correct.scores(seen.correct[rows])
-        )  # fmt: skip
+        exercise = [rules.exercises[int(each)] for each in outputs.probabilities.argmax(axis=1)]
+        likeness = np.stack(rules.likeness.scores(-distance))
+        correct = likeness
+        if rules.correct is not None:
+            correct = np.stack(rules.correct.scores(outputs.logit))
         judged = np.array([name in rules.judged for name in exercise], bool)
-        score, low, high = np.where(judged, correct, alike)
-        remarks: dict[int, Score] = {}
-        if self._exemplars is not None and judged.any():
-            which = np.flatnonzero(judged)
-            names = [exercise[row] for row in which]
-            compared = self._exemplars.score([executions[rows[row]] for row in which], names)
-            remarks = dict(zip(which.tolist(), compared, strict=True))
+        score, low, high = np.where(judged, correct, likeness)
+        remarks: dict[int, tuple[Remark, ...]] = {}
+        if self._exemplars is not None:
+            rows = np.flatnonzero(judged).tolist()
+            compared = self._exemplars.score(
+                [executions[row] for row in rows], [exercise[row] for row in rows]
+            )
+            remarks = {row: each.remarks for row, each in zip(rows, compared, strict=True)}
         return [
             Score(
                 score=float(score[row]),
@@ -234,9 +240,13 @@ class LearnedScorer:
                 score_high=None if np.isnan(high[row]) else float(high[row]),
                 score_kind="learned",
                 exercise=name,
-                exercise_confidence=float(seen.named[rows[row]].max()),
-                distance=float(away[rows[row]]),
-                remarks=remarks[row].remarks if row in remarks else (),
+                exercise_confidence=float(outputs.probabilities[row].max()),
+                distance=float(distance[row]),
+                remarks=remarks.get(row, ()),
             )
             for row, name in enumerate(exercise)
         ]
+
+
+def _unscorable(reason: str) -> Score:
+    return unscorable("learned", reason)

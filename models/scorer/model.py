@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save as to_bytes
 
-from repscore.models.scorer.calibration import Border
+from repscore.models.scorer.calibration import Calibration
 from repscore.models.scorer.files import (
     References,
     arrays_of,
@@ -22,12 +22,12 @@ from repscore.models.scorer.files import (
     scorer_version,
     write_references,
 )
-from repscore.models.scorer.network import Recipe
+from repscore.models.scorer.network import NetworkConfig
 from repscore.models.scorer.represent import Phases
 from repscore.models.skeleton import JOINTS
 
 FORMAT: Final = "repscore-scorer"
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 """Rises when the tensors, or what a number of the card means, change."""
 
 REVISION: Final = 1
@@ -42,13 +42,14 @@ class Rules:
 
     Attributes:
         exercises: names of the classes; mirrored: class e of the mirrored person is mirrored[e].
-        judged: exercises whose executions were labelled correct and incorrect.
+        judged: exercises whose training data have labels of correctness, of both kinds.
         sensor: `picture`: learned on joints in the picture; else on joints in space, of a depth
             camera (`kinect`) or of a pose estimator (`body`).
         views: exercise -> where the cameras stood; none where it does not matter.
         correct: from the correctness logit to a score; None where nothing is judged.
-        alike: from the likeness with learned executions (negative distance) to a score.
-        unknown: distance beyond which a repetition is no exercise that was learned.
+        likeness: from the negative distance from the learned executions to a score.
+        unknown_distance: beyond it a repetition is no exercise that was learned.
+        config: how the network was built and trained.
     """
 
     exercises: tuple[str, ...]
@@ -56,53 +57,55 @@ class Rules:
     judged: tuple[str, ...]
     sensor: str
     views: Mapping[str, tuple[str, ...]]
-    correct: Border | None
-    alike: Border
-    unknown: float
-    recipe: Recipe
+    correct: Calibration | None
+    likeness: Calibration
+    unknown_distance: float
+    config: NetworkConfig
 
     @classmethod
-    def from_json(cls, told: Mapping[str, Any]) -> "Rules":
+    def from_json(cls, card: Mapping[str, Any]) -> "Rules":
         """What `asdict` and JSON made of it; raises KeyError or TypeError for anything else."""
         lists = ("exercises", "mirrored", "judged")
         return cls(
-            **{name: tuple(told[name]) for name in lists},
-            views={name: tuple(views) for name, views in told["views"].items()},
-            sensor=told["sensor"],
-            correct=None if told["correct"] is None else Border(**told["correct"]),
-            alike=Border(**told["alike"]),
-            unknown=float(told["unknown"]),
-            recipe=Recipe(**told["recipe"]),
+            **{name: tuple(card[name]) for name in lists},
+            views={name: tuple(views) for name, views in card["views"].items()},
+            sensor=card["sensor"],
+            correct=None if card["correct"] is None else Calibration(**card["correct"]),
+            likeness=Calibration(**card["likeness"]),
+            unknown_distance=float(card["unknown_distance"]),
+            config=NetworkConfig(**card["config"]),
         )
 
 
 @dataclass(frozen=True, eq=False)
 class ScorerModel:
-    """A network, what it remembers, and what its numbers mean.
+    """A network, executions that it learned from, and what its numbers mean.
 
     Attributes:
         weights: the network's state.
-        places: (K, D) float32 unit vectors, embeddings of learned executions; of the judged
-            exercises only correct ones.
-        place_exercise: (K,) int64.
+        embeddings: (K, D) float32 unit vectors, of learned executions; of the judged exercises
+            only correct ones.
+        embedding_exercise: (K,) int64.
         exemplars: correct executions of the judged exercises, what remarks compare with; None
             where nothing is judged.
-        coach: exercises that were added by clips; None where none was.
+        references: exercises that were added by reference clips; None where none was.
         about: what people read: data, protocol, figures, licence, what it must not be used for.
     """
 
     rules: Rules
     weights: Arrays
-    places: npt.NDArray[np.float32]
-    place_exercise: npt.NDArray[np.int64]
+    embeddings: npt.NDArray[np.float32]
+    embedding_exercise: npt.NDArray[np.int64]
     exemplars: References | None = None
-    coach: References | None = None
+    references: References | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
         """All exercises that it knows."""
-        return tuple(dict.fromkeys(self.rules.exercises + (self.coach.names if self.coach else ())))
+        return tuple(
+            dict.fromkeys(self.rules.exercises + (self.references.names if self.references else ()))
+        )
 
     def version(self) -> str:
         """Hash of everything that decides a score, 12 hexadecimal digits."""
@@ -111,21 +114,21 @@ class ScorerModel:
         for name, array in sorted(self._arrays().items()):
             digest.update(name.encode())
             digest.update(array.tobytes())
-        for references in (self.exemplars, self.coach):
-            digest.update(json.dumps(references.names if references else None).encode())
+        for part in (self.exemplars, self.references):
+            digest.update(json.dumps(part.names if part else None).encode())
         return digest.hexdigest()
 
     def _arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         parts: dict[str, Arrays] = {
             "network": self.weights,
-            "places": {"embedding": self.places, "exercise": self.place_exercise},
+            "embeddings": {"values": self.embeddings, "exercise": self.embedding_exercise},
         }
-        for name, references in (("exemplars", self.exemplars), ("coach", self.coach)):
-            if references is not None:
-                parts[name] = _compact(references)
+        for name, part in (("exemplars", self.exemplars), ("references", self.references)):
+            if part is not None:
+                parts[name] = _compact(part)
         return {
-            f"{part}.{name}": np.ascontiguousarray(array)
-            for part, arrays in parts.items()
+            f"{part_name}.{name}": np.ascontiguousarray(array)
+            for part_name, arrays in parts.items()
             for name, array in arrays.items()
         }
 
@@ -138,7 +141,7 @@ class ScorerModel:
             "skeleton": list(JOINTS),
             "rules": asdict(self.rules),
             "exemplars": self.exemplars.names if self.exemplars else None,
-            "coach": self.coach.names if self.coach else None,
+            "references": self.references.names if self.references else None,
             "about": dict(self.about),
         }
 
@@ -160,10 +163,10 @@ def read_model(content: bytes, origin: str) -> ScorerModel:
         model = ScorerModel(
             rules=Rules.from_json(card["rules"]),
             weights=_part(arrays, "network"),
-            places=arrays["places.embedding"].astype(np.float32),
-            place_exercise=arrays["places.exercise"].astype(np.int64),
+            embeddings=arrays["embeddings.values"].astype(np.float32),
+            embedding_exercise=arrays["embeddings.exercise"].astype(np.int64),
             exemplars=_references(arrays, "exemplars", card["exemplars"]),
-            coach=_references(arrays, "coach", card["coach"]),
+            references=_references(arrays, "references", card["references"]),
             about=card["about"],
         )
     except (KeyError, ValueError, TypeError) as error:
@@ -176,17 +179,17 @@ def read_model(content: bytes, origin: str) -> ScorerModel:
     return model
 
 
-Scorer = ScorerModel | References
+SavedScorer = ScorerModel | References
 
 
-def read_scorer(content: bytes, origin: str) -> Scorer:
+def read_scorer(content: bytes, origin: str) -> SavedScorer:
     """The scorer in a file of either kind; raises ValueError as `read_model` does."""
     if card_of(content).get("format") == FORMAT:
         return read_model(content, origin)
     return read_references(content, origin)
 
 
-def scorer_bytes(scorer: Scorer) -> bytes:
+def scorer_bytes(scorer: SavedScorer) -> bytes:
     """The file that holds a scorer."""
     file = BytesIO()
     if isinstance(scorer, ScorerModel):
@@ -196,17 +199,17 @@ def scorer_bytes(scorer: Scorer) -> bytes:
     return file.getvalue()
 
 
-def version_of(scorer: Scorer) -> str:
+def version_of(scorer: SavedScorer) -> str:
     """What decides the scores: `learned-<hash>` or `reference-<revision>-<hash>`."""
     if isinstance(scorer, ScorerModel):
         return f"learned-{scorer.version()}"
     return scorer_version(scorer)
 
 
-def with_references(scorer: Scorer | None, added: References) -> Scorer:
-    """A scorer that knows more exercises, or more clips of one that it had from clips."""
+def with_references(scorer: SavedScorer | None, added: References) -> SavedScorer:
+    """A scorer with further exercises, or with further clips of an exercise."""
     if isinstance(scorer, ScorerModel):
-        return replace(scorer, coach=joined(scorer.coach, added))
+        return replace(scorer, references=joined(scorer.references, added))
     return joined(scorer, added)
 
 

@@ -25,18 +25,19 @@ NONE: Final = -1
 
 
 @dataclass(frozen=True)
-class Recipe:
+class NetworkConfig:
     """How a network is built and trained; chosen beforehand, never on reported subjects."""
 
     width: int = 64
     embedding: int = 64
     epochs: int = 100
     batch: int = 64
-    rate: float = 3e-3
-    decay: float = 0.02
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.02
     dropout: float = 0.3
-    shrunk: float = 0.0
-    """Share of repetitions shown with a smaller movement too: helps to name, blinds to range."""
+    reduced: float = 0.0
+    """Share of repetitions that are shown with a smaller movement: it helps to recognise exercises,
+    but the network then judges the range of motion less well."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,7 @@ class Targets:
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """What is said of R repetitions: probabilities (R, E) and the logit of being correct (R,)."""
+    """Of R repetitions the probabilities (R, E) and the logit of being correct (R,)."""
 
     exercise: Floats
     correct: Floats
@@ -80,21 +81,21 @@ class Judgement:
 class ScorerNetwork(nn.Module):
     """Joints (R, T, 15, 4: x, y, z, seen), log durations (R, D) -> class logits, correctness logit.
 
-    Correctness is asked of the embedding together with the class that was recognised.
+    The correctness logit depends on the embedding and on the class that was recognised.
     """
 
-    def __init__(self, classes: int, extras: int, recipe: Recipe) -> None:
+    def __init__(self, classes: int, extras: int, config: NetworkConfig) -> None:
         super().__init__()
-        w = recipe.width
+        w = config.width
         self.stem = nn.Conv1d(len(JOINTS) * 7, w, 5, stride=2, padding=2)
         self.blocks = nn.ModuleList(
             nn.Conv1d(w, w, 5, stride=stride, padding=2) for stride in (1, 2, 1)
         )
         self.norms = nn.ModuleList(nn.GroupNorm(8, w) for _ in range(4))
-        self.embed = nn.Linear(2 * w + extras, recipe.embedding)
-        self.drop = nn.Dropout(recipe.dropout)
-        self.exercise = nn.Linear(recipe.embedding, classes)
-        self.correct = nn.Linear(recipe.embedding + classes, 1)
+        self.embed = nn.Linear(2 * w + extras, config.embedding)
+        self.drop = nn.Dropout(config.dropout)
+        self.exercise = nn.Linear(config.embedding, classes)
+        self.correct = nn.Linear(config.embedding + classes, 1)
 
     def forward(
         self, joints: torch.Tensor, extras: torch.Tensor
@@ -109,7 +110,7 @@ class ScorerNetwork(nn.Module):
         return logits, self.correct(known)[:, 0]
 
     def embedded(self, joints: torch.Tensor, extras: torch.Tensor) -> torch.Tensor:
-        """(R, D) place of each repetition; executions that are alike lie near each other."""
+        """(R, D) embedding of each repetition; executions that are alike lie near each other."""
         seen = joints[..., 3:]
         places = joints[..., :3]
         speed = functional.pad(places[:, 1:] - places[:, :-1], (0, 0, 0, 0, 1, 0)) * 8.0
@@ -126,7 +127,7 @@ class ScorerNetwork(nn.Module):
 
 
 @dataclass(eq=False)
-class Trainee:
+class TrainingState:
     """All that changes while a network is trained, besides torch's own random state.
 
     Attributes:
@@ -136,19 +137,19 @@ class Trainee:
     model: ScorerNetwork
     optimiser: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
-    draw: torch.Generator
+    generator: torch.Generator
     loss: float = float("nan")
 
 
-class Watch(Protocol):
-    """Looks on while a network is trained."""
+class TrainingHook(Protocol):
+    """Called while a network is trained."""
 
-    def begin(self, trainee: Trainee) -> int:
+    def restore(self, state: TrainingState) -> int:
         """Restore an interrupted training; the number of its finished epochs."""
         ...
 
-    def after(self, epoch: int, trainee: Trainee) -> bool:
-        """Told of a finished epoch, from 0; whether to stop."""
+    def after_epoch(self, epoch: int, state: TrainingState) -> bool:
+        """Called with the number of a finished epoch, from 0; whether to stop."""
         ...
 
 
@@ -156,40 +157,42 @@ def train(
     sequences: Sequences,
     targets: Targets,
     mirrored: Sequence[int],
-    recipe: Recipe,
+    config: NetworkConfig,
     seed: int,
-    watch: Watch | None = None,
+    hook: TrainingHook | None = None,
 ) -> ScorerNetwork:
     """A network after a fixed number of epochs; the same seed gives the same weights.
 
     Args:
         mirrored: class e of the mirrored person is mirrored[e].
-        watch: may resume, and stop early.
+        hook: may resume, and stop early.
     """
     torch.manual_seed(seed)
-    draw = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     joints, extras = _tensors(sequences)
     exercise, correct = torch.from_numpy(targets.exercise), torch.from_numpy(targets.correct)
-    swap = torch.tensor([*mirrored, NONE])  # whose last one NONE finds
-    model = ScorerNetwork(len(mirrored), extras.shape[1], recipe)
-    steps_each = -(-len(joints) // recipe.batch)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
+    swap = torch.tensor([*mirrored, NONE])  # index NONE is the last one
+    model = ScorerNetwork(len(mirrored), extras.shape[1], config)
+    steps_each = -(-len(joints) // config.batch)
+    optimiser = torch.optim.AdamW(
+        model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+    )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, recipe.rate, total_steps=recipe.epochs * steps_each
+        optimiser, config.learning_rate, total_steps=config.epochs * steps_each
     )
     weights = torch.from_numpy(targets.weights())
-    trainee = Trainee(model, optimiser, schedule, draw)
-    for epoch in range(watch.begin(trainee) if watch else 0, recipe.epochs):
+    state = TrainingState(model, optimiser, schedule, generator)
+    for epoch in range(hook.restore(state) if hook else 0, config.epochs):
         model.train()
         total = 0.0
-        for rows in _batches(len(joints), recipe.batch, draw):
-            turned = torch.rand(len(rows), generator=draw) < 0.5
+        for rows in _batches(len(joints), config.batch, generator):
+            turned = torch.rand(len(rows), generator=generator) < 0.5
             shown = torch.where(turned[:, None, None, None], mirror(joints[rows]), joints[rows])
             label = torch.where(turned, swap[exercise[rows]], exercise[rows])
             changed = torch.zeros(len(rows), dtype=torch.bool)
-            if recipe.shrunk > 0:
-                shown, changed = shrink(shown, recipe.shrunk, draw)
-            logits, judged = model(augment(shown, draw), extras[rows])
+            if config.reduced > 0:
+                shown, changed = shrink(shown, config.reduced, generator)
+            logits, judged = model(augment(shown, generator), extras[rows])
             loss = naming_loss(logits, label)
             known = ~correct[rows].isnan() & ~changed
             if known.any():
@@ -202,8 +205,8 @@ def train(
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
             schedule.step()
-        trainee.loss = total / steps_each
-        if watch is not None and watch.after(epoch, trainee):
+        state.loss = total / steps_each
+        if hook is not None and hook.after_epoch(epoch, state):
             break
     return model.eval()
 
@@ -221,8 +224,8 @@ def naming_loss(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
     return functional.cross_entropy(logits, wanted, label_smoothing=0.05)
 
 
-def _batches(count: int, size: int, draw: torch.Generator) -> list[torch.Tensor]:
-    order = torch.randperm(count, generator=draw)
+def _batches(count: int, size: int, generator: torch.Generator) -> list[torch.Tensor]:
+    order = torch.randperm(count, generator=generator)
     return [order[start : start + size] for start in range(0, count, size)]
 
 
@@ -241,29 +244,29 @@ def mirror(joints: torch.Tensor) -> torch.Tensor:
     return joints[:, :, list(MIRROR)] * torch.tensor([-1.0, 1.0, 1.0, 1.0])
 
 
-def augment(joints: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+def augment(joints: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Other people before other cameras: turned, of other proportions, at another pace, noisy.
 
     Joints (R, T, 15, 4); what is not seen stays unseen, and one joint in twenty is lost.
     """
     rows, length = joints.shape[:2]
-    places = _stretched(joints, draw)
+    places = _stretched(joints, generator)
     places, seen = places[..., :3], places[..., 3:]
-    scale = 1 + 0.08 * torch.randn(rows, 1, len(TREE), 1, generator=draw)
+    scale = 1 + 0.08 * torch.randn(rows, 1, len(TREE), 1, generator=generator)
     places = _grow(_bones(places) * scale.clamp(0.75, 1.25))
-    angle = torch.deg2rad(12 * torch.randn(rows, 1, 1, generator=draw))
+    angle = torch.deg2rad(12 * torch.randn(rows, 1, 1, generator=generator))
     x, y, z = places.unbind(dim=-1)
     places = torch.stack(
         [x * angle.cos() + z * angle.sin(), y, z * angle.cos() - x * angle.sin()], dim=-1
     )
-    places = places + 0.02 * torch.randn(places.shape, generator=draw)
-    kept = torch.rand(rows, 1, len(JOINTS), 1, generator=draw) > 0.05
+    places = places + 0.02 * torch.randn(places.shape, generator=generator)
+    kept = torch.rand(rows, 1, len(JOINTS), 1, generator=generator) > 0.05
     seen = seen * kept
     return torch.cat([places * (seen > 0), seen.expand(rows, length, -1, 1)], dim=-1)
 
 
 def shrink(
-    joints: torch.Tensor, share: float, draw: torch.Generator
+    joints: torch.Tensor, share: float, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """A share of the repetitions with a smaller movement, bone by bone; (R,) which ones.
 
@@ -273,9 +276,9 @@ def shrink(
     """
     rows = len(joints)
     bones = _bones(joints[..., :3])
-    chosen = torch.rand(rows, 1, 1, 1, generator=draw) < share
-    extent = 0.35 + 0.7 * torch.rand(rows, 1, 1, 1, generator=draw)
-    each = (extent + 0.2 * torch.randn(rows, 1, len(TREE), 1, generator=draw)).clamp(0.1, 1.15)
+    chosen = torch.rand(rows, 1, 1, 1, generator=generator) < share
+    extent = 0.35 + 0.7 * torch.rand(rows, 1, 1, 1, generator=generator)
+    each = (extent + 0.2 * torch.randn(rows, 1, len(TREE), 1, generator=generator)).clamp(0.1, 1.15)
     there = joints[:, :1, :, 3]  # from where a bone turns must have been seen
     ends = [[JOINT[name] for name in side] for side in zip(*TREE, strict=True)]
     known = (there[..., ends[0]] * there[..., ends[1]])[..., None] > 0
@@ -288,7 +291,7 @@ def shrink(
     return torch.where(chosen, smaller, joints), changed.flatten()
 
 
-def _stretched(joints: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+def _stretched(joints: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """A repetition that dwells elsewhere and whose ends are cut a little differently.
 
     What is not seen after the end, the padding, stays where it is.
@@ -298,8 +301,8 @@ def _stretched(joints: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
     seen = joints[..., 3].amax(dim=2) > 0
     last = (seen * index).amax(dim=1, keepdim=True).clamp(min=1)
     phase = (index / last).clamp(max=1)
-    power = torch.exp(0.15 * torch.randn(rows, 1, generator=draw))
-    start, end = 0.06 * torch.rand(2, rows, 1, generator=draw)
+    power = torch.exp(0.15 * torch.randn(rows, 1, generator=generator))
+    start, end = 0.06 * torch.rand(2, rows, 1, generator=generator)
     place = (start + (1 - start - end) * phase**power) * last
     place = torch.where(index <= last, place, index)
     low = place.long().clamp(max=length - 2)
