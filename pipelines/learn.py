@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from repscore.models.scorer.files import References, references_of
 from repscore.models.scorer.model import (
-    Scorer,
+    SavedScorer,
     read_scorer,
     scorer_bytes,
     version_of,
@@ -24,7 +24,7 @@ from repscore.transforms.records import Recording, Video
 from repscore.transforms.repetitions.order import recording_of
 
 
-def scorer_of(options: ScoreOptions, *, quiet: bool) -> Scorer | None:
+def scorer_of(options: ScoreOptions, *, quiet: bool) -> SavedScorer | None:
     """The scorer of a run: that of its file, of its references, or both; None scores consistency.
 
     Raises NoReference for a clip that is no video or shows no repetition, and NoScorer for a file
@@ -36,7 +36,7 @@ def scorer_of(options: ScoreOptions, *, quiet: bool) -> Scorer | None:
     return with_references(base, references_from(options, quiet=quiet))
 
 
-def store_scorer(root: str, scorer: Scorer) -> str:
+def store_scorer(root: str, scorer: SavedScorer) -> str:
     """Put a scorer's file into a dataset, so that `rescore` finds it; returns its path."""
     path = join(root, "scorers", f"{version_of(scorer)}.safetensors")
     with replacing(path) as file:
@@ -44,7 +44,7 @@ def store_scorer(root: str, scorer: Scorer) -> str:
     return path
 
 
-def read_file(path: str) -> Scorer:
+def read_file(path: str) -> SavedScorer:
     """The scorer in a file or object; raises NoScorer."""
     try:
         with open_binary(path) as file:
@@ -68,7 +68,7 @@ def references_from(options: ScoreOptions, *, quiet: bool) -> References:
 
 def learn(
     name: str, clips: Sequence[str], path: str, options: ScoreOptions, *, quiet: bool
-) -> Scorer:
+) -> SavedScorer:
     """Add an exercise that clips define to a scorer file, or begin one; the new scorer.
 
     Raises NoReference, NoScorer.

@@ -13,7 +13,7 @@ import click
 from repscore.models.scorer.checkpoint import DamagedCheckpoint
 from repscore.models.scorer.examples import Example, TrainingSet
 from repscore.models.scorer.model import ScorerModel, scorer_bytes
-from repscore.models.scorer.network import Recipe
+from repscore.models.scorer.network import NetworkConfig
 from repscore.models.scorer.training import TrainingConfig, train_scorer
 from repscore.pipelines.labelled import examples_of, scored
 from repscore.pipelines.progress import console
@@ -41,7 +41,7 @@ class TrainOptions:
     labels: str | None = None
     dataset: str | None = None
     seed: int = 0
-    epochs: int = Recipe().epochs
+    epochs: int = NetworkConfig().epochs
     folds: int = 8
     workers: int = 1
     resume: bool = False
@@ -101,7 +101,9 @@ def train_on(
 
     model = train_scorer(
         TrainingSet(examples, synthetic),
-        TrainingConfig(options.seed, replace(Recipe(), epochs=options.epochs), options.folds),
+        TrainingConfig(
+            options.seed, replace(NetworkConfig(), epochs=options.epochs), options.folds
+        ),
         checkpoints,
         lambda work, jobs, report: run_jobs(work, jobs, options.workers, report),
         report,

@@ -5,11 +5,11 @@ from dataclasses import replace
 from executions import curl, perform, squat
 
 from repscore.models.scorer.examples import Example
-from repscore.models.scorer.network import Recipe
+from repscore.models.scorer.network import NetworkConfig
 from repscore.models.scorer.training import TrainingConfig
 
 CONFIG = TrainingConfig(
-    0, Recipe(width=16, embedding=16, epochs=10, batch=32, dropout=0.1, shrunk=0.0), folds=3
+    0, NetworkConfig(width=16, embedding=16, epochs=10, batch=32, dropout=0.1, reduced=0.0), folds=3
 )
 
 

@@ -10,9 +10,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from repscore.models.scorer.network import Trainee
+from repscore.models.scorer.network import TrainingState
 
-_RANDOM: Final = ("random.torch", "random.draw")
+_RANDOM: Final = ("random.torch", "random.generator")
 
 Tensors = dict[str, torch.Tensor]
 
@@ -23,7 +23,7 @@ class DamagedCheckpoint(ValueError):
 
 @dataclass(frozen=True)
 class TrainingCheckpoint:
-    """Writes the state of a training after every epoch; a `Watch` of `network.train`.
+    """Writes the state of a training after every epoch; a `TrainingHook`.
 
     Attributes:
         file: its name stands for data and options, so that it fits whoever finds it.
@@ -33,7 +33,7 @@ class TrainingCheckpoint:
     file: Path
     report: Callable[[int, float], None]
 
-    def begin(self, trainee: Trainee) -> int:
+    def restore(self, state: TrainingState) -> int:
         """Restore the checkpoint, where there is one; the number of finished epochs.
 
         Raises DamagedCheckpoint.
@@ -41,21 +41,21 @@ class TrainingCheckpoint:
         if not self.file.exists():
             return 0
         tensors, progress = self._read()
-        trainee.model.load_state_dict(_part(tensors, "model"))
-        state: dict[int, Tensors] = {}
+        state.model.load_state_dict(_part(tensors, "model"))
+        optimiser: dict[int, Tensors] = {}
         for name, tensor in _part(tensors, "optimiser").items():
             number, key = name.split(".", 1)
-            state.setdefault(int(number), {})[key] = tensor
-        trainee.optimiser.load_state_dict({"state": state, "param_groups": progress["groups"]})
-        trainee.schedule.load_state_dict(progress["schedule"])
+            optimiser.setdefault(int(number), {})[key] = tensor
+        state.optimiser.load_state_dict({"state": optimiser, "param_groups": progress["groups"]})
+        state.schedule.load_state_dict(progress["schedule"])
         torch.set_rng_state(tensors["random.torch"])
-        trainee.draw.set_state(tensors["random.draw"])
+        state.generator.set_state(tensors["random.generator"])
         return int(progress["epoch"]) + 1
 
-    def after(self, epoch: int, trainee: Trainee) -> bool:
+    def after_epoch(self, epoch: int, state: TrainingState) -> bool:
         """Keep what is needed to go on after the epoch; the training runs to its end."""
-        self._write(epoch, trainee)
-        self.report(epoch, trainee.loss)
+        self._write(epoch, state)
+        self.report(epoch, state.loss)
         return False
 
     def _read(self) -> tuple[Tensors, dict[str, Any]]:
@@ -70,20 +70,20 @@ class TrainingCheckpoint:
             ) from error
         return tensors, progress
 
-    def _write(self, epoch: int, trainee: Trainee) -> None:
-        optimiser = trainee.optimiser.state_dict()
+    def _write(self, epoch: int, state: TrainingState) -> None:
+        optimiser = state.optimiser.state_dict()
         tensors = {
-            **{f"model.{name}": value for name, value in trainee.model.state_dict().items()},
+            **{f"model.{name}": value for name, value in state.model.state_dict().items()},
             **{
                 f"optimiser.{number}.{key}": value
                 for number, values in optimiser["state"].items()
                 for key, value in values.items()
             },
-            **dict(zip(_RANDOM, (torch.get_rng_state(), trainee.draw.get_state()), strict=True)),
+            **dict(zip(_RANDOM, (torch.get_rng_state(), state.generator.get_state()), strict=True)),
         }
         schedule = {
             key: value
-            for key, value in trainee.schedule.state_dict().items()
+            for key, value in state.schedule.state_dict().items()
             if isinstance(value, int | float | str | bool | list | type(None))
         }
         progress = {"epoch": epoch, "groups": optimiser["param_groups"], "schedule": schedule}

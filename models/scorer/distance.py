@@ -13,7 +13,7 @@ from repscore.models.scorer.represent import (
     GROUP_OF,
     GROUPS,
     IS_BODY,
-    PHASES,
+    PHASE_SAMPLES,
     WINDOWS,
     Phases,
     mirror,
@@ -91,7 +91,7 @@ def group_deviations(
 
 def _sums(like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Matrices that add phases up to windows (3, 64) and channels up to groups (C, G)."""
-    phase = torch.arange(PHASES, device=like.device)
+    phase = torch.arange(PHASE_SAMPLES, device=like.device)
     windows = torch.stack([(phase >= a) & (phase < b) for a, b in WINDOWS.values()])
     group_of = torch.as_tensor(GROUP_OF, device=like.device)
     groups = group_of[:, None] == torch.arange(len(GROUPS), device=like.device)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from repscore.models.scorer.calibration import border_of_judged, covered
+from repscore.models.scorer.calibration import calibrate, covered
 from repscore.models.scorer.examples import Rows, TrainingSet, Truths
 
 Floats = npt.NDArray[np.float64]
@@ -232,8 +232,8 @@ def intervals(
     for fold in np.unique(folds):
         known = (folds != fold) & judged
         if len(np.unique(correct[known])) == 2:
-            border = border_of_judged(logit[known], correct[known] > 0, subject[known])
-            table[:, folds == fold] = border.scores(logit[folds == fold])
+            calibration = calibrate(logit[known], correct[known] > 0, subject[known])
+            table[:, folds == fold] = calibration.scores(logit[folds == fold])
     score, low, high = table
     return score, low, high
 

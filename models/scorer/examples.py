@@ -8,7 +8,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from repscore.models.scorer.learned import as_seen_by
+from repscore.models.scorer.learned import for_sensor
 from repscore.models.scorer.network import NONE
 from repscore.models.scorer.represent import Execution
 from repscore.models.scorer.sequences import Sequences, sequences_of
@@ -78,7 +78,7 @@ class TrainingSet:
         self.mirrored = tuple(
             number.get(mirrored(name), index) for index, name in enumerate(self.names)
         )
-        self.executions = [as_seen_by(self.sensor, each.execution) for each in self.examples]
+        self.executions = [for_sensor(self.sensor, each.execution) for each in self.examples]
         self.sequences = sequences_of(self.executions)
 
     def with_sequences(self, sequences: Sequences) -> "TrainingSet":

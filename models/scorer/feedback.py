@@ -11,7 +11,7 @@ import numpy.typing as npt
 from repscore.models.scorer.represent import (
     FIRST,
     GROUPS,
-    PHASES,
+    PHASE_SAMPLES,
     WINDOWS,
     Execution,
     Group,
@@ -34,9 +34,12 @@ TEMPO_SPREAD: Final = 1.25
 """The further factor in duration that counts as one spread."""
 
 _ROWS: Final[tuple[Phase, ...]] = (*WINDOWS, "whole")
-_SPANS: Final = dict(zip(_ROWS, (*WINDOWS.values(), (0, PHASES)), strict=True))
+_SPANS: Final = dict(zip(_ROWS, (*WINDOWS.values(), (0, PHASE_SAMPLES)), strict=True))
 _IN_PHASE: Final = np.array(
-    [(start <= np.arange(PHASES)) & (np.arange(PHASES) < stop) for start, stop in _SPANS.values()],
+    [
+        (start <= np.arange(PHASE_SAMPLES)) & (np.arange(PHASE_SAMPLES) < stop)
+        for start, stop in _SPANS.values()
+    ],
     float,
 )
 _SINGLE: Final = np.array([group.axes == 1 for group in GROUPS])

@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as from_bytes
 from safetensors.numpy import save as to_bytes
 
-from repscore.models.scorer.represent import CHANNELS, PHASES, Execution, Phases, represent
+from repscore.models.scorer.represent import CHANNELS, PHASE_SAMPLES, Execution, Phases, represent
 
 REVISION: Final = 1
 """Rises with every change of a constant or formula that gives other scores or remarks."""
@@ -185,7 +185,7 @@ def card_of(content: bytes) -> dict[str, Any]:
 
 
 def _shapes(count: int) -> dict[str, tuple[int, ...]]:
-    table = (count, PHASES, CHANNELS)
+    table = (count, PHASE_SAMPLES, CHANNELS)
     return {"values": table, "mask": table, "log_duration": (count, 3),
             "exercise": (count,), "clip": (count,)}  # fmt: skip
 

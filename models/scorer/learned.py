@@ -150,9 +150,10 @@ class LearnedScorer:
             )
         ]
         rows = np.flatnonzero([score is None for score in scores])
-        known = Outputs(*(part[rows] for part in outputs))
-        scorable = self._scored([executions[row] for row in rows], known, distance[rows])
-        scored = iter(scorable)
+        known = Outputs(outputs.probabilities[rows], outputs.logit[rows], outputs.embedding[rows])
+        scored = iter(
+            self._scored([executions[row] for row in rows.tolist()], known, distance[rows])
+        )
         learned = [score or next(scored) for score in scores]
         if self._references is None:
             return learned

@@ -16,8 +16,6 @@ from torch.nn import functional
 from repscore.models.scorer.sequences import Sequences
 from repscore.models.skeleton import BONE_LENGTHS, JOINT, JOINTS, MIRROR
 
-Floats = npt.NDArray[np.float64]
-
 TREE: Final = tuple(BONE_LENGTHS)
 """Bones (parent, child) of a tree that grows from the mid-hip, parents first."""
 NONE: Final = -1
@@ -68,14 +66,6 @@ class Targets:
                 own = 1 / np.sqrt(counts[whose])
             weights[rows] = own / max(own.sum(), 1e-9) * judged / 2
         return weights
-
-
-@dataclass(frozen=True, eq=False)
-class Judgement:
-    """Of R repetitions the probabilities (R, E) and the logit of being correct (R,)."""
-
-    exercise: Floats
-    correct: Floats
 
 
 class ScorerNetwork(nn.Module):
@@ -227,16 +217,6 @@ def naming_loss(logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
 def _batches(count: int, size: int, generator: torch.Generator) -> list[torch.Tensor]:
     order = torch.randperm(count, generator=generator)
     return [order[start : start + size] for start in range(0, count, size)]
-
-
-def judge(model: ScorerNetwork, sequences: Sequences, mirrored: Sequence[int]) -> Judgement:
-    """The mean over a repetition and its mirror image, so that the side does not matter."""
-    joints, extras = _tensors(sequences)
-    with torch.no_grad():
-        plain, correct = model(joints, extras)
-        other, turned = model(mirror(joints), extras)
-    named = (plain.softmax(dim=1) + other.softmax(dim=1)[:, list(mirrored)]) / 2
-    return Judgement(named.double().numpy(), ((correct + turned) / 2).double().numpy())
 
 
 def mirror(joints: torch.Tensor) -> torch.Tensor:

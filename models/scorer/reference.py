@@ -1,4 +1,4 @@
-"""Scores a repetition by its distance from good ones: a coach's clips, or the rest of the set."""
+"""Scores a repetition by its distance from reference clips, or from the rest of its set."""
 
 import math
 from collections.abc import Sequence

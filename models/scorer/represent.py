@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from repscore.models.skeleton import ANGLES, BONES, JOINT, JOINTS, MIRROR, joint_angles_deg
 
-PHASES: Final = 64
+PHASE_SAMPLES: Final = 64
 TURN: Final = 32
 """Phases 0..31 lead from the start to the turn, 32..63 from the turn (phase 32) to the end."""
 
@@ -155,14 +155,14 @@ def mirror(phases: Phases) -> Phases:
 def phase_times_s(execution: Execution) -> npt.NDArray[np.float64]:
     """(65,) the instants of the phases, and the end: tempo drops out on either side of the turn."""
     out = np.linspace(execution.start_s, execution.turn_s, TURN, endpoint=False)
-    back = np.linspace(execution.turn_s, execution.end_s, PHASES - TURN + 1)
+    back = np.linspace(execution.turn_s, execution.end_s, PHASE_SAMPLES - TURN + 1)
     return np.concatenate([out, back])
 
 
 def represent(executions: Sequence[Execution]) -> Phases:
     """Repetitions of any lengths as phases; linear between frames, nothing across a gap."""
     if not executions:
-        empty = np.zeros((0, PHASES, CHANNELS))
+        empty = np.zeros((0, PHASE_SAMPLES, CHANNELS))
         return Phases(empty.astype(np.float32), empty.astype(bool), np.zeros((0, 3), np.float32))
     body, flat, visibility = _at_phases(executions)
     seen = visibility >= VISIBLE  # NaN is not seen
@@ -198,7 +198,7 @@ def _at_phases(executions: Sequence[Execution]) -> tuple[Floats, Floats, Floats]
     lengths = np.array([len(e.time_s) for e in executions])
     starts = np.cumsum(lengths) - lengths
     time_s = np.concatenate([np.asarray(e.time_s, np.float64) for e in executions])
-    wanted_s = np.stack([phase_times_s(e)[:PHASES] for e in executions])  # (R, 64)
+    wanted_s = np.stack([phase_times_s(e)[:PHASE_SAMPLES] for e in executions])  # (R, 64)
     after = np.stack(
         [
             start + np.searchsorted(e.time_s, row)

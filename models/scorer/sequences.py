@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from repscore.models.scorer.represent import PHASES, VISIBLE, Execution
+from repscore.models.scorer.represent import PHASE_SAMPLES, VISIBLE, Execution
 
 Floats = npt.NDArray[np.float64]
 
@@ -33,8 +33,8 @@ class Sequences:
 
 def sequences_of(executions: Sequence[Execution]) -> Sequences:
     """All repetitions, in order, each at 64 instants evenly from start to end."""
-    joints = [joints_at(each, PHASES) for each in executions]
-    empty = np.zeros((0, PHASES, 15, 4), np.float32)
+    joints = [joints_at(each, PHASE_SAMPLES) for each in executions]
+    empty = np.zeros((0, PHASE_SAMPLES, 15, 4), np.float32)
     return Sequences(np.stack(joints) if joints else empty, log_durations(executions))
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from repscore.models.scorer.calibration import Border, border_of_judged, quantile_of_people
+from repscore.models.scorer.calibration import Calibration, calibrate, quantile_over_subjects
 from repscore.models.scorer.checkpoint import TrainingCheckpoint
 from repscore.models.scorer.evaluation import (
     Predictions,
@@ -23,9 +23,9 @@ from repscore.models.scorer.evaluation import (
 )
 from repscore.models.scorer.examples import NoExamples, Rows, TrainingSet
 from repscore.models.scorer.files import References
-from repscore.models.scorer.learned import distances, look
+from repscore.models.scorer.learned import distances, outputs_of
 from repscore.models.scorer.model import Rules, ScorerModel
-from repscore.models.scorer.network import Recipe, ScorerNetwork, Targets, train
+from repscore.models.scorer.network import NetworkConfig, ScorerNetwork, Targets, train
 from repscore.models.scorer.represent import represent
 
 Floats = npt.NDArray[np.float64]
@@ -46,7 +46,7 @@ class TrainingConfig:
     """How a scorer is trained; all of it enters the names of checkpoints."""
 
     seed: int = 0
-    recipe: Recipe = Recipe()  # noqa: RUF009 - frozen
+    recipe: NetworkConfig = NetworkConfig()  # noqa: RUF009 - frozen
     folds: int = 8
 
 
@@ -98,14 +98,16 @@ def evened(exercise: npt.NDArray[np.int64], rows: Rows) -> Rows:
 def predict(model: ScorerNetwork, data: TrainingSet, known: Rows, held_out: Rows) -> Predictions:
     """The network on held-out rows, with distances from the good ones of the known real rows."""
     good = known[data.good[known] & ~data.synthetic[known]]
-    learned, asked = (look(model, data.sequences[r], data.mirrored) for r in (good, held_out))
-    spread = spread_out(data.exercise[good], learned.place, _REMEMBERED)
-    place, exercise = learned.place[spread], data.exercise[good][spread]
-    likeliest = asked.named.argmax(axis=1)
+    learned, outputs = (
+        outputs_of(model, data.sequences[rows], data.mirrored) for rows in (good, held_out)
+    )
+    kept = spread_out(data.exercise[good], learned.embedding, _REMEMBERED)
+    embedding, exercise = learned.embedding[kept], data.exercise[good][kept]
+    likeliest = outputs.probabilities.argmax(axis=1)
     near = np.isin(likeliest, exercise)
     distance = np.full(len(held_out), np.nan)
-    distance[near] = distances(asked.place[near], likeliest[near], place, exercise)
-    return Predictions(asked.named, asked.correct, distance)
+    distance[near] = distances(outputs.embedding[near], likeliest[near], embedding, exercise)
+    return Predictions(outputs.probabilities, outputs.logit, distance)
 
 
 def spread_out(exercise: npt.NDArray[np.int64], place: npt.NDArray[np.float32], most: int) -> Rows:
@@ -148,15 +150,15 @@ def train_scorer(
 
     (network,) = run_jobs(of_all, [everything], report)
     good = data.real[data.good[data.real]]
-    place = look(network, data.sequences[good], data.mirrored).place
-    remembered = spread_out(data.exercise[good], place, _REMEMBERED)
+    embedding = outputs_of(network, data.sequences[good], data.mirrored).embedding
+    kept = spread_out(data.exercise[good], embedding, _REMEMBERED)
     rules = rules_of(data, config.recipe, held_out)
     return ScorerModel(
         rules=rules,
         weights={name: value.numpy() for name, value in network.state_dict().items()},
-        places=place[remembered],
-        place_exercise=data.exercise[good][remembered],
-        exemplars=_exemplars(data, good, place, rules.judged),
+        embeddings=embedding[kept],
+        embedding_exercise=data.exercise[good][kept],
+        exemplars=_exemplars(data, good, embedding, rules.judged),
         about={
             "protocol": f"{config.folds} folds by subject (seed {config.seed}); figures, "
             "thresholds and intervals are of subjects that the network of a fold did not learn "
@@ -185,7 +187,7 @@ def require_subjects(data: TrainingSet, folds: int) -> None:
             )
 
 
-def rules_of(data: TrainingSet, recipe: Recipe, held_out: Predictions) -> Rules:
+def rules_of(data: TrainingSet, recipe: NetworkConfig, held_out: Predictions) -> Rules:
     """What is judged, from which views, and the thresholds that hold for held-out subjects."""
     rows = data.real
     exercise, correct = data.exercise[rows], data.correct[rows]
@@ -204,12 +206,12 @@ def rules_of(data: TrainingSet, recipe: Recipe, held_out: Predictions) -> Rules:
         judged=tuple(data.names[number] for number in numbers),
         sensor=data.sensor,
         views=views_of(data),
-        correct=border_of_judged(held_out.correct[judged], correct[judged] > 0, subject[judged])
+        correct=calibrate(held_out.correct[judged], correct[judged] > 0, subject[judged])
         if numbers
         else None,
-        alike=_border_of_likeness(held_out.distance[right], subject[right]),
-        unknown=quantile_of_people(held_out.distance[named], subject[named], 1 - RARE),
-        recipe=recipe,
+        likeness=_likeness_calibration(held_out.distance[right], subject[right]),
+        unknown_distance=quantile_over_subjects(held_out.distance[named], subject[named], 1 - RARE),
+        config=recipe,
     )
 
 
@@ -231,11 +233,13 @@ def views_of(data: TrainingSet) -> dict[str, tuple[str, ...]]:
     return {name: fit for name, fit in learned.items() if fit}
 
 
-def _border_of_likeness(distance: Floats, subjects: npt.NDArray[np.str_]) -> Border:
+def _likeness_calibration(distance: Floats, subjects: npt.NDArray[np.str_]) -> Calibration:
     """One execution in twenty of the learned exercise lies beyond 50; the middle one scores 90."""
-    at = -quantile_of_people(distance, subjects, 1 - RARE)
-    middle = -quantile_of_people(distance, subjects, 0.5)
-    return Border(at, max((middle - at) / np.log(USUAL_SCORE / (100 - USUAL_SCORE)), 1e-6))
+    threshold = -quantile_over_subjects(distance, subjects, 1 - RARE)
+    middle = -quantile_over_subjects(distance, subjects, 0.5)
+    return Calibration(
+        threshold, max((middle - threshold) / np.log(USUAL_SCORE / (100 - USUAL_SCORE)), 1e-6)
+    )
 
 
 def _card_figures(data: TrainingSet, folds: Rows, held_out: Predictions) -> dict[str, Any]:

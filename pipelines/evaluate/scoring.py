@@ -23,7 +23,7 @@ from repscore.models.scorer.evaluation import (
 )
 from repscore.models.scorer.examples import Rows, TrainingSet
 from repscore.models.scorer.files import References
-from repscore.models.scorer.learned import LearnedScorer, as_seen_by
+from repscore.models.scorer.learned import LearnedScorer, for_sensor
 from repscore.models.scorer.model import ScorerModel
 from repscore.models.scorer.sequences import sequences_of
 from repscore.models.scorer.training import NetworkMethod
@@ -139,16 +139,17 @@ def predict_all(model: ScorerModel, data: TrainingSet) -> Predictions:
 
     Probabilities are of the exercises of the data, then of the likeliest one that is none of them.
     """
-    executions = [as_seen_by(model.rules.sensor, data.examples[row].execution) for row in data.real]
-    seen, distance = LearnedScorer(model).judge(sequences_of(executions))
+    executions = [for_sensor(model.rules.sensor, data.examples[row].execution) for row in data.real]
+    outputs, distance = LearnedScorer(model).outputs(sequences_of(executions))
     known = model.rules.exercises
     nothing = np.zeros(len(executions))
     columns = [
-        seen.named[:, known.index(name)] if name in known else nothing for name in data.names
+        outputs.probabilities[:, known.index(name)] if name in known else nothing
+        for name in data.names
     ]
-    others = [seen.named[:, i] for i, name in enumerate(known) if name not in data.names]
+    others = [outputs.probabilities[:, i] for i, name in enumerate(known) if name not in data.names]
     columns.append(np.max(others, axis=0) if others else nothing)
-    correct = -distance if model.rules.correct is None else seen.correct
+    correct = -distance if model.rules.correct is None else outputs.logit
     return Predictions(np.stack(columns, axis=1), correct, distance)
 
 

@@ -1,4 +1,4 @@
-"""A trained scorer: what it says and when it is silent, its file, what a coach adds."""
+"""A trained scorer: scores and reasons for none, its file, what reference clips add."""
 
 import json
 from dataclasses import replace
@@ -9,7 +9,7 @@ import pytest
 from executions import curl, lateral_raise, perform, squat, without, without_depth
 from training_data import CONFIG, examples, in_turn, silent
 
-from repscore.models.scorer.calibration import Border
+from repscore.models.scorer.calibration import Calibration
 from repscore.models.scorer.examples import Example, TrainingSet
 from repscore.models.scorer.files import references_of
 from repscore.models.scorer.learned import LearnedScorer
@@ -55,8 +55,8 @@ def test_a_scorer_is_evaluated_on_people_it_has_not_seen(model: ScorerModel) -> 
 
 @pytest.fixture(scope="module")
 def scorer(model: ScorerModel) -> LearnedScorer:
-    """The border of the unknown is set wide: how far is far is not what is tested here."""
-    return LearnedScorer(replace(model, rules=replace(model.rules, unknown=2.0)))
+    """Nothing is unknown: another test covers that distance."""
+    return LearnedScorer(replace(model, rules=replace(model.rules, unknown_distance=2.0)))
 
 
 def test_what_is_judged_and_what_is_not_is_known(model: ScorerModel) -> None:
@@ -123,13 +123,13 @@ def test_a_view_is_fit_for_an_exercise_that_was_learned_from_it(scorer: LearnedS
 
 
 def test_another_exercise_is_unknown(model: ScorerModel) -> None:
-    strict = replace(model, rules=replace(model.rules, unknown=1e-4))
+    strict = replace(model, rules=replace(model.rules, unknown_distance=1e-4))
     (result,) = LearnedScorer(strict).score([perform(lateral_raise())])
     assert result.exercise is None
     assert result.unscorable_reason.startswith("unknown exercise: nearest is ")
 
 
-def test_a_coach_adds_an_exercise_and_the_file_keeps_all(model: ScorerModel) -> None:
+def test_reference_clips_add_an_exercise_and_the_file_keeps_all(model: ScorerModel) -> None:
     raises = [perform(lateral_raise(), noise=0.01, seed=i) for i in range(3)]
     more = with_references(model, references_of({"lateral raise": [raises]}))
     read = read_scorer(scorer_bytes(more), "file")
@@ -163,8 +163,8 @@ def test_a_changed_weight_is_found(model: ScorerModel) -> None:
         read_model(bytes(content), "file")
 
 
-def test_fifty_is_the_border() -> None:
-    score, low, high = Border(at=1.0, width=0.5, down=1.0, up=0.5).scores(np.array([1.0, 9.0]))
+def test_fifty_is_the_threshold() -> None:
+    score, low, high = Calibration(1.0, 0.5, 1.0, 0.5).scores(np.array([1.0, 9.0]))
     assert score[0] == 50
     assert low[0] < 50 < high[0]
     assert score[1] > 99

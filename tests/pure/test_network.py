@@ -8,12 +8,12 @@ from training_data import person
 
 from repscore.models.scorer import network
 from repscore.models.scorer.examples import TrainingSet, mirrored
+from repscore.models.scorer.learned import outputs_of
 from repscore.models.scorer.network import (
     NONE,
-    Recipe,
+    NetworkConfig,
     ScorerNetwork,
     Targets,
-    judge,
     naming_loss,
     shrink,
     train,
@@ -36,24 +36,24 @@ def test_a_picture_has_no_depth() -> None:
 
 def test_the_network_is_small_and_does_not_know_the_side() -> None:
     torch.manual_seed(0)
-    model = ScorerNetwork(2, 1, Recipe()).eval()
+    model = ScorerNetwork(2, 1, NetworkConfig()).eval()
     assert sum(each.numel() for each in model.parameters()) < 200_000
     one = perform(curl(right_deg=130, left_deg=20))
     both = sequences_of([one, from_the_other_side(one)])
-    found = judge(model, both, mirrored=[1, 0])
-    assert found.correct[0] == pytest.approx(found.correct[1], abs=1e-5)
-    np.testing.assert_allclose(found.exercise[0], found.exercise[1][::-1], atol=1e-5)
+    found = outputs_of(model, both, mirrored=[1, 0])
+    assert found.logit[0] == pytest.approx(found.logit[1], abs=1e-5)
+    np.testing.assert_allclose(found.probabilities[0], found.probabilities[1][::-1], atol=1e-5)
 
 
 def test_training_learns_and_its_seed_decides() -> None:
     data = TrainingSet([each for number in range(4) for each in person(number)])
     targets = Targets(data.exercise, data.correct)
-    recipe = Recipe(width=16, embedding=16, epochs=30, batch=8, dropout=0.0)
+    recipe = NetworkConfig(width=16, embedding=16, epochs=30, batch=8, dropout=0.0)
     first, again = (train(data.sequences, targets, data.mirrored, recipe, seed=1) for _ in range(2))
-    found = judge(first, data.sequences, data.mirrored)
-    assert (found.exercise.argmax(axis=1) == data.exercise).all()
+    found = outputs_of(first, data.sequences, data.mirrored)
+    assert (found.probabilities.argmax(axis=1) == data.exercise).all()
     good = data.correct == 1
-    assert found.correct[good].mean() > found.correct[data.correct == 0].mean()
+    assert found.logit[good].mean() > found.logit[data.correct == 0].mean()
     for one, other in zip(first.parameters(), again.parameters(), strict=True):
         assert torch.equal(one, other)
 
@@ -81,7 +81,7 @@ def test_the_mirror_image_of_none_is_none(monkeypatch: pytest.MonkeyPatch) -> No
     sequences = sequences_of([perform(squat(), seed=n) for n in range(4)])
     exercise = np.array([0, NONE, NONE, 1])
     train(sequences, Targets(exercise, np.full(4, np.nan, np.float32)), [1, 0],
-          Recipe(epochs=8), seed=0)  # fmt: skip
+          NetworkConfig(epochs=8), seed=0)  # fmt: skip
     assert sorted(set(shown)) == [NONE, 0, 1]
     assert shown.count(NONE) == 16
 

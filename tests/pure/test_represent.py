@@ -11,7 +11,7 @@ from repscore.models.scorer.represent import (
     CHANNELS,
     FIRST,
     GROUPS,
-    PHASES,
+    PHASE_SAMPLES,
     TURN,
     Execution,
     mirror,
@@ -59,7 +59,7 @@ def channel(source: str, quantity: str, joint: str) -> int:
 @pytest.mark.parametrize(("turn_s", "end_s"), [(1.0, 2.0), (0.5, 3.0), (2.0, 2.6)])
 def test_the_ways_fill_half_of_the_phases_each_whatever_they_last(turn_s, end_s):
     phases = represent([left_elbow_bends(np.arange(0, end_s + 0.01, 0.01), turn_s, end_s)])
-    assert phases.values.shape == (1, PHASES, CHANNELS)
+    assert phases.values.shape == (1, PHASE_SAMPLES, CHANNELS)
     share = np.concatenate([np.arange(TURN) / TURN, 1 - np.arange(TURN) / TURN])
     for source in ("body", "flat"):
         angle = phases.values[0, :, channel(source, "angle", "left_elbow")]

@@ -17,7 +17,7 @@ from repscore.models.scorer.feedback import MOST
 from repscore.models.scorer.files import references_of
 from repscore.models.scorer.learned import LearnedScorer
 from repscore.models.scorer.model import ScorerModel
-from repscore.models.scorer.network import Recipe
+from repscore.models.scorer.network import NetworkConfig
 from repscore.models.scorer.reference import ReferenceScorer
 from repscore.models.scorer.represent import Execution
 from repscore.models.scorer.score import Score
@@ -63,7 +63,7 @@ def trained() -> ScorerModel:
             Motion(exercise, 2 if faults == Faults() else 1, body=body, faults=faults, seed=number)
         )
     ]
-    recipe = Recipe(width=32, embedding=32, epochs=20, batch=32, dropout=0.1, shrunk=0.0)
+    recipe = NetworkConfig(width=32, embedding=32, epochs=20, batch=32, dropout=0.1, reduced=0.0)
     return train_scorer(
         TrainingSet(items), TrainingConfig(0, recipe, folds=4), None, in_turn, silent
     )
@@ -72,7 +72,7 @@ def trained() -> ScorerModel:
 @cache
 def by_learning() -> Scorer:
     model = trained()  # how far is far is not what is tested here
-    scorer = LearnedScorer(replace(model, rules=replace(model.rules, unknown=2.0)))
+    scorer = LearnedScorer(replace(model, rules=replace(model.rules, unknown_distance=2.0)))
     return scorer.score
 
 

@@ -46,7 +46,7 @@ def test_clips_and_exercises_keep_their_executions(references):
 
 
 def test_a_file_gives_back_the_same_scorer(references, content, tmp_path):
-    path = tmp_path / "coach.safetensors"
+    path = tmp_path / "references.safetensors"
     path.write_bytes(content)
     read = read_references(path.read_bytes(), str(path))
     assert read.names == references.names
@@ -72,27 +72,27 @@ def test_the_same_references_are_the_same_bytes(references, content):
 
 @pytest.mark.parametrize("keep", [0, 5, 100, -1])
 def test_a_part_of_a_file_is_an_error(content, keep):
-    with pytest.raises(ValueError, match=r"coach.safetensors is not a readable scorer file"):
-        read_references(content[:keep], "coach.safetensors")
+    with pytest.raises(ValueError, match=r"references.safetensors is not a readable scorer file"):
+        read_references(content[:keep], "references.safetensors")
 
 
 def test_a_changed_value_is_found(content):
     damaged = bytearray(content)
     damaged[-1] ^= 1
-    with pytest.raises(ValueError, match="coach is damaged"):
-        read_references(bytes(damaged), "coach")
+    with pytest.raises(ValueError, match="references is damaged"):
+        read_references(bytes(damaged), "references")
 
 
 def test_text_and_pickles_are_errors():
     for foreign in (b"hello, this is no scorer at all", b"\x80\x04\x95" + b"x" * 40):
         with pytest.raises(ValueError, match="not a readable scorer file"):
-            read_references(foreign, "coach")
+            read_references(foreign, "references")
 
 
 def test_tensors_of_somebody_else_are_an_error():
     foreign = save({"weight": np.zeros(3, np.float32)})
     with pytest.raises(ValueError, match=r"tensors of unknown kind, expected repscore-references"):
-        read_references(foreign, "coach")
+        read_references(foreign, "references")
 
 
 @pytest.mark.parametrize(
@@ -107,13 +107,13 @@ def test_tensors_of_somebody_else_are_an_error():
 )
 def test_a_card_that_does_not_fit_is_an_error(content, change, message):
     with pytest.raises(ValueError, match=message):
-        read_references(with_card(content, card_of(content) | change), "coach")
+        read_references(with_card(content, card_of(content) | change), "references")
 
 
 def test_a_card_that_is_no_json_is_an_error(content):
     for card in ("{", "[]"):
         with pytest.raises(ValueError, match="of unknown kind"):
-            read_references(save(load(content), {"card": card}), "coach")
+            read_references(save(load(content), {"card": card}), "references")
 
 
 def test_missing_and_misshapen_tensors_are_errors(content):
@@ -122,8 +122,8 @@ def test_missing_and_misshapen_tensors_are_errors(content):
         {name: tensor for name, tensor in tensors.items() if name != "mask"},
         tensors | {"values": tensors["values"][:, :10]},
     ):
-        with pytest.raises(ValueError, match="coach is damaged"):
-            read_references(save(changed, {"card": json.dumps(card_of(content))}), "coach")
+        with pytest.raises(ValueError, match="references is damaged"):
+            read_references(save(changed, {"card": json.dumps(card_of(content))}), "references")
 
 
 def test_an_exercise_without_executions_is_refused():

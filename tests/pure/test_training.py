@@ -122,7 +122,7 @@ def test_what_is_none_of_the_exercises_is_learned_as_that() -> None:
     ]
     model = trained(TrainingSet(real), quick(), None)
     assert model.rules.exercises == ("squat",)
-    assert set(model.place_exercise.tolist()) == {0}
+    assert set(model.embedding_exercise.tolist()) == {0}
 
 
 def test_the_command_of_the_card_trains_the_same_scorer() -> None:

@@ -9,7 +9,7 @@ from training_data import in_turn, person, silent
 
 from repscore.models.scorer.evaluation import Method, cross_validate, figures, folds_of
 from repscore.models.scorer.examples import Example, TrainingSet
-from repscore.models.scorer.network import Recipe, augment, mirror
+from repscore.models.scorer.network import NetworkConfig, augment, mirror
 from repscore.models.scorer.sequences import sequences_of
 from repscore.models.scorer.training import NetworkMethod, TrainingConfig
 from research import methods, unknown
@@ -19,7 +19,7 @@ from research.lengths import padded, prototypes_of, warp, warp_distance, warped
 from research.methods import METHODS, mean, methods_of
 from research.scoring import scoring
 
-QUICK = NetworkMethod(TrainingConfig(recipe=Recipe(epochs=15, rate=1e-2)))
+QUICK = NetworkMethod(TrainingConfig(recipe=NetworkConfig(epochs=15, learning_rate=1e-2)))
 
 
 def people(count: int) -> TrainingSet:
