@@ -6,12 +6,15 @@ from typing import Final
 
 import click
 
-from research import irds, pose_trainer
+from research import ground_truth, irds, pose_trainer, repcount
 from research.layout import LabelRow, write_labels
 
 CONVERTERS: Final[Mapping[str, Callable[[Path, Path], Iterable[LabelRow]]]] = {
     "irds": irds.convert,
     "pose-trainer": pose_trainer.convert,
+    "repcount": repcount.convert,
+    "countix": repcount.convert,
+    "ground-truth": ground_truth.convert,
 }
 """Data set -> (source, target) writes the inputs and gives their labels."""
 

@@ -1,8 +1,8 @@
 """Our segmenter beside two plain baselines: `python -m research.counting FOLDER...`.
 
-A FOLDER holds `poses.npz` and `annotations.csv`, as RepCount-pose and Countix do. A video of
-RepCount-pose is counted by the network of the cross-validation that was trained without it, every
-other one by the shipped network.
+A FOLDER holds keypoints and labels, as `python -m research.convert {repcount,countix}` writes them.
+A video of RepCount-pose is counted by the network of the cross-validation that was trained without
+it, every other one by the shipped network.
 """
 
 import argparse
@@ -13,11 +13,12 @@ from typing import Final
 from repscore.models.phases import network
 from repscore.models.phases.metrics import CountingResult, Spans
 from repscore.models.phases.network import PhaseNetwork
-from repscore.pipelines.evaluate.counting import show_results, write_results
-from repscore.pipelines.evaluate.repcount import LabelledPoses, read_repcount
+from repscore.pipelines.evaluate.counting import result_of, show_results, write_results
+from repscore.pipelines.labels import LabelledInput
 from repscore.transforms.records import PoseFrames
 from repscore.transforms.repetitions import motion
 from research import baselines
+from research.layout import read_image_poses, name_of
 from research.phases.folds import fold_networks
 from research.plot import plot_worst
 
@@ -25,27 +26,22 @@ OURS: Final = "repscore"
 
 
 def compare(
-    videos: Sequence[LabelledPoses], networks: Mapping[str, PhaseNetwork]
-) -> Mapping[str, Sequence[CountingResult]]:
-    """Method -> a result per video; a video without a network of its own has the shipped one."""
-
-    def ours(video: LabelledPoses) -> Spans:
-        return segmented(video.poses, networks.get(video.name, network.shipped()))
-
-    methods: Mapping[str, Callable[[LabelledPoses], Spans]] = {
-        OURS: ours,
-        "autocorrelation and peaks": lambda video: baselines.autocorrelation_peaks(video.poses),
-        "principal component and peaks": lambda video: baselines.component_peaks(video.poses),
+    videos: Sequence[tuple[LabelledInput, PoseFrames]], networks: Mapping[str, PhaseNetwork]
+) -> dict[str, list[CountingResult]]:
+    """Method -> a result per video; `networks` by name of the video, the shipped one for others."""
+    methods: Mapping[str, Callable[[PoseFrames], Spans]] = {
+        "autocorrelation and peaks": baselines.autocorrelation_peaks,
+        "principal component and peaks": baselines.component_peaks,
     }
-    return {
-        name: [
-            CountingResult(
-                video.name, video.exercise, video.count, method(video), video.truth or None
-            )
-            for video in videos
-        ]
+    ours = [
+        result_of(labelled, segmented(poses, networks.get(name_of(labelled), network.shipped())))
+        for labelled, poses in videos
+    ]
+    plain = {
+        name: [result_of(labelled, method(poses)) for labelled, poses in videos]
         for name, method in methods.items()
     }
+    return {OURS: ours, **plain}
 
 
 def segmented(poses: PoseFrames, phases: PhaseNetwork) -> Spans:
@@ -56,23 +52,24 @@ def segmented(poses: PoseFrames, phases: PhaseNetwork) -> Spans:
 
 
 def main() -> None:
-    """Print the figures of each folder."""
+    """Print the figures over all folders."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
     parser.add_argument("--network", type=Path, help="weights to count all videos with")
     parser.add_argument("--table", type=Path, help="CSV with a row per video")
     parser.add_argument("--plots", type=Path, help="folder for plots of the worst videos")
     arguments = parser.parse_args()
-    videos = [video for folder in arguments.folders for video in read_repcount(folder)]
+    videos = [video for folder in arguments.folders for video in read_image_poses(folder)]
     networks = fold_networks()
     if arguments.network:
-        networks = dict.fromkeys((video.name for video in videos), network.read(arguments.network))
+        names = [name_of(labelled) for labelled, _ in videos]
+        networks = dict.fromkeys(names, network.read(arguments.network))
     results = compare(videos, networks)
     show_results(results)
     if arguments.table:
         write_results(arguments.table, results[OURS])
     if arguments.plots:
-        poses = {video.name: video.poses for video in videos}
+        poses = {labelled.uri: poses for labelled, poses in videos}
         plot_worst(results[OURS], poses, arguments.plots)
 
 

@@ -24,7 +24,7 @@ def plot_worst(
     folder.mkdir(parents=True, exist_ok=True)
     for rank, result in enumerate(sorted(results, key=_badness, reverse=True)[:_WORST]):
         if _badness(result) > (0, 0.0):
-            _plot(result, poses[result.name], folder / f"{rank:02d}_{result.name}.png")
+            _plot(result, poses[result.name], folder / f"{rank:02d}_{Path(result.name).name}.png")
 
 
 def _badness(result: CountingResult) -> tuple[int, float]:

@@ -23,11 +23,13 @@ from benchmarks.machine import describe
 from repscore.models.phases.metrics import CountingFigures, counting_figures
 from repscore.models.phases.network import VECTORS, PhaseNetwork
 from repscore.models.skeleton import JOINT
-from repscore.pipelines.evaluate.repcount import LabelledPoses, read_repcount
+from repscore.pipelines.labels import LabelledInput
+from repscore.transforms.records import PoseFrames
 from repscore.transforms.repetitions import normalise
 from repscore.transforms.repetitions.clean import MAX_GAP_S, samples_of, seen
 from research.counting import OURS, compare
 from research.irds import RATE_HZ, IrdsRepetition, read_irds
+from research.layout import read_image_poses, name_of
 from research.phases.examples import CropConfig, MotionSequence, hold
 from research.phases.folds import fold_networks
 from research.phases.train import train
@@ -53,15 +55,16 @@ Array = npt.NDArray[np.float64]
 Weights = dict[str, npt.NDArray[np.float32]]
 
 
-def sequence_of(video: LabelledPoses) -> MotionSequence:
+def sequence_of(labelled: LabelledInput, poses: PoseFrames) -> MotionSequence:
     """A labelled video as the pipeline measures it, before it is put on a grid."""
-    samples = seen(samples_of(video.poses))
+    samples = seen(samples_of(poses))
     image = samples.image_px
     vectors = (image[:, _TO] - image[:, _FROM]) / normalise.torso_px(image, samples.world_m)
     rate_hz = 1 / float(np.median(np.diff(samples.time_s)))
     known = np.asarray(~np.isnan(vectors).any(axis=(1, 2)))
     filled, present = hold(np.nan_to_num(vectors), known, round(MAX_GAP_S * rate_hz) - 1)
-    return MotionSequence(filled, present, rate_hz, video.truth)
+    spans = tuple((each.start_s, each.end_s) for each in labelled.repetitions)
+    return MotionSequence(filled, present, rate_hz, spans)
 
 
 def sequences_of(executions: Sequence[IrdsRepetition]) -> list[MotionSequence]:
@@ -116,12 +119,12 @@ def _moving(vectors: Array) -> tuple[int, int]:
     return first, far + int(after[0]) + 1 if len(after) else len(vectors)
 
 
-def folds_of(videos: Sequence[LabelledPoses]) -> dict[str, int]:
+def folds_of(videos: Sequence[LabelledInput]) -> dict[str, int]:
     """Video -> fold: the videos of an exercise are shuffled and go to the folds in turn."""
     rng = np.random.default_rng(0)
     fold_of: dict[str, int] = {}
-    for exercise in sorted({video.exercise for video in videos}):
-        names = np.array([video.name for video in videos if video.exercise == exercise])
+    for exercise in sorted({str(video.exercise) for video in videos}):
+        names = np.array([name_of(video) for video in videos if video.exercise == exercise])
         rng.shuffle(names)
         for name in names.tolist():
             fold_of[name] = len(fold_of) % FOLDS
@@ -197,7 +200,7 @@ def write_card(folder: Path, minutes: float, figures: CountingFigures | None) ->
 def main() -> None:
     """Train, and write the weights and their card."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("repcount", type=Path, help="folder of RepCount-pose")
+    parser.add_argument("repcount", type=Path, help="RepCount-pose, converted")
     parser.add_argument("irds", type=Path, help="folder of IntelliRehabDS")
     parser.add_argument("--folds", action="store_true", help="only the networks of the folds")
     parser.add_argument("--shipped", action="store_true", help="only the network of the pipeline")
@@ -206,13 +209,13 @@ def main() -> None:
     both = arguments.folds == arguments.shipped
     torch.set_num_threads(1)
     print(describe(), flush=True)
-    videos = read_repcount(arguments.repcount)
-    sequences = {video.name: sequence_of(video) for video in videos}
+    videos = read_image_poses(arguments.repcount)
+    sequences = {name_of(labelled): sequence_of(labelled, poses) for labelled, poses in videos}
     executions = sequences_of(read_irds(arguments.irds))
     arguments.output.mkdir(parents=True, exist_ok=True)
     begun_s, figures = time.monotonic(), None
     if both or arguments.folds:
-        fold_of = folds_of(videos)
+        fold_of = folds_of([labelled for labelled, _ in videos])
         named = {name: str(fold) for name, fold in fold_of.items()}
         path = arguments.output / "folds.safetensors"
         save_file(train_folds(sequences, executions, fold_of), path, metadata=named)

@@ -2,10 +2,11 @@
 
 import csv
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Final
 
 import click
 import numpy as np
@@ -19,32 +20,78 @@ from repscore.models.phases.metrics import (
     Spans,
     counting_figures,
 )
-from repscore.pipelines.evaluate import clips
-from repscore.pipelines.query import plain
+from repscore.pipelines.labelled import scored
+from repscore.pipelines.labels import LabelledInput, LabelsUnusable
+from repscore.pipelines.query import plain, query
+from repscore.transforms.records import PoseConfig
 
-_HEADINGS = ("videos", "OBO", "exact", "MAE", *(f"F1 at {overlap}" for overlap in OVERLAPS))
+_HEADINGS: Final = ("videos", "OBO", "exact", "MAE", *(f"F1 at {overlap}" for overlap in OVERLAPS))
+
+
+_REPETITIONS: Final = """
+SELECT v.uri, list((r.start_s, r.end_s) ORDER BY r.start_s) FILTER (r.start_s IS NOT NULL)
+FROM videos v LEFT JOIN repetitions r USING (video_id)
+GROUP BY v.uri, r.person ORDER BY v.uri, r.person
+"""
 
 
 def evaluate(
-    path: Path,
+    folder: str,
     *,
+    labels: str | None = None,
     dataset: str | None = None,
     estimator: str = "blazepose",
     table: Path | None = None,
     as_json: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Evaluate a folder; print figures, write a CSV row per video."""
-    if not (path / clips.TRUTH).exists():
-        raise click.UsageError(f"{path}: expected clips and {clips.TRUTH}")
-    with TemporaryDirectory() as temporary:
-        results = clips.score(path, dataset or temporary, estimator, quiet=quiet or as_json)
+    """Evaluate labelled inputs; print figures or one JSON object, write a CSV row per input.
+
+    Raises LabelsUnusable, and UnusableConfiguration.
+    """
+    poses = PoseConfig(estimator=estimator)
+    with scored(folder, labels, dataset, poses, quiet=quiet or as_json) as (root, inputs):
+        results = results_of(root, inputs)
     if table is not None:
         write_results(table, results)
     if as_json:
-        click.echo(json.dumps(plain(asdict(counting_figures(results)))))
+        by_exercise = _by_exercise(results).items()
+        figures = {
+            "all": asdict(counting_figures(results)),
+            "exercises": {name: asdict(counting_figures(group)) for name, group in by_exercise},
+        }
+        click.echo(json.dumps(plain(figures)))
     else:
         show_results({"repscore": results})
+
+
+def results_of(root: str, inputs: Sequence[LabelledInput]) -> list[CountingResult]:
+    """Per labelled input the repetitions of the person who makes most of them, and the truth.
+
+    Raises LabelsUnusable for an input that is not in the dataset.
+    """
+    counted: dict[str, Spans] = {}
+    relation = query(root, _REPETITIONS)
+    for uri, repetitions in relation.fetchall() if relation else []:
+        spans = tuple((float(start_s), float(end_s)) for start_s, end_s in repetitions or ())
+        counted[uri] = max(counted.get(uri, ()), spans, key=len)
+    missing = [labelled.uri for labelled in inputs if labelled.uri not in counted]
+    if missing:
+        raise LabelsUnusable(
+            f"{root}: expected all labelled inputs in the dataset, {len(missing)} are not there, "
+            f"for example {missing[0]}: score them into it, or remove their labels"
+        )
+    return [result_of(labelled, counted[labelled.uri]) for labelled in inputs]
+
+
+def result_of(labelled: LabelledInput, predicted: Spans) -> CountingResult:
+    """The counted repetitions of an input beside its labels."""
+    truth = tuple((each.start_s, each.end_s) for each in labelled.repetitions)
+    known = bool(truth) or labelled.count == 0
+    exercise = labelled.exercise or ""
+    return CountingResult(
+        labelled.uri, exercise, labelled.count, predicted, truth if known else None
+    )
 
 
 def show_results(methods: Mapping[str, Sequence[CountingResult]]) -> None:
@@ -54,13 +101,18 @@ def show_results(methods: Mapping[str, Sequence[CountingResult]]) -> None:
     for name, results in methods.items():
         overall.add_row(name, *_cells(counting_figures(results)))
     console.print(overall)
-    first = next(iter(methods.values()))
     by_exercise = _table("exercise")
-    for exercise in sorted({result.exercise for result in first}):
-        results = [result for result in first if result.exercise == exercise]
+    for exercise, results in _by_exercise(next(iter(methods.values()))).items():
         by_exercise.add_row(exercise, *_cells(counting_figures(results, interval=False)))
     console.print()
     console.print(by_exercise)
+
+
+def _by_exercise(results: Sequence[CountingResult]) -> dict[str, list[CountingResult]]:
+    groups = defaultdict[str, list[CountingResult]](list)
+    for result in sorted(results, key=lambda result: result.exercise):
+        groups[result.exercise].append(result)
+    return groups
 
 
 def _table(first_heading: str) -> Table:

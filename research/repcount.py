@@ -1,12 +1,12 @@
-"""RepCount-pose as poses: landmarks scaled to a box frame by frame, made a body again.
+"""RepCount-pose in the labelled layout: landmarks scaled to a box frame by frame, rectified.
 
 The archive holds BlazePose landmarks whose x, y and z were stretched in every frame to span 0..1,
-so a squat changes the length of the arms. The three factors of a frame are found again from what a
-body keeps: the lengths of its bones. Frames in which nobody was found are all zero.
+so a squat changes the length of the arms. The three factors of a frame follow from what a body
+keeps: the lengths of its bones. Frames without a person are all zero.
 """
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
 from repscore.transforms.records import PoseFrames
+from research.layout import KEYPOINTS, LabelRow, write_poses
 
 Array = npt.NDArray[np.float64]
 
@@ -35,40 +36,29 @@ _ROUNDS, _SWEEPS = 6, 60
 _TORSO_PX: Final = 200.0
 
 
-@dataclass(frozen=True, eq=False)
-class LabelledPoses:
-    """Poses of one person and the truth: repetitions as (start_s, end_s), half open, and a count.
+def convert(source: Path, target: Path) -> Iterator[LabelRow]:
+    """Write the videos of a folder with `poses.npz` and `annotations.csv`; their labels.
 
-    The count may exceed the repetitions whose boundaries are known.
+    Countix-Fitness has the same files, with counts but without boundaries.
     """
-
-    name: str
-    exercise: str
-    poses: PoseFrames
-    truth: tuple[tuple[float, float], ...]
-    count: int
-
-
-def read_repcount(folder: Path) -> list[LabelledPoses]:
-    """All videos of a folder with `poses.npz` and `annotations.csv`."""
-    found = []
-    with np.load(folder / POSES) as archive, (folder / ANNOTATIONS).open() as file:
+    with np.load(source / POSES) as archive, (source / ANNOTATIONS).open() as file:
         for row in csv.DictReader(file):
-            spans = [tuple(map(int, span.split("-"))) for span in row["start_end_frames"].split()]
-            found.append(
-                LabelledPoses(
-                    name=row["video"],
-                    exercise=row["exercise"],
-                    poses=poses_of(archive[row["video"]]),
-                    truth=tuple((a / RATE_HZ, b / RATE_HZ) for a, b in spans if b > a),
-                    count=int(row["count"]),
-                )
-            )
-    return found
+            name, exercise = f"{row['video']}{KEYPOINTS}", row["exercise"]
+            poses = poses_of(archive[row["video"]])
+            write_poses(target / name, poses)
+            frames = [tuple(map(int, span.split("-"))) for span in row["start_end_frames"].split()]
+            spans = [(start / RATE_HZ, end / RATE_HZ) for start, end in frames if end > start]
+            for start_s, end_s in spans:
+                yield LabelRow(name, exercise, start_s, end_s)
+            if not spans or int(row["count"]) != len(spans):
+                yield LabelRow(name, exercise, count=int(row["count"]))
 
 
 def poses_of(boxed: npt.NDArray[np.float32]) -> PoseFrames:
-    """Landmarks (N, 33, 3), each axis of each frame 0..1, as poses of a body without depth."""
+    """Landmarks (N, 33, 3), each axis of each frame 0..1, as poses of a body.
+
+    World landmarks are in torsos, with the depth that BlazePose guesses.
+    """
     seen = boxed[..., :2].max(axis=(1, 2)) > 0
     image = rectify(boxed) * _TORSO_PX
     image[~seen] = np.nan
@@ -77,7 +67,7 @@ def poses_of(boxed: npt.NDArray[np.float32]) -> PoseFrames:
         topology="blazepose33",
         time_s=np.arange(n) / RATE_HZ,
         image_px=image.astype(np.float32),
-        world_m=np.full((n, 33, 3), np.nan, np.float32),
+        world_m=image.astype(np.float32) / np.float32(_TORSO_PX),
         visibility=np.repeat(seen[:, None], 33, axis=1).astype(np.float32),
     )
 
@@ -112,9 +102,10 @@ def _non_negative(normal: Array, wanted: Array) -> Array:
     solution = np.full(wanted.shape, 0.5)
     for _ in range(_SWEEPS):
         for axis in range(3):
-            own = normal[:, axis, axis]
-            rest = (normal[:, axis] * solution).sum(axis=1) - own * solution[:, axis]
-            solution[:, axis] = np.maximum((wanted[:, axis] - rest) / np.maximum(own, 1e-9), 1e-4)
+            diagonal = normal[:, axis, axis]
+            rest = (normal[:, axis] * solution).sum(axis=1) - diagonal * solution[:, axis]
+            value = (wanted[:, axis] - rest) / np.maximum(diagonal, 1e-9)
+            solution[:, axis] = np.maximum(value, 1e-4)
     return solution
 
 
