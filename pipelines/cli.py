@@ -374,29 +374,28 @@ def evaluate() -> None:
 
 
 @evaluate.command()
-@click.argument(
-    "path", metavar="PATH", type=click.Path(exists=True, file_okay=False, path_type=Path)
-)
-@click.option("--dataset", help="Score clips into this dataset and reuse it.  [default: temporary]")
+@click.argument("folder")
+@labels_flag
+@dataset_flag
 @click.option(
-    "--estimator", default="blazepose", show_default=True, help="Pose estimator of clips."
+    "--estimator", default="blazepose", show_default=True, help="Pose estimator of videos."
 )
 @click.option(
-    "--table", type=click.Path(dir_okay=False, path_type=Path), help="CSV with a row per video."
+    "--table", type=click.Path(dir_okay=False, path_type=Path), help="CSV with a row per input."
 )
 @as_json_flag
 @quiet_flag
-def counting(path: Path, **given: Any) -> None:
+def counting(folder: str, **given: Any) -> None:
     """Counts and boundaries of repetitions beside the truth.
 
-    PATH holds clips and ground_truth.csv.
+    FOLDER is as for `train`. An input of which only a count is known has one row in labels.csv,
+    with `count` instead of start_s and end_s.
     """
     from repscore.pipelines.evaluate.counting import evaluate as run_evaluation
-    from repscore.pipelines.score import UnusableConfiguration
 
     try:
-        run_evaluation(path, **given)
-    except UnusableConfiguration as error:
+        run_evaluation(folder, **given)
+    except ValueError as error:
         raise click.ClickException(str(error)) from error
 
 

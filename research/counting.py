@@ -18,7 +18,7 @@ from repscore.pipelines.labels import LabelledInput
 from repscore.transforms.records import PoseFrames
 from repscore.transforms.repetitions import motion
 from research import baselines
-from research.layout import read_image_poses, name_of
+from research.layout import name_of, read_image_poses
 from research.phases.folds import fold_networks
 from research.plot import plot_worst
 

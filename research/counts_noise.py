@@ -1,6 +1,6 @@
-"""Counts of clips with one grey level of noise: `python -m research.counts_noise CLIPS`.
+"""Counts of clips with one grey level of noise: `python -m research.counts_noise FOLDER`.
 
-CLIPS is a folder with a `ground_truth.csv`. Each estimator counts the clips as they are and with
+FOLDER holds clips and `labels.csv`. Each estimator counts the clips as they are and with
 noise of each seed, at most one grey level on every pixel, which nobody would see. The spread shows
 how much of a count is chance; estimators are compared by their means. `same` is the share of counts
 that two versions of a clip have in common.
@@ -24,7 +24,9 @@ from repscore.models.blazepose.estimator import BlazePoseEstimator
 from repscore.models.estimator import EstimatorConfig, People, Unavailable
 from repscore.models.mediapipe import MediaPipeEstimator
 from repscore.models.phases.metrics import counting_figures
-from repscore.pipelines.evaluate import clips
+from repscore.pipelines.evaluate.counting import results_of
+from repscore.pipelines.labelled import scored
+from repscore.transforms.records import PoseConfig
 
 ENGINES: Mapping[str, tuple[Any, Any]] = {
     "f32": (BlazePoseEstimator, "f32"),
@@ -66,7 +68,7 @@ def __getattr__(name: str) -> Any:
 def main() -> None:
     """Print a row per estimator, then one per clip that is not counted the same in all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("clips", type=Path)
+    parser.add_argument("folder")
     parser.add_argument("--seeds", type=int, default=3)
     arguments = parser.parse_args()
     os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])  # for the actors
@@ -79,7 +81,9 @@ def main() -> None:
             estimator = f"research.counts_noise:{engine}_{seed}"
             try:
                 with tempfile.TemporaryDirectory() as dataset:
-                    results = clips.score(arguments.clips, dataset, estimator, quiet=True)
+                    poses = PoseConfig(estimator=estimator)
+                    with scored(arguments.folder, None, dataset, poses, quiet=True) as (_, inputs):
+                        results = results_of(dataset, inputs)
             except Unavailable as error:
                 print(f"{engine:10} {error}")
                 break

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from repscore.models.phases.metrics import Spans
-from repscore.pipelines.evaluate.clips import counted
+from repscore.pipelines.evaluate.counting import counted_in
 
 
 def read_marks(path: Path) -> list[float]:
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("dataset")
     parser.add_argument("marks", type=Path, metavar="FOLDER")
     arguments = parser.parse_args()
-    spans = {Path(name).stem: spans for name, spans in counted(arguments.dataset).items()}
+    spans = {Path(uri).stem: spans for uri, spans in counted_in(arguments.dataset).items()}
     distances_s = [
         distance_s
         for path in sorted(arguments.marks.glob("*.csv"))

@@ -29,7 +29,7 @@ from repscore.transforms.repetitions import normalise
 from repscore.transforms.repetitions.clean import MAX_GAP_S, samples_of, seen
 from research.counting import OURS, compare
 from research.irds import RATE_HZ, IrdsRepetition, read_irds
-from research.layout import read_image_poses, name_of
+from research.layout import name_of, read_image_poses
 from research.phases.examples import CropConfig, MotionSequence, hold
 from research.phases.folds import fold_networks
 from research.phases.train import train

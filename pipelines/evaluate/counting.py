@@ -66,15 +66,8 @@ def evaluate(
 
 
 def results_of(root: str, inputs: Sequence[LabelledInput]) -> list[CountingResult]:
-    """Per labelled input the repetitions of the person who makes most of them, and the truth.
-
-    Raises LabelsUnusable for an input that is not in the dataset.
-    """
-    counted: dict[str, Spans] = {}
-    relation = query(root, _REPETITIONS)
-    for uri, repetitions in relation.fetchall() if relation else []:
-        spans = tuple((float(start_s), float(end_s)) for start_s, end_s in repetitions or ())
-        counted[uri] = max(counted.get(uri, ()), spans, key=len)
+    """A result per labelled input; raises LabelsUnusable for one that is not in the dataset."""
+    counted = counted_in(root)
     missing = [labelled.uri for labelled in inputs if labelled.uri not in counted]
     if missing:
         raise LabelsUnusable(
@@ -82,6 +75,16 @@ def results_of(root: str, inputs: Sequence[LabelledInput]) -> list[CountingResul
             f"for example {missing[0]}: score them into it, or remove their labels"
         )
     return [result_of(labelled, counted[labelled.uri]) for labelled in inputs]
+
+
+def counted_in(root: str) -> dict[str, Spans]:
+    """URI of every video of a dataset -> spans of the person with most repetitions."""
+    counted: dict[str, Spans] = {}
+    relation = query(root, _REPETITIONS)
+    for uri, repetitions in relation.fetchall() if relation else []:
+        spans = tuple((float(start_s), float(end_s)) for start_s, end_s in repetitions or ())
+        counted[uri] = max(counted.get(uri, ()), spans, key=len)
+    return counted
 
 
 def result_of(labelled: LabelledInput, predicted: Spans) -> CountingResult:

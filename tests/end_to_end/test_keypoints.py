@@ -197,3 +197,24 @@ def test_a_dataset_is_scored_again_without_its_inputs(
     lost = rescore(str(root), None, (), quiet=True)
     assert lost.row["videos"] == 2, "those that failed; the others keep their rows"
     assert rows(root, scored) == first
+
+
+def test_counts_and_boundaries_are_evaluated(archive: Path, dataset: Path, tmp_path: Path) -> None:
+    bounded = [f"{archive}/arrays.keypoints.npz,raise,{2 * k},{2 * k + 2}," for k in range(10)]
+    counted = f"{archive}/table.keypoints.parquet,,,,10"
+    labels, table = tmp_path / "labels.csv", tmp_path / "table.csv"
+    labels.write_text("\n".join(["input,exercise,start_s,end_s,count", *bounded, counted]))
+    arguments = ["evaluate", "counting", str(dataset), "--labels", str(labels)]
+    result = CliRunner().invoke(cli, [*arguments, "--json", "--table", str(table)])
+    assert result.exit_code == 0, result.output
+    figures = json.loads(result.output)
+    assert (figures["all"]["videos"], figures["all"]["obo"]) == (2, 1.0)
+    assert figures["all"]["f1"] == figures["exercises"]["raise"]["f1"]
+    assert figures["all"]["f1"][0] > 0.8
+    assert figures["exercises"][""]["f1"] == [None, None]
+    assert len(table.read_text().splitlines()) == 3
+    shown = CliRunner().invoke(cli, arguments).output
+    assert shown.splitlines()[-2].split() == ["1", "1.00", "1.00", "0.00", "-", "-"]
+    labels.write_text("input,count\nelsewhere.mp4,3\n")
+    refused = CliRunner().invoke(cli, arguments)
+    assert "elsewhere.mp4: score them into it, or remove their labels" in refused.output

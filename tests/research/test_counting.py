@@ -1,4 +1,4 @@
-"""Figures of counting, and what makes RepCount's boxed landmarks a body again."""
+"""Counting beside the baselines, and what makes RepCount's boxed landmarks a body again."""
 
 from pathlib import Path
 
@@ -6,36 +6,12 @@ import fakes
 import numpy as np
 import pytest
 
-from repscore.models.phases.metrics import CountingResult, counting_figures, matches, overlap
-from repscore.pipelines.evaluate.repcount import LabelledPoses, poses_of, rectify
-from research.counting import compare
+from repscore.models.phases.metrics import counting_figures
+from research import repcount
+from research.counting import OURS, compare
+from research.layout import name_of, read_image_poses, write_labels
 from research.marks import mark_distances_s, read_marks
-
-
-def test_overlap_is_intersection_over_union() -> None:
-    assert overlap((0, 2), (1, 3)) == pytest.approx(1 / 3)
-    assert overlap((0, 1), (1, 2)) == 0
-
-
-def test_repetitions_are_matched_one_to_one() -> None:
-    truth = ((0.0, 2.0), (2.0, 4.0))
-    assert matches(((0.1, 2.0), (0.0, 1.9), (2.0, 4.0)), truth, 0.5) == 2
-
-
-def test_figures_of_three_videos() -> None:
-    spans = tuple((float(i), i + 1.0) for i in range(4))
-    figures = counting_figures(
-        [
-            CountingResult("right", "a", 4, spans, spans),
-            CountingResult("one off", "a", 4, spans[:3], spans),
-            CountingResult("none there", "b", 0, spans[:2], ()),
-        ]
-    )
-    assert figures.obo == pytest.approx(2 / 3)
-    assert figures.exact == pytest.approx(1 / 3)
-    assert figures.mae == pytest.approx(0.125), "the video without repetitions has no share"
-    assert figures.f1[0] == pytest.approx(2 * 7 / (8 + 7 + 2))
-    assert figures.low[0] <= figures.obo <= figures.high[0]
+from research.repcount import poses_of, rectify
 
 
 def raiser(count: int, rate_hz: float = 30.0) -> np.ndarray:
@@ -69,11 +45,36 @@ def test_frames_of_zeros_are_frames_without_a_person() -> None:
     assert np.isfinite(poses.image_px[20:]).all()
 
 
-def test_arm_raises_are_counted_beside_the_baselines() -> None:
-    truth = tuple((2.0 * i, 2.0 * i + 2) for i in range(8))
-    video = LabelledPoses("a", "raise", poses_of(boxed(raiser(8))), truth, 8)
-    for method, (result,) in compare([video], {}).items():
-        assert abs(result.error) <= 1, method
+@pytest.fixture
+def converted(tmp_path: Path) -> Path:
+    """Eight arm raises with boundaries and the same without, as RepCount and Countix give them."""
+    frames = boxed(raiser(8))
+    np.savez(tmp_path / repcount.POSES, bounded=frames, counted=frames)
+    bounds = " ".join(f"{60 * k}-{60 * k + 60}" for k in range(8))
+    (tmp_path / repcount.ANNOTATIONS).write_text(
+        f"video,exercise,count,start_end_frames\nbounded,raise,8,{bounds}\ncounted,raise,8,\n"
+    )
+    target = tmp_path / "converted"
+    target.mkdir()
+    write_labels(target, repcount.convert(tmp_path, target))
+    return target
+
+
+def test_a_converted_video_keeps_its_poses_and_its_truth(converted: Path) -> None:
+    (bounded, poses), (counted, _) = read_image_poses(converted)
+    assert [name_of(bounded), name_of(counted)] == ["bounded", "counted"]
+    assert (bounded.exercise, bounded.count, counted.count) == ("raise", 8, 8)
+    assert [each.start_s for each in bounded.repetitions] == [2.0 * k for k in range(8)]
+    assert not counted.repetitions
+    assert np.array_equal(poses.image_px, poses_of(boxed(raiser(8))).image_px)
+
+
+def test_arm_raises_are_counted_beside_the_baselines(converted: Path) -> None:
+    results = compare(read_image_poses(converted), {})
+    for method, pair in results.items():
+        assert all(abs(result.error) <= 1 for result in pair), method
+    both, bounded = (counting_figures(results[OURS][:n], interval=False) for n in (2, 1))
+    assert both.f1 == bounded.f1, "a video without boundaries changes nothing"
 
 
 def test_marks_are_compared_with_the_nearest_boundary(tmp_path: Path) -> None:
