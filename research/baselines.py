@@ -21,12 +21,12 @@ def first_component(poses: PoseFrames) -> Array:
     """The course (T,) of the joints along their first principal component, at 15 Hz, smoothed."""
     joints = to_canonical(poses.image_px[..., :2].astype(np.float64), poses.topology)
     centred = (joints - joints.mean(axis=1, keepdims=True)).reshape(len(joints), -1)
-    seen = ~np.isnan(centred).any(axis=1)
-    if seen.sum() < 2:
+    known = ~np.isnan(centred).any(axis=1)
+    if known.sum() < 2:
         return np.zeros(0)
     time_s = np.arange(poses.time_s[0], poses.time_s[-1], 1 / RATE_HZ)
     course = np.stack(
-        [np.interp(time_s, poses.time_s[seen], column) for column in centred[seen].T], axis=1
+        [np.interp(time_s, poses.time_s[known], column) for column in centred[known].T], axis=1
     )
     course -= course.mean(axis=0)
     _, directions = np.linalg.eigh(course.T @ course)

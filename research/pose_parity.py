@@ -1,18 +1,18 @@
-"""How far BlazePose here lies from MediaPipe Tasks on the same frames of real clips.
+"""The distance of our BlazePose from MediaPipe Tasks on the same frames of real clips.
 
     python -m research.pose_parity CLIPS... [--model full] [--sample-fps 15] [--pictures DIR]
 
 Five comparisons, each against a reference on the same frames:
 
 - `single`: every frame by itself, MediaPipe in IMAGE mode, ours as the first frame of a stream. No
-  memory on either side: what is left is how exactly the same function is computed.
+  memory on either side: what differs is the arithmetic alone.
 - `tracked`: MediaPipe in VIDEO mode against ours with the same one-euro filters switched on, from
   frame to frame through each clip.
 - `noise`: MediaPipe in VIDEO mode against itself, with at most one grey level of noise on its
   frames. The next region follows from the landmarks, so tiny differences grow: no tracker can agree
   with MediaPipe better than MediaPipe agrees with itself.
-- `twin`: ours against ours, tracked and filtered, the networks computed by OpenVINO and by torch,
-  both in f32: the same tracker and weights, and other last bits.
+- `engines`: ours against ours, tracked and filtered, the networks computed by OpenVINO and
+  by torch, both in f32: the same tracker and weights, rounded differently.
 - `bf16`: ours in bf16 against ours in f32, where the processor has it: single frames, and tracked
   without filters.
 
@@ -50,7 +50,15 @@ Picture = npt.NDArray[np.uint8]
 
 VISIBLE = 0.5
 MEDIAN_LIMIT, P95_LIMIT, PRESENCE_LIMIT = 0.025, 0.08, 0.99
-KINDS = ("single", "tracked", "noise", "twin", "bf16 single", "bf16 tracked", "tracked, raw")
+KINDS = (
+    "single",
+    "tracked",
+    "noise",
+    "engines",
+    "bf16 single",
+    "bf16 tracked",
+    "tracked, raw",
+)
 SURE = "tracked, sure"
 
 
@@ -68,10 +76,10 @@ class Tally:
         self.agree += bool(len(reference.person)) == bool(len(ours.person))
         if not len(reference.person) or not len(ours.person):
             return 0.0
-        seen = reference.visibility[0] >= VISIBLE
-        image = _apart(reference.image_px[0, :, :2], ours.image_px[0, :, :2])[seen]
+        visible = reference.visibility[0] >= VISIBLE
+        image = _apart(reference.image_px[0, :, :2], ours.image_px[0, :, :2])[visible]
         self.image.append(image)
-        self.world.append(_apart(reference.world_m[0], ours.world_m[0])[seen])
+        self.world.append(_apart(reference.world_m[0], ours.world_m[0])[visible])
         return float(np.median(image)) if len(image) else 0.0
 
     def take(self, other: "Tally") -> None:
@@ -102,7 +110,7 @@ def frames(clip: Path, sample_fps: float, end_s: float) -> Iterator[tuple[float,
             yield round(frame.time_s, 3), frame.bgr
 
 
-def drawn(bgr: Picture, reference: People, ours: People) -> Picture:
+def with_landmarks(bgr: Picture, reference: People, ours: People) -> Picture:
     """The frame with MediaPipe's landmarks in green and ours in red."""
     bgr = bgr.copy()
     radius = max(2, max(bgr.shape) // 250)
@@ -131,7 +139,7 @@ class Sides:
         self._smoothed = BlazePoseEstimator(f32, network=self._network, smoothing=True)
         self._raw = BlazePoseEstimator(f32, network=self._network)
         torch = TorchNetwork(weights.detector(), weights.landmarks(model), "cpu")
-        self._twin = BlazePoseEstimator(f32, network=torch, smoothing=True)
+        self._second = BlazePoseEstimator(f32, network=torch, smoothing=True)
         self._bf16: BlazePoseEstimator | None = None
         try:
             half = EstimatorConfig(model, precision="bf16")
@@ -151,7 +159,7 @@ class Sides:
             self._noisy,
             self._smoothed,
             self._raw,
-            self._twin,
+            self._second,
         ]
         for estimator in [*every, *([self._bf16] if self._bf16 else [])]:
             estimator.start()
@@ -161,10 +169,10 @@ class Sides:
             alone = _alone(bgr, self._network)
             tallies["single"].add(self._single.track(bgr, time_s), alone)
             expected, raw = self._video.track(bgr, time_s), self._raw.track(bgr, time_s)
-            found = self._smoothed.track(bgr, time_s)
-            apart = tallies["tracked"].add(expected, found)
+            tracked = self._smoothed.track(bgr, time_s)
+            apart = tallies["tracked"].add(expected, tracked)
             tallies["tracked, raw"].add(expected, raw)
-            tallies["twin"].add(found, self._twin.track(bgr, time_s))
+            tallies["engines"].add(tracked, self._second.track(bgr, time_s))
             change = noise.integers(-1, 2, bgr.shape, dtype=np.int16)
             noisy = np.clip(bgr + change, 0, 255).astype(np.uint8)
             tallies["noise"].add(expected, self._noisy.track(noisy, time_s))
@@ -172,7 +180,7 @@ class Sides:
                 tallies["bf16 tracked"].add(raw, self._bf16.track(bgr, time_s))
                 tallies["bf16 single"].add(alone, _alone(bgr, self._bf16_network))
             if options.pictures and apart > worst:
-                worst, picture = apart, drawn(bgr, expected, found)
+                worst, picture = apart, with_landmarks(bgr, expected, tracked)
         return tallies, picture
 
     def close(self) -> None:

@@ -59,25 +59,25 @@ def poses_of(boxed: npt.NDArray[np.float32]) -> PoseFrames:
 
     World landmarks are in torsos, with the depth that BlazePose guesses.
     """
-    seen = boxed[..., :2].max(axis=(1, 2)) > 0
+    present = boxed[..., :2].max(axis=(1, 2)) > 0
     image = rectify(boxed) * _TORSO_PX
-    image[~seen] = np.nan
+    image[~present] = np.nan
     n = len(boxed)
     return PoseFrames(
         topology="blazepose33",
         time_s=np.arange(n) / RATE_HZ,
         image_px=image.astype(np.float32),
         world_m=image.astype(np.float32) / np.float32(_TORSO_PX),
-        visibility=np.repeat(seen[:, None], 33, axis=1).astype(np.float32),
+        visibility=np.repeat(present[:, None], 33, axis=1).astype(np.float32),
     )
 
 
 def rectify(boxed: npt.NDArray[np.float32]) -> Array:
-    """Landmarks (N, 33, 3) with the scale of each axis of each frame undone; a torso is one long.
+    """Landmarks (N, 33, 3) without the scale of each axis of each frame; a torso has length one.
 
     With factors f of a frame, a bone with differences d has the squared length sum (f d)^2: linear
-    in f^2. They solve a non-negative least squares problem in every frame, with neighbouring
-    frames lending a hand, given the lengths; these are estimated again from the result, half way
+    in f^2. They solve a non-negative least squares problem in every frame, smoothed
+    over neighbouring frames, given the lengths; these are estimated again from the result, half way
     to what is usual for a body. Bones that do not fit (misplaced landmarks) lose their weight.
     """
     points = boxed.astype(np.float64)

@@ -2,8 +2,8 @@
 
 --folds trains one network per fold of the videos, each without the videos of its fold, for honest
 figures on RepCount-pose (`folds.safetensors`, half precision). --shipped trains the network of the
-pipeline on all videos (`phases.safetensors`). Without either option it trains both. Ten to fifteen
-minutes a training on one core, two trainings per network, six networks.
+pipeline on all videos (`phases.safetensors`). Without either option both are trained: six networks,
+each of two trainings of ten to fifteen minutes on one core.
 """
 
 import argparse
@@ -44,6 +44,7 @@ ROUNDS: Final = (
 """Steps and crops: each round goes on from where the one before ended."""
 MEMBERS: Final = ((0, 3), (1, 2), (1, 3))
 """What is averaged: the weights of a training (its number seeds it) after a round (from 0)."""
+CARD: Final = Path(__file__).parent / "phases" / "card.md"
 VIDEO_SHARE, EXECUTION_SHARE = 0.6, 0.15
 """Shares of the examples; the rest is random motion."""
 _MIN_EXECUTION_S: Final = 0.4
@@ -172,58 +173,53 @@ def train_folds(
     return tensors
 
 
-def write_card(folder: Path, minutes: float, figures: CountingFigures | None) -> None:
-    """`CARD.md`: what was trained, from what, how long it took and how well it counts."""
-    held_out = "not measured in this run; --folds measures them."
+def card(minutes: float, figures: CountingFigures | None) -> str:
+    """What was trained, from what, how long it took and how well it counts."""
+    held_out = "not measured in this run: it trained the shipped network alone."
     if figures is not None:
         values = (figures.obo, figures.mae, *figures.f1)
-        bounds = zip(
-            ("OBO", "MAE", "F1 at 0.5", "F1 at 0.7"), values, figures.low, figures.high, strict=True
-        )
+        names = ("OBO", "MAE", "F1 at 0.5", "F1 at 0.7")
+        bounded = [
+            f"{name} {value:.2f} ({low:.2f}-{high:.2f})"
+            for name, value, low, high in zip(names, values, figures.low, figures.high, strict=True)
+        ]
         held_out = (
             f"{figures.videos} videos of RepCount-pose, each by the network that never saw it: "
-            + ", ".join(
-                f"{name} {value:.2f} ({low:.2f}-{high:.2f})" for name, value, low, high in bounds
-            )
-            + f", exact {figures.exact:.2f}."
+            f"exact {figures.exact:.2f}, {', '.join(bounded)}."
         )
-    text = (
-        Path(__file__)
-        .with_name("phases")
-        .joinpath("card.md")
-        .read_text()
-        .format(date=date.today(), versions=describe(), minutes=round(minutes), figures=held_out)
+    return CARD.read_text().format(
+        date=date.today(), versions=describe(), minutes=round(minutes), figures=held_out
     )
-    (folder / "CARD.md").write_text(text)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Train, and write the weights and their card."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("repcount", type=Path, help="RepCount-pose, converted")
-    parser.add_argument("irds", type=Path, help="folder of IntelliRehabDS")
+    parser.add_argument("irds", type=Path, help="IntelliRehabDS, not converted")
     parser.add_argument("--folds", action="store_true", help="only the networks of the folds")
     parser.add_argument("--shipped", action="store_true", help="only the network of the pipeline")
     parser.add_argument("--output", "-o", type=Path, required=True, metavar="DIR")
-    arguments = parser.parse_args()
-    both = arguments.folds == arguments.shipped
+    options = parser.parse_args(arguments)
+    both = options.folds == options.shipped
     torch.set_num_threads(1)
     print(describe(), flush=True)
-    videos = read_image_poses(arguments.repcount)
+    videos = read_image_poses(options.repcount)
     sequences = {name_of(labelled): sequence_of(labelled, poses) for labelled, poses in videos}
-    executions = sequences_of(read_irds(arguments.irds))
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    executions = sequences_of(read_irds(options.irds))
+    options.output.mkdir(parents=True, exist_ok=True)
     begun_s, figures = time.monotonic(), None
-    if both or arguments.folds:
+    if both or options.folds:
         fold_of = folds_of([labelled for labelled, _ in videos])
-        named = {name: str(fold) for name, fold in fold_of.items()}
-        path = arguments.output / "folds.safetensors"
-        save_file(train_folds(sequences, executions, fold_of), path, metadata=named)
+        path = options.output / "folds.safetensors"
+        metadata = {name: str(fold) for name, fold in fold_of.items()}
+        save_file(train_folds(sequences, executions, fold_of), path, metadata=metadata)
         figures = counting_figures(compare(videos, fold_networks(path))[OURS])
-    if both or arguments.shipped:
+    if both or options.shipped:
         shipped = train_network(list(sequences.values()), executions, FOLDS)
-        save_file(dict(shipped.weights), arguments.output / "phases.safetensors")
-    write_card(arguments.output, (time.monotonic() - begun_s) / 60, figures)
+        save_file(dict(shipped.weights), options.output / "phases.safetensors")
+    minutes = (time.monotonic() - begun_s) / 60
+    (options.output / "CARD.md").write_text(card(minutes, figures))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """The network's forward pass in numpy, as a stream: a hop of instants in, a hop of phases out.
 
-It sees how far the body is from where it was and will be (self-similarity, for the whole body,
-arms, legs and trunk), the body's shape itself, and says for every instant: idle, or which eighth
-of a repetition. Dilated convolutions look LOOKAHEAD instants ahead; so much later a phase leaves.
-Several networks, its members, are computed side by side; what it says is the mean of what they say.
+Inputs are the distances of the body from where it was and will be (self-similarity, for the whole
+body, arms, legs and trunk), and the body's shape itself. The output is a class for every instant:
+idle, or which eighth of a repetition. Dilated convolutions look LOOKAHEAD instants ahead, so the
+output of an instant comes so much later. Several networks, the members, are computed side by side;
+the output is the mean of their probabilities.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ Array32 = npt.NDArray[np.float32]
 
 RATE_HZ: Final = 15.0
 HOP: Final = 30
-"""Instants that are worked off together, always: equal shapes give equal bits."""
+"""Instants in a step, always: equal shapes give equal bits."""
 
 PHASE_CLASSES: Final = 8
 """Equal parts of a repetition's duration; class 0 is idle, class k the k-th part."""
@@ -40,7 +41,7 @@ MIRROR: Final = (2, 3, 0, 1, 6, 7, 4, 5, 8, 9)
 """Vector i of the mirrored body is vector MIRROR[i], with x negated."""
 
 PARTS: Final = (slice(0, 8), slice(8, 16), slice(16, 20))
-"""Features of arms, legs, trunk and head, which are compared apart and together."""
+"""Features of arms, legs, and trunk with head; distances are taken over each and over all."""
 _AHEAD: Final = (2, 4, 6, 8, 10, 12, 15, 18, 21, 24, 28, 32, 36, 40)
 LAGS: Final = tuple(-lag for lag in (*_AHEAD, 46, 52, 60, 68, 76, 90, 105, 120, 140)) + _AHEAD
 """Instants at which the body is compared with itself, relative to the present one."""
@@ -56,7 +57,7 @@ for _part, _columns in enumerate(PARTS, 1):
     _SUMS[:, _part] = 0
     _SUMS[_columns, _part] = 1
 FLOOR: Final = 0.03
-"""Torsos below which distances are hardly told apart: about what keypoints tremble by."""
+"""Torsos below which distances hardly differ: about the jitter of keypoints."""
 INPUTS: Final = 4 * len(LAGS) + FEATURES + 1
 _SHAPE: Final = slice(4 * len(LAGS), -1)  # of the inputs
 
@@ -92,7 +93,9 @@ class PhaseNetwork:
         """From each member's matrices (inputs, outputs) and biases (outputs,)."""
         return cls(
             {
-                name: np.stack([np.atleast_2d(one[name]) for one in members]).astype(np.float32)
+                name: np.stack([np.atleast_2d(member[name]) for member in members]).astype(
+                    np.float32
+                )
                 for name in members[0]
             }
         )
@@ -129,8 +132,8 @@ class PhaseNetwork:
             those of instants before the first one mean nothing.
         """
         course = np.concatenate([memory.vectors, vectors])
-        seen = np.concatenate([memory.present, present])
-        hidden = self._body(_inputs(course, seen[:HOP]))
+        presence = np.concatenate([memory.present, present])
+        hidden = self._body(_inputs(course, presence[:HOP]))
         late = _BEFORE
         layers = []
         for number, (taps, before) in enumerate(zip(TAPS, memory.layers, strict=True)):
@@ -143,25 +146,25 @@ class PhaseNetwork:
             late += taps[-1]
             layers.append(line[:, HOP:])
         logits = self._layer("head", np.maximum(hidden, 0)).astype(np.float64)
-        told = np.logaddexp.reduce(_log_softmax(logits), axis=0) - np.log(self.members)
-        return Memory(memory.age + HOP, course[HOP:], seen[HOP:], tuple(layers)), told
+        mean = np.logaddexp.reduce(_log_softmax(logits), axis=0) - np.log(self.members)
+        return Memory(memory.age + HOP, course[HOP:], presence[HOP:], tuple(layers)), mean
 
     def _body(self, inputs: Array32) -> Array32:
         """The first layer's outputs (members, HOP, width), equal for a body and its mirror."""
-        own = self._layer("inp", inputs)
-        mirror = own + inputs[:, _SHAPE] @ self._to_mirror
-        np.maximum(own, 0, out=own)
+        direct = self._layer("inp", inputs)
+        mirror = direct + inputs[:, _SHAPE] @ self._to_mirror
+        np.maximum(direct, 0, out=direct)
         np.maximum(mirror, 0, out=mirror)
-        own += mirror
-        own *= np.float32(0.5)
-        return own
+        direct += mirror
+        direct *= np.float32(0.5)
+        return direct
 
     @cached_property
     def _to_mirror(self) -> Array32:
         """What the mirrored shape adds: (members, FEATURES, width)."""
-        own = self.weights["inp.weight"][:, _SHAPE].reshape(-1, len(MIRROR), 2, self.width)
+        shape = self.weights["inp.weight"][:, _SHAPE].reshape(-1, len(MIRROR), 2, self.width)
         signs = np.array([-1, 1], np.float32)[:, None]
-        change: Array32 = own[:, list(MIRROR)] * signs - own
+        change: Array32 = shape[:, list(MIRROR)] * signs - shape
         return change.reshape(-1, FEATURES, self.width)
 
     def _layer(self, name: str, values: Array32) -> Array32:

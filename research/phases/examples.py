@@ -1,4 +1,4 @@
-"""Training examples: crops of labelled motion, made to look like what may come."""
+"""Training examples: crops of labelled motion, augmented."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -44,7 +44,7 @@ class MotionSequence:
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """What the network sees and should say: rows are instants at RATE_HZ.
+    """Input and target of the network: rows are instants at RATE_HZ.
 
     Attributes:
         vectors: (T, FEATURES); present: (T,).
@@ -128,7 +128,7 @@ def crop(
         vectors, present, weight = vectors[::-1], present[::-1], weight[::-1]
         phase = np.where(phase > 0, PHASE_CLASSES + 1 - phase, 0)[::-1]
     shape = float(rng.random() > config.hidden)
-    return disguise(Example(vectors, present, phase, weight, shape), rng, length)
+    return augment(Example(vectors, present, phase, weight, shape), rng, length)
 
 
 def _short(
@@ -159,7 +159,7 @@ def _short(
         weight=np.pad(weight, (before, after), constant_values=1.0),
         shape=float(rng.random() > config.hidden),
     )
-    return disguise(example, rng, length)
+    return augment(example, rng, length)
 
 
 def sampled(sequence: MotionSequence, time_s: Array) -> tuple[Array, Array]:
@@ -172,7 +172,7 @@ def sampled(sequence: MotionSequence, time_s: Array) -> tuple[Array, Array]:
     return vectors, sequence.present[low + (share > 0.5)]
 
 
-def disguise(example: Example, rng: np.random.Generator, length: int) -> Example:
+def augment(example: Example, rng: np.random.Generator, length: int) -> Example:
     """Another camera (or two), amplitude, rests, jitter, gaps, unseen limbs; `length` + TAIL rows.
 
     The example's vectors are (T, 10, 3); those of the result are (T, FEATURES).

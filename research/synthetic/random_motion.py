@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
 from repscore.models.phases.network import RATE_HZ
-from research.phases.examples import Example, disguise, phases_of
+from research.phases.examples import Example, augment, phases_of
 
 Array = npt.NDArray[np.float64]
 
@@ -42,7 +42,7 @@ def random_motion(bodies: Array, rng: np.random.Generator, length: int) -> Examp
         if end > length:
             weight[instants >= start] = 0
     phase = phases_of(instants, tuple(script.spans))
-    return disguise(Example(vectors, np.ones(length), phase, weight, 0.0), rng, length)
+    return augment(Example(vectors, np.ones(length), phase, weight, 0.0), rng, length)
 
 
 def _script(rng: np.random.Generator, length: int) -> _Script:

@@ -29,17 +29,17 @@ def test_the_stream_computes_what_the_module_does() -> None:
     assert np.allclose(known, expected[: len(known)], atol=1e-4)
 
 
-def test_several_members_say_the_mean_of_what_each_says() -> None:
+def test_several_members_give_the_mean_of_their_probabilities() -> None:
     torch.manual_seed(1)
     members = [PhaseModule(8).weights() for _ in range(3)]
     vectors, present = wandering(8 * HOP)
-    each = [streamed(PhaseNetwork.of([one]), vectors, present) for one in members]
-    together = streamed(PhaseNetwork.of(members), vectors, present)
-    assert not np.allclose(each[0], each[1], atol=1e-2)
-    assert np.allclose(np.exp(together), np.exp(each).mean(axis=0), atol=1e-6)
+    single = [streamed(PhaseNetwork.of([member]), vectors, present) for member in members]
+    mean = streamed(PhaseNetwork.of(members), vectors, present)
+    assert not np.allclose(single[0], single[1], atol=1e-2)
+    assert np.allclose(np.exp(mean), np.exp(single).mean(axis=0), atol=1e-6)
 
 
-def test_members_that_are_sure_of_different_things_leave_finite_numbers() -> None:
+def test_members_that_contradict_each_other_give_finite_numbers() -> None:
     torch.manual_seed(2)
     phases = PhaseNetwork.of([PhaseModule(8).weights() for _ in range(2)])
     vectors, present = wandering(8 * HOP)
@@ -54,19 +54,19 @@ def wandering(length: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def streamed(phases: PhaseNetwork, vectors: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """What the network says hop by hop."""
-    memory, found = phases.start(vectors[0]), []
+    """The network's output, hop by hop."""
+    memory, outputs = phases.start(vectors[0]), []
     for begin in range(0, len(vectors), HOP):
-        memory, told = phases.step(memory, vectors[begin : begin + HOP], present[begin:][:HOP])
-        found.append(told)
-    return np.concatenate(found)
+        memory, output = phases.step(memory, vectors[begin : begin + HOP], present[begin:][:HOP])
+        outputs.append(output)
+    return np.concatenate(outputs)
 
 
-def test_every_shipped_network_loads() -> None:
+def test_every_network_loads() -> None:
     shipped = network.shipped()
     assert len(fold_networks()) == 108
-    for one in fold_networks().values():
-        assert (one.width, one.members) == (shipped.width, shipped.members)
+    for fold in fold_networks().values():
+        assert (fold.width, fold.members) == (shipped.width, shipped.members)
 
 
 def test_phases_are_equal_parts_of_the_duration() -> None:
@@ -91,8 +91,8 @@ def test_what_is_unseen_stays_where_it_was() -> None:
     assert filled[0].tolist() == [7, 1]
 
 
-def told(length: int, *cycles: tuple[int, int], sure: float = 0.9) -> np.ndarray:
-    """Log probabilities of a network that sees these cycles."""
+def log_probabilities(length: int, *cycles: tuple[int, int], sure: float = 0.9) -> np.ndarray:
+    """The output of a network that sees these cycles."""
     spans = tuple((float(start), float(end)) for start, end in cycles)
     phase = phases_of(np.arange(length, dtype=np.float64), spans)
     chance = np.full((length, 1 + PHASE_CLASSES), (1 - sure) / PHASE_CLASSES)
@@ -102,19 +102,19 @@ def told(length: int, *cycles: tuple[int, int], sure: float = 0.9) -> np.ndarray
 
 def test_cycles_are_read_off_phases() -> None:
     cycles = (Cycle(10, 42), Cycle(42, 74), Cycle(100, 148))
-    spans = [(one.start, one.end) for one in cycles]
-    assert find_cycles(told(200, *spans), None, Tuning()) == cycles
+    spans = [(cycle.start, cycle.end) for cycle in cycles]
+    assert find_cycles(log_probabilities(200, *spans), None, Tuning()) == cycles
 
 
 def test_idle_holds_no_cycles() -> None:
-    assert find_cycles(told(200), None, Tuning()) == ()
-    assert find_cycles(told(0), None, Tuning()) == ()
+    assert find_cycles(log_probabilities(200), None, Tuning()) == ()
+    assert find_cycles(log_probabilities(0), None, Tuning()) == ()
 
 
 def test_a_set_must_be_earned_and_a_neighbour_is_expected() -> None:
     """A cycle of eight unsure instants is nothing by itself, but something after its like."""
-    weak = told(60)
-    weak[20:28] = told(60, (20, 28), sure=0.14)[20:28]
+    weak = log_probabilities(60)
+    weak[20:28] = log_probabilities(60, (20, 28), sure=0.14)[20:28]
     assert find_cycles(weak, None, Tuning()) == ()
     assert find_cycles(weak[20:], 8, Tuning()) == (Cycle(0, 8),)
 
@@ -126,29 +126,31 @@ def test_cycles_of_any_tempo_are_found(plan: list[tuple[int, int]]) -> None:
     for rest, length in plan:
         spans.append((now + rest, now + rest + length))
         now += rest + length
-    found = find_cycles(told(now + 10, *spans), None, Tuning())
-    assert len(found) == len(spans)
-    for one, (start, end) in zip(found, spans, strict=True):
-        assert abs(one.start - start) <= 2
-        assert abs(one.end - end) <= 2
+    cycles = find_cycles(log_probabilities(now + 10, *spans), None, Tuning())
+    assert len(cycles) == len(spans)
+    for cycle, (start, end) in zip(cycles, spans, strict=True):
+        assert abs(cycle.start - start) <= 2
+        assert abs(cycle.end - end) <= 2
 
 
 def test_confidence_is_the_mean_probability_of_the_phases() -> None:
-    assert segment.confidence(told(64, (0, 64))) == pytest.approx(0.9 + 2 * 0.1 / 8)
+    assert segment.confidence(log_probabilities(64, (0, 64))) == pytest.approx(0.9 + 2 * 0.1 / 8)
 
 
 def test_examples_have_one_shape_and_training_repeats_itself() -> None:
     rng = np.random.default_rng(1)
     course = np.sin(np.arange(300) / 30 * np.pi)[:, None, None] * np.ones((1, 10, 3))
     spans = tuple((2.0 * k, 2.0 * k + 2) for k in range(5))
-    one = MotionSequence(course, np.ones(300), 30.0, spans)
-    long, short = (crop(one, rng, 100, CropConfig(0.5, 0.5, share)) for share in (0.0, 1.0))
+    sequence = MotionSequence(course, np.ones(300), 30.0, spans)
+    long, short = (crop(sequence, rng, 100, CropConfig(0.5, 0.5, share)) for share in (0.0, 1.0))
     for example in (long, short, random_motion(course, rng, 100)):
         assert example.vectors.shape == (160, FEATURES)
         assert example.phase.shape == example.weight.shape == example.present.shape == (160,)
         assert set(example.phase) <= set(range(PHASE_CLASSES + 1))
     first, second = (
-        train([(0.5, [one]), (0.2, [one])], steps=4, seed=3, crops=CropConfig(0.1, 0.0, 0.3))
+        train(
+            [(0.5, [sequence]), (0.2, [sequence])], steps=4, seed=3, crops=CropConfig(0.1, 0.0, 0.3)
+        )
         for _ in range(2)
     )
     assert all(np.array_equal(first[name], second[name]) for name in first)
