@@ -6,11 +6,13 @@ import fakes
 import numpy as np
 import pytest
 
+from repscore.models.phases import network
 from repscore.models.phases.metrics import counting_figures
-from research import repcount
+from research import repcount, train_phases
 from research.counting import OURS, compare
 from research.layout import name_of, read_image_poses, write_labels
 from research.marks import mark_distances_s, read_marks
+from research.phases.folds import fold_networks
 from research.repcount import poses_of, rectify
 
 
@@ -82,3 +84,31 @@ def test_marks_are_compared_with_the_nearest_boundary(tmp_path: Path) -> None:
     path.write_text("frame,time,label\n0,0.0,0\n1,0.5,1.0\n2,1.0,0.0\n")
     assert read_marks(path) == [0.5]
     assert mark_distances_s([0.5], ((0.0, 0.4), (0.7, 1.0))) == [pytest.approx(0.1)]
+
+
+def test_training_writes_networks_and_a_card(
+    converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_phases, "ROUNDS", [(2, crops) for _, crops in train_phases.ROUNDS])
+    monkeypatch.setattr(train_phases, "FOLDS", 2)
+    irds = tmp_path / "irds"
+    irds.mkdir()
+    names = ("Head", "SpineShoulder", "SpineBase") + tuple(
+        f"{joint}{side}"
+        for joint in ("Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle")
+        for side in ("Left", "Right")
+    )
+    place = np.random.default_rng(0).normal(0, 0.3, (len(names), 3))
+    move = (
+        np.sin(np.arange(60) / 59 * np.pi)[:, None, None] * np.linspace(0, 0.5, len(names))[:, None]
+    )
+    np.savez(irds / "skeletons.npz", xyz=place + move, joints=np.array(names))
+    (irds / "index.csv").write_text("subject,gesture,correctness,frames,offset\n101,0,1,60,0\n")
+    output = tmp_path / "trained"
+    train_phases.main([str(converted), str(irds), "--output", str(output)])
+    trained, shipped = network.read(output / "phases.safetensors"), network.shipped()
+    assert {name: w.shape for name, w in trained.weights.items()} == {
+        name: w.shape for name, w in shipped.weights.items()
+    }
+    assert sorted(fold_networks(output / "folds.safetensors")) == ["bounded", "counted"]
+    assert "2 videos of RepCount-pose" in (output / "CARD.md").read_text()
