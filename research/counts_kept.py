@@ -13,9 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
+from repscore.pipelines.labelled import subject_poses
+from repscore.pipelines.rescore import stored_in
+from repscore.pipelines.score import options_of_last_run
 from repscore.transforms.records import PoseFrames, Repetition
 from repscore.transforms.repetitions import motion
-from research.poses import stored_people
+from repscore.transforms.repetitions.clean import samples_of
 from tests import athletes
 
 CHANGES: Mapping[str, Callable[[PoseFrames], PoseFrames]] = {
@@ -40,13 +43,30 @@ def repetitions(parts: Sequence[PoseFrames]) -> list[Repetition]:
     return [*counted, *motion.finish(state)]
 
 
-def main_people(dataset: str) -> dict[str, PoseFrames]:
-    """Name of a video -> the person in it with most repetitions."""
-    main_person = {}
-    for uri, people in stored_people(dataset).items():
-        if people := [poses for poses in people if len(poses.time_s) > 1]:
-            main_person[Path(uri).name] = max(people, key=lambda poses: len(repetitions([poses])))
-    return main_person
+def subjects_of(dataset: str) -> dict[str, PoseFrames]:
+    """Name of a video -> the canonical joints of the person whose repetitions it holds."""
+    subjects = options_of_last_run(dataset).subjects
+    everybody = {
+        Path(stored.video.uri).name: subject_poses(dataset, stored, subjects)
+        for stored in stored_in(dataset)
+    }
+    return {
+        name: canonical(poses)
+        for name, poses in everybody.items()
+        if poses is not None and len(poses.time_s) > 1
+    }
+
+
+def canonical(poses: PoseFrames) -> PoseFrames:
+    """The same frames with the joints that everything is computed from."""
+    samples = samples_of(poses)
+    return PoseFrames(
+        "canonical15",
+        samples.time_s,
+        samples.image_px.astype(np.float32),
+        samples.world_m.astype(np.float32),
+        samples.visibility.astype(np.float32),
+    )
 
 
 def in_pieces(poses: PoseFrames, rng: np.random.Generator) -> list[PoseFrames]:
@@ -65,7 +85,7 @@ def main() -> None:
     """Print a line per change."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset")
-    videos = main_people(parser.parse_args().dataset)
+    videos = subjects_of(parser.parse_args().dataset)
     before = {name: repetitions([poses]) for name, poses in videos.items()}
     print(f"{len(videos)} videos, {sum(map(len, before.values()))} repetitions")
     for change, changed in CHANGES.items():
