@@ -1,6 +1,6 @@
 """Labels joined with a dataset: executions are cut from its stored poses at labelled boundaries."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -59,6 +59,18 @@ def _names_in(folder: str) -> list[str]:
         raise LabelsUnusable(f"{folder}: expected a folder or URL, found none ({error})") from error
 
 
+def require_inputs(
+    root: str, inputs: Sequence[LabelledInput], dataset_uris: Container[str]
+) -> None:
+    """Raise LabelsUnusable where a labelled input is not in the dataset."""
+    missing = [each.uri for each in inputs if each.uri not in dataset_uris]
+    if missing:
+        raise LabelsUnusable(
+            f"{root}: expected all labelled inputs in the dataset, {len(missing)} are not there, "
+            f"for example {missing[0]}: score them into it, or remove their labels"
+        )
+
+
 def examples_of(root: str, inputs: Sequence[LabelledInput]) -> list[Example]:
     """The labelled repetitions of a dataset in which somebody is seen.
 
@@ -70,12 +82,7 @@ def examples_of(root: str, inputs: Sequence[LabelledInput]) -> list[Example]:
         for each in stored_videos(root)
         for uri in (each.video.uri, *(name.uri for name in each.video.duplicates))
     }
-    missing = [each.uri for each in inputs if each.uri not in stored]
-    if missing:
-        raise LabelsUnusable(
-            f"{root}: expected all labelled inputs in the dataset, {len(missing)} are not there, "
-            f"for example {missing[0]}: score them into it, or remove their labels"
-        )
+    require_inputs(root, inputs, stored)
     examples = []
     for each in inputs:
         poses = subject_poses(root, stored[each.uri], subjects) if each.repetitions else None

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from repscore.pipelines.labelled import subject_poses
-from repscore.pipelines.rescore import stored_in
+from repscore.pipelines.rescore import stored_videos
 from repscore.pipelines.score import options_of_last_run
 from repscore.transforms.records import PoseFrames, Repetition
 from repscore.transforms.repetitions import motion
@@ -48,7 +48,7 @@ def subjects_of(dataset: str) -> dict[str, PoseFrames]:
     subjects = options_of_last_run(dataset).subjects
     everybody = {
         Path(stored.video.uri).name: subject_poses(dataset, stored, subjects)
-        for stored in stored_in(dataset)
+        for stored in stored_videos(dataset)
     }
     return {
         name: canonical(poses)

@@ -20,8 +20,8 @@ from repscore.models.phases.metrics import (
     Spans,
     counting_figures,
 )
-from repscore.pipelines.labelled import scored
-from repscore.pipelines.labels import LabelledInput, LabelsUnusable
+from repscore.pipelines.labelled import require_inputs, scored
+from repscore.pipelines.labels import LabelledInput
 from repscore.pipelines.query import plain, query
 from repscore.transforms.records import PoseConfig
 
@@ -68,12 +68,7 @@ def evaluate(
 def results_of(root: str, inputs: Sequence[LabelledInput]) -> list[CountingResult]:
     """A result per labelled input; raises LabelsUnusable for one that is not in the dataset."""
     counted = counted_in(root)
-    missing = [labelled.uri for labelled in inputs if labelled.uri not in counted]
-    if missing:
-        raise LabelsUnusable(
-            f"{root}: expected all labelled inputs in the dataset, {len(missing)} are not there, "
-            f"for example {missing[0]}: score them into it, or remove their labels"
-        )
+    require_inputs(root, inputs, counted)
     return [result_of(labelled, counted[labelled.uri]) for labelled in inputs]
 
 
