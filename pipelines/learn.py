@@ -69,7 +69,7 @@ def references_from(options: ScoreOptions, *, quiet: bool) -> References:
 def learn(
     name: str, clips: Sequence[str], path: str, options: ScoreOptions, *, quiet: bool
 ) -> SavedScorer:
-    """Add an exercise that clips define to a scorer file, or begin one; the new scorer.
+    """Add an exercise that clips define to a scorer file, or create one; returns the new scorer.
 
     Raises NoReference, NoScorer.
     """

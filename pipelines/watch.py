@@ -1,4 +1,4 @@
-"""`repscore watch`: the same graph on inputs that keep arriving, until told to stop."""
+"""`repscore watch`: the same graph on inputs that keep arriving, until stopped."""
 
 import ctypes
 import json
@@ -47,7 +47,7 @@ class NotDrained(RuntimeError):
 def run(
     options: ScoreOptions, watching: WatchConfig, *, grace_s: float, quiet: bool, as_json: bool
 ) -> RunReport:
-    """Score what arrives until told to stop, or until nothing has come for long enough.
+    """Score what arrives until stopped, or until nothing has come for long enough.
 
     SIGTERM and SIGINT end it: no more inputs are taken, those in progress are committed, for
     `grace_s` at most. A second one raises KeyboardInterrupt. Raises UnusableConfiguration,

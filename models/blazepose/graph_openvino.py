@@ -13,7 +13,7 @@ import openvino as ov
 from openvino import opset13 as opset
 
 from repscore.models.blazepose.landmarks import decode, landmark_outputs, sigmoid
-from repscore.models.blazepose.network import CropLandmarks, FloatArray, together
+from repscore.models.blazepose.network import CropLandmarks, FloatArray, concatenate_landmarks
 from repscore.models.estimator import Precision, Unavailable
 from repscore.models.weights import sha256_of
 
@@ -61,7 +61,7 @@ class OpenVinoNetwork:
 
     def infer_landmarks(self, crops: npt.NDArray[np.uint8]) -> CropLandmarks:
         """See `Network`."""
-        return together([self._landmarks_of(crop) for crop in crops])
+        return concatenate_landmarks([self._landmarks_of(crop) for crop in crops])
 
     def _landmarks_of(self, crop: npt.NDArray[np.uint8]) -> CropLandmarks:
         features, heatmap = self._trunk(crop)

@@ -40,7 +40,7 @@ class CropLandmarks:
         )
 
 
-def together(parts: Sequence[CropLandmarks]) -> CropLandmarks:
+def concatenate_landmarks(parts: Sequence[CropLandmarks]) -> CropLandmarks:
     """Landmarks of several batches as those of one."""
     if len(parts) == 1:
         return parts[0]

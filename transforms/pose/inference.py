@@ -14,7 +14,7 @@ from repscore.models.blazepose.network import (
     FloatArray,
     Network,
     OutOfMemory,
-    together,
+    concatenate_landmarks,
 )
 
 Images = npt.NDArray[np.uint8]
@@ -39,7 +39,7 @@ class BatchingNetwork:
             network.infer_detector, _boxes_part, _concatenate_boxes, largest_batch
         )
         self._landmarks = _Batches(
-            network.infer_landmarks, CropLandmarks.part, together, largest_batch
+            network.infer_landmarks, CropLandmarks.part, concatenate_landmarks, largest_batch
         )
 
     def infer_detector(self, images: Images) -> _Boxes:
