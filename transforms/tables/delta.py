@@ -176,7 +176,7 @@ def succession(
     Returns:
         The rows to write, and the URIs whose present rows go. A present row of a content that now
         has its rows under another name becomes a duplicate of that name; a duplicate whose first
-        name gets another content goes, since the rows of its content go: the next run adds it again.
+        name gets another content goes, since the rows of its content go: the next run adds it.
     """
     uris = {row["uri"] for row in new}
     first = {row["video_id"]: row for row in new if row["duplicate_of"] is None}
