@@ -245,7 +245,13 @@ def learn(name: str, clips: Sequence[str], path: str, *, quiet: bool) -> None:
 @labels_flag
 @dataset_flag
 @workers_flag
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Of folds, weights and order of training.",
+)
 @click.option(
     "--epochs", type=click.IntRange(min=1), default=100, show_default=True, help="Of each network."
 )
