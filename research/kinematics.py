@@ -25,7 +25,7 @@ def kinematics(executions: Sequence[Execution]) -> Floats:
 
 
 def _summary(execution: Execution) -> Floats:
-    places = joints_of(execution)[..., :3]
+    places = np.nan_to_num(joints_of(execution))
     step_s = (execution.end_s - execution.start_s) / len(places)
     angles = joint_angles_deg(places)
     flat = places.reshape(len(places), -1)

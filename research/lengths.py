@@ -10,6 +10,7 @@ import numpy.typing as npt
 from repscore.models.scorer.represent import Execution
 from repscore.models.scorer.sequences import (
     Sequences,
+    even_times_s,
     joints_at,
     log_durations,
     sequences_of,
@@ -26,7 +27,7 @@ def padded(executions: Sequence[Execution]) -> Sequences:
         count = int(np.clip(round((execution.end_s - execution.start_s) * PAD_HZ), 2, PAD_LENGTH))
         cut_s = min(execution.end_s, execution.start_s + PAD_LENGTH / PAD_HZ)
         cut = replace(execution, turn_s=min(execution.turn_s, cut_s), end_s=cut_s)
-        joints[row, :count] = joints_at(cut, count)
+        joints[row, :count] = joints_at([cut], [even_times_s(cut, count)])[0]
     return Sequences(joints, log_durations(executions))
 
 

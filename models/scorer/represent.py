@@ -5,7 +5,7 @@ compare: `body` (angles, knees inward, directions of bones in space) and `flat` 
 positions in the picture). Directions, unlike positions, do not know how long a person's limbs are.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
@@ -164,7 +164,11 @@ def represent(executions: Sequence[Execution]) -> Phases:
     if not executions:
         empty = np.zeros((0, PHASE_SAMPLES, CHANNELS))
         return Phases(empty.astype(np.float32), empty.astype(bool), np.zeros((0, 3), np.float32))
-    body, flat, visibility = _at_phases(executions)
+    times_s = np.stack([phase_times_s(e)[:PHASE_SAMPLES] for e in executions])  # (R, 64)
+    resample = resampler(executions, times_s)
+    body, flat, visibility = (
+        resample([getattr(e, name) for e in executions]) for name in ("body", "flat", "visibility")
+    )
     seen = visibility >= VISIBLE  # NaN is not seen
     body = np.where(seen[..., None], body, np.nan)
     flat = np.where(seen[..., None], flat, np.nan) * np.array([1.0, -1.0])  # y up, as in `body`
@@ -189,37 +193,39 @@ def represent(executions: Sequence[Execution]) -> Phases:
     )
 
 
-def _at_phases(executions: Sequence[Execution]) -> tuple[Floats, Floats, Floats]:
-    """Body (R, 64, 15, 3), flat (R, 64, 15, 2) and visibility (R, 64, 15) at the phases.
+def resampler(
+    executions: Sequence[Execution], instants_s: npt.NDArray[np.float64]
+) -> Callable[[Sequence[Floats]], Floats]:
+    """A function from frames (T, ...) of each execution to (R, I, ...) at its instants (R, I).
 
-    One gather for all repetitions: their frames lie end to end. An instant before the first or
-    after the last frame takes that frame where it is at most one step away, else NaN.
+    Linear between frames, NaN where one of the two is. One gather for all executions: their frames
+    lie end to end. An instant before the first or after the last frame takes that frame where it is
+    at most one step away, else NaN.
     """
     lengths = np.array([len(e.time_s) for e in executions])
     starts = np.cumsum(lengths) - lengths
     time_s = np.concatenate([np.asarray(e.time_s, np.float64) for e in executions])
-    wanted_s = np.stack([phase_times_s(e)[:PHASE_SAMPLES] for e in executions])  # (R, 64)
     after = np.stack(
         [
             start + np.searchsorted(e.time_s, row)
-            for e, row, start in zip(executions, wanted_s, starts, strict=True)
+            for e, row, start in zip(executions, instants_s, starts, strict=True)
         ]
     )
     first, last = starts[:, None], (starts + lengths - 1)[:, None]
     left, right = np.clip(after - 1, first, last), np.clip(after, first, last)
     gap_s = time_s[right] - time_s[left]
-    share = np.where(gap_s > 0, (wanted_s - time_s[left]) / np.where(gap_s > 0, gap_s, 1.0), 0.0)
+    share = np.where(gap_s > 0, (instants_s - time_s[left]) / np.where(gap_s > 0, gap_s, 1.0), 0.0)
     step_s = (time_s[last] - time_s[first]) / np.maximum(last - first, 1)
-    near = np.maximum(time_s[first] - wanted_s, wanted_s - time_s[last]) <= step_s + 1e-9
+    near = np.maximum(time_s[first] - instants_s, instants_s - time_s[last]) <= step_s + 1e-9
 
-    def at(field: Literal["body", "flat", "visibility"]) -> Floats:
-        frames = np.concatenate([np.asarray(getattr(e, field), np.float64) for e in executions])
-        shape = (*share.shape, *(1,) * (frames.ndim - 1))
-        low, high, weight = frames[left], frames[right], share.reshape(shape)
+    def resample(frames: Sequence[Floats]) -> Floats:
+        joined = np.concatenate([np.asarray(each, np.float64) for each in frames])
+        shape = (*share.shape, *(1,) * (joined.ndim - 1))
+        low, high, weight = joined[left], joined[right], share.reshape(shape)
         between = np.where(weight == 1.0, high, low + (high - low) * weight)
         return np.where(near.reshape(shape), between, np.nan)
 
-    return at("body"), at("flat"), at("visibility")
+    return resample
 
 
 def _angles_deg(joints: Floats) -> Floats:

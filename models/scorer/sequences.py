@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from repscore.models.scorer.represent import PHASE_SAMPLES, VISIBLE, Execution
+from repscore.models.scorer.represent import PHASE_SAMPLES, VISIBLE, Execution, resampler
 
 Floats = npt.NDArray[np.float64]
 
@@ -33,9 +33,13 @@ class Sequences:
 
 def sequences_of(executions: Sequence[Execution]) -> Sequences:
     """All repetitions, in order, each at 64 instants evenly from start to end."""
-    joints = [joints_at(each, PHASE_SAMPLES) for each in executions]
-    empty = np.zeros((0, PHASE_SAMPLES, 15, 4), np.float32)
-    return Sequences(np.stack(joints) if joints else empty, log_durations(executions))
+    times_s = [even_times_s(each, PHASE_SAMPLES) for each in executions]
+    return Sequences(joints_at(executions, times_s), log_durations(executions))
+
+
+def even_times_s(execution: Execution, count: int) -> npt.NDArray[np.float64]:
+    """(count,) instants evenly from the start on; the end is not one of them."""
+    return np.linspace(execution.start_s, execution.end_s, count, endpoint=False)
 
 
 def log_durations(executions: Sequence[Execution]) -> npt.NDArray[np.float32]:
@@ -45,24 +49,21 @@ def log_durations(executions: Sequence[Execution]) -> npt.NDArray[np.float32]:
 
 
 def joints_of(execution: Execution) -> Floats:
-    """(T, 15, 4) of an execution: in space where it has depth, else in the picture."""
-    body = np.asarray(execution.body, np.float64)
-    if not np.isfinite(body).any():
+    """(T, 15, 3) in space where it has depth, else in the picture; NaN where not seen."""
+    joints = np.asarray(execution.body, np.float64)
+    if not np.isfinite(joints).any():
         flat = np.asarray(execution.flat, np.float64) * np.array([1.0, -1.0])
-        body = np.concatenate([flat, np.zeros_like(flat[..., :1])], axis=-1)
-    seen = np.isfinite(body).all(axis=-1) & (np.asarray(execution.visibility) >= VISIBLE)
-    places = np.where(seen[..., None], body, 0.0)
-    return np.concatenate([places, seen[..., None].astype(np.float64)], axis=-1)
+        joints = np.concatenate([flat, np.zeros_like(flat[..., :1])], axis=-1)
+    seen = np.isfinite(joints).all(axis=-1) & (np.asarray(execution.visibility) >= VISIBLE)
+    return np.where(seen[..., None], joints, np.nan)
 
 
-def joints_at(execution: Execution, count: int) -> npt.NDArray[np.float32]:
-    """(count, 15, 4) at instants evenly from start to end, linear between frames."""
-    joints = joints_of(execution)
-    wanted_s = np.linspace(execution.start_s, execution.end_s, count, endpoint=False)
-    place = np.interp(wanted_s, execution.time_s, np.arange(len(joints)))
-    low = np.minimum(place.astype(int), max(len(joints) - 2, 0))
-    high = np.minimum(low + 1, len(joints) - 1)
-    share = (place - low)[:, None, None]
-    both = (joints[low, :, 3:] * joints[high, :, 3:]) > 0
-    between = joints[low] * (1 - share) + joints[high] * share
-    return np.where(both, between, 0.0).astype(np.float32)
+def joints_at(
+    executions: Sequence[Execution], times_s: Sequence[npt.NDArray[np.float64]]
+) -> npt.NDArray[np.float32]:
+    """(R, T, 15, 4) as in `Sequences`, at T instants of each execution."""
+    if not executions:
+        return np.zeros((0, PHASE_SAMPLES, 15, 4), np.float32)
+    joints = resampler(executions, np.stack(times_s))([joints_of(each) for each in executions])
+    seen = np.isfinite(joints).all(axis=-1, keepdims=True)
+    return np.concatenate([np.where(seen, joints, 0.0), seen], axis=-1).astype(np.float32)
