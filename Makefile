@@ -18,9 +18,9 @@ demo: setup
 prism: setup
 	bash infra/prism.sh
 
-# The pure tests: no Ray, no Prism, no network, no weights.
+# The pure tests: no Ray, no Prism, no network, no weights of pose models, no footage.
 test-quick: setup
-	$(BIN)/python -m pytest tests/pure --numprocesses auto
+	$(BIN)/python -m pytest tests/pure -m "not footage and not weights" --numprocesses auto
 
 test: setup prism
 	$(BIN)/repscore weights --quiet

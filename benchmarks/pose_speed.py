@@ -30,7 +30,7 @@ from repscore.models.blazepose.network import CropLandmarks, FloatArray, Network
 from repscore.models.blazepose.networks import load_network
 from repscore.models.estimator import EstimatorConfig, PoseEstimator, Unavailable
 from repscore.models.mediapipe import MediaPipeEstimator
-from repscore.transforms.pose.decode import Decoder
+from repscore.transforms.pose.decode import Decoder, Frame
 
 SIDES = ("mediapipe", "repscore")
 TURN = 15  # frames
@@ -123,6 +123,7 @@ def one_clip(
             estimators[side].start()
             decoder = Decoder(str(clip), end_s=options.limit_s, sample_fps=options.sample_fps)
             streams[side] = iter(decoders.enter_context(decoder))
+        frame: Frame | None = None
         for turn in itertools.count():
             for side in SIDES if turn % 2 else reversed(SIDES):
                 for _ in range(TURN):

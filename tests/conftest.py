@@ -17,6 +17,12 @@ os.environ["FAKES_FOLDER"] = tempfile.mkdtemp(prefix="fakes-")
 atexit.register(shutil.rmtree, os.environ["FAKES_FOLDER"], ignore_errors=True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "shared_data" in getattr(item, "fixturenames", ()):
+            item.add_marker("footage")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The developers' test material; most of it has no clean licence, so it is not in here."""

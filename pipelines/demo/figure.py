@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from repscore.models.skeleton import BONE_LENGTHS, JOINTS
+from repscore.models.skeleton import JOINTS
 
 Array = npt.NDArray[np.float64]
 
@@ -34,8 +34,9 @@ SIDE: Final = np.array([-1.0, 1.0])
 class Body:
     """Proportions; the ratios are multiples of the average adult's at the same height.
 
-    Bones follow `skeleton.BONE_LENGTHS`; torso, ankle and foot are shares of stature after Drillis
-    and Contini (1966), as in Winter, Biomechanics and Motor Control of Human Movement.
+    Averages are shares of stature after Drillis and Contini (1966), as in Winter, Biomechanics
+    and Motor Control of Human Movement. They are not `skeleton.BONE_LENGTHS`, which are lengths
+    between the points that pose networks mark.
     """
 
     height_m: float = 1.75
@@ -51,18 +52,15 @@ class Body:
             if not 0.5 <= value <= 2.5:
                 raise ValueError(f"{field.name} of a body is {value}; expected 0.5 to 2.5")
 
-    def _bone_m(self, parent: str, child: str) -> float:
-        return BONE_LENGTHS[parent, child] * self.torso_m
-
     @property
     def thigh_m(self) -> float:
         """Hip to knee."""
-        return self._bone_m("right_hip", "right_knee") * self.leg_ratio
+        return 0.245 * self.height_m * self.leg_ratio
 
     @property
     def shank_m(self) -> float:
         """Knee to ankle."""
-        return self._bone_m("right_knee", "right_ankle") * self.leg_ratio
+        return 0.246 * self.height_m * self.leg_ratio
 
     @property
     def ankle_m(self) -> float:
@@ -82,22 +80,22 @@ class Body:
     @property
     def shoulder_m(self) -> float:
         """Middle of the shoulders to one shoulder."""
-        return self._bone_m("neck", "right_shoulder") * self.shoulder_ratio
+        return 0.105 * self.height_m * self.shoulder_ratio
 
     @property
     def hip_m(self) -> float:
         """Middle of the hips to one hip."""
-        return self._bone_m("mid_hip", "right_hip") * self.hip_ratio
+        return 0.058 * self.height_m * self.hip_ratio
 
     @property
     def upper_arm_m(self) -> float:
         """Shoulder to elbow."""
-        return self._bone_m("right_shoulder", "right_elbow") * self.arm_ratio
+        return 0.172 * self.height_m * self.arm_ratio
 
     @property
     def forearm_m(self) -> float:
         """Elbow to wrist."""
-        return self._bone_m("right_elbow", "right_wrist") * self.arm_ratio
+        return 0.148 * self.height_m * self.arm_ratio
 
     @property
     def hand_m(self) -> float:
