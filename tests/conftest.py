@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from repscore.models import weights
+
 # The fakes are imported by name, here and in Ray's workers, which inherit the environment.
 HERE = str(Path(__file__).parent)
 sys.path.insert(0, HERE)
@@ -21,6 +23,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "shared_data" in getattr(item, "fixturenames", ()):
             item.add_marker("footage")
+        for mark in item.iter_markers("weights"):
+            if not weights.present(*mark.args):
+                reason = f"needs the weights {mark.args}: run `repscore weights`"
+                item.add_marker(pytest.mark.skip(reason))
 
 
 @pytest.fixture(scope="session")

@@ -21,16 +21,7 @@ from repscore.pipelines.demo.render import frames
 from repscore.pipelines.demo.scene import Camera, Look
 from repscore.transforms.pose.decode import Decoder
 
-MODELS = [
-    pytest.param(
-        model,
-        marks=pytest.mark.skipif(
-            not weights.present(model),
-            reason=f"the weights of {model} are not here: run `repscore weights`",
-        ),
-    )
-    for model in weights.MODELS
-]
+MODELS = [pytest.param(model, marks=pytest.mark.weights(model)) for model in weights.MODELS]
 
 
 @pytest.fixture(scope="module")

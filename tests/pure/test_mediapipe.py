@@ -19,9 +19,7 @@ LANDMARK = {
     "left_shoulder": 11, "right_shoulder": 12, "left_wrist": 15, "right_wrist": 16,
     "left_hip": 23, "right_hip": 24, "left_knee": 25, "right_knee": 26,
 }  # fmt: skip
-needs_weights = pytest.mark.skipif(
-    not weights.present("full"), reason="needs the weights: run `repscore weights`"
-)
+needs_weights = pytest.mark.weights("full")
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from repscore.models import weights
 from repscore.models.weights import WeightsCorrupt, WeightsFile, WeightsMissing
 
 DETECTOR, LITE, FULL = b"a detector", b"a light model", b"a full model"
-REAL_CACHE_IS_FULL = weights.present("full")
 
 
 def described(name: str, content: bytes, source: str) -> WeightsFile:
@@ -182,7 +181,7 @@ def test_several_at_once_leave_whole_files_and_nothing_else(cache: Path, wheel: 
     assert sorted(path.name for path in cache.iterdir()) == ["detector.tflite", "full.tflite"]
 
 
-@pytest.mark.skipif(not REAL_CACHE_IS_FULL, reason="needs the weights: run `repscore weights`")
+@pytest.mark.weights("full")
 def test_the_bundle_is_the_same_bytes_wherever_it_is_built(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
