@@ -20,7 +20,7 @@ prism: setup
 
 # The pure tests: no Ray, no Prism, no network, no weights of pose models, no footage.
 test-quick: setup
-	$(BIN)/python -m pytest tests/pure -m "not footage and not weights" --numprocesses auto
+	$(BIN)/python -m pytest tests/pure -m "not footage and not slow and not weights" --numprocesses auto
 
 test: setup prism
 	$(BIN)/repscore weights --quiet

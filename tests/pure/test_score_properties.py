@@ -27,6 +27,8 @@ from repscore.pipelines.demo.exercises import Exercise, Faults
 from repscore.pipelines.demo.figure import Body
 from repscore.pipelines.demo.scene import Camera
 
+pytestmark = pytest.mark.slow  # trains a scorer
+
 EXERCISES: tuple[Exercise, ...] = ("squat", "biceps_curl", "shoulder_press")
 BODIES = [
     Body(height_m=1.55 + 0.05 * i, leg_ratio=0.92 + 0.02 * i, arm_ratio=1.08 - 0.02 * i)
