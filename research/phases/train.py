@@ -12,7 +12,7 @@ from torch.nn import functional
 from repscore.models.phases.network import PHASE_CLASSES
 from research.phases.examples import CropConfig, Example, MotionSequence, crop
 from research.phases.module import PhaseModule
-from research.synthetic.random_motion import random_motion
+from research.phases.random_motion import random_motion
 
 _LENGTH: Final = 600
 _BATCH: Final = 10

@@ -14,8 +14,8 @@ from repscore.transforms.repetitions.segment import Cycle, Tuning, find_cycles
 from research.phases.examples import CropConfig, MotionSequence, crop, hold, phases_of
 from research.phases.folds import fold_networks
 from research.phases.module import PhaseModule
+from research.phases.random_motion import random_motion
 from research.phases.train import train
-from research.synthetic.random_motion import random_motion
 
 
 def test_the_stream_computes_what_the_module_does() -> None:
