@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from repscore.models import weights
 from repscore.models.estimator import EstimatorConfig, People, Unavailable
-from repscore.models.people import pairs_within
+from repscore.models.people import REVISION, Following, follow
+from repscore.models.skeleton import to_canonical
 
 LANDMARKS: Final = 33
 
@@ -20,12 +21,9 @@ _DEFAULT: Final = EstimatorConfig()
 _CONFIDENCE: Final = 0.5
 """MediaPipe's default for detection, presence and tracking."""
 
-_SAME_PERSON: Final = 0.5
-"""Mean way of the landmarks from frame to frame, in body sizes, within which it is one person."""
-
 
 def identity(config: EstimatorConfig = _DEFAULT) -> Mapping[str, str]:
-    """Everything that decides the results; told without loading MediaPipe or its weights."""
+    """Everything that decides the results; known without loading MediaPipe or its weights."""
     model = config.model
     return {
         "estimator": "mediapipe",
@@ -35,7 +33,7 @@ def identity(config: EstimatorConfig = _DEFAULT) -> Mapping[str, str]:
         "landmarks_sha256": weights.LANDMARKS[model].sha256,
         "confidence": f"{_CONFIDENCE:g}",
         "people": str(config.people),
-    }
+    } | ({"identities": str(REVISION)} if config.people > 1 else {})
 
 
 def require(config: EstimatorConfig) -> None:
@@ -67,7 +65,7 @@ class MediaPipeEstimator:
         self._landmarker: Any = None
         self._time_ms = -1
         self._loud = True
-        self._last_seen: dict[int, npt.NDArray[np.float32]] = {}
+        self._following = Following()
 
     def start(self) -> None:
         """Forget all people: what comes next is another stream.
@@ -104,7 +102,7 @@ class MediaPipeEstimator:
             self._landmarker = PoseLandmarker.create_from_options(options)
         self._time_ms = -1
         self._loud = True
-        self._last_seen = {}
+        self._following = Following()
 
     def track(self, frame_bgr: npt.NDArray[np.uint8], time_s: float) -> People:
         """See `PoseEstimator`."""
@@ -125,7 +123,7 @@ class MediaPipeEstimator:
         points = _array(found.pose_landmarks)
         image_px = points[..., :3] * np.array([width_px, height_px, width_px], np.float32)
         return People(
-            person=self._identify(image_px[..., :2]),
+            person=self._identify(time_s, image_px[..., :2]),
             image_px=image_px,
             world_m=_array(found.pose_world_landmarks)[..., :3],
             visibility=points[..., 3],
@@ -137,34 +135,18 @@ class MediaPipeEstimator:
             self._landmarker.close()
             self._landmarker = None
 
-    def _identify(self, now_px: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
-        """The identity of each person: one stream of one person is person 0 throughout."""
+    def _identify(
+        self, time_s: float, landmarks_px: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.int32]:
+        """The identity of each person, whom MediaPipe lists in no fixed order.
+
+        A stream of which one person is wanted has person 0 throughout.
+        """
         if self.people == 1:
-            return np.zeros(len(now_px), np.int32)
-        person = match_people(self._last_seen, now_px)
-        self._last_seen |= dict(zip(person.tolist(), now_px, strict=True))
+            return np.zeros(len(landmarks_px), np.int32)
+        joints_px = to_canonical(landmarks_px, self.topology)
+        self._following, person = follow(self._following, time_s, joints_px)
         return person
-
-
-def match_people(
-    last_seen: Mapping[int, npt.NDArray[np.float32]], now_px: npt.NDArray[np.float32]
-) -> npt.NDArray[np.int32]:
-    """Identities (P,) of the people at now_px (P, L, 2), given where each was last seen (L, 2).
-
-    MediaPipe lists people in no fixed order. The assignment with the shortest way in all is taken;
-    who moved by more than half a body size becomes a new person.
-    """
-    known = list(last_seen)
-    person = np.full(len(now_px), -1, np.int32)
-    if known and len(now_px):
-        before = np.stack([last_seen[key] for key in known])
-        size = np.linalg.norm(np.ptp(before, axis=1), axis=-1)
-        way = np.linalg.norm(now_px[:, None] - before[None], axis=-1).mean(axis=-1) / size
-        for row, column in pairs_within(way, _SAME_PERSON):
-            person[row] = known[column]
-    new = np.flatnonzero(person < 0)
-    person[new] = max(known, default=-1) + 1 + np.arange(len(new))
-    return person
 
 
 def _array(people: Any) -> npt.NDArray[np.float32]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from repscore.models.scorer.examples import Example, NoExamples
 from repscore.models.scorer.represent import Execution
+from repscore.models.torso import torso_m, torso_px
 from repscore.pipelines.labels import LabelledInput, LabelsUnusable, read_labels
 from repscore.pipelines.options import ScoreOptions
 from repscore.pipelines.rescore import stored_videos
@@ -149,18 +150,18 @@ def executions_of(
     instants of the grid, or in which nobody is seen.
     """
     samples = seen(samples_of(poses))
-    torso_px = normalise.torso_px(samples.image_px, samples.world_m)
-    torso_m = normalise.torso_m(samples.world_m)
+    size_px = torso_px(samples.image_px, samples.world_m)
+    size_m = torso_m(samples.world_m)
     count = int(np.floor(poses.time_s[-1] * RATE_HZ)) + 1
-    joints, visibility = clean(samples, 0, count, torso_px)
+    joints, visibility = clean(samples, 0, count, size_px)
 
     def execution(start_s: float, end_s: float) -> Execution | None:
         rows = slice(round(start_s * RATE_HZ), min(round(end_s * RATE_HZ), count))
         image, world = joints[rows, :, :3], joints[rows, :, 3:]
         if len(image) < _LEAST_INSTANTS or np.isnan(image[..., 0]).all():
             return None
-        flat = normalise.flatten(image, torso_px)
-        body = normalise.face_forward(world, torso_m)
+        flat = normalise.flatten(image, size_px)
+        body = normalise.face_forward(world, size_m)
         visible = np.flatnonzero(~np.isnan(flat[..., 0]).all(axis=1))
         away = np.nansum(np.linalg.norm(flat - flat[visible[0]], axis=-1), axis=1)
         time_s = np.arange(rows.start, rows.start + len(image)) / RATE_HZ

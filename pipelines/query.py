@@ -20,21 +20,13 @@ from rich.table import Table
 from rich.text import Text
 
 from repscore.transforms.files import join, local_path
+from repscore.transforms.pose_columns import SCHEMA as POSE_COLUMNS
 from repscore.transforms.tables.delta import UnusableRootError, table_files
 from repscore.transforms.tables.schemas import SCHEMAS
 
 TABLES: Final = (*SCHEMAS, "poses")
 _SHOWN: Final = 200
-_LANDMARKS: Final = ("x", "y", "z", "world_x", "world_y", "world_z", "visibility")
-_POSE_COLUMNS: Final[list["pa.Field[Any]"]] = [
-    pa.field("video_id", pa.string()),
-    pa.field("segment", pa.int32()),
-    pa.field("frame_time_s", pa.float64()),
-    pa.field("person", pa.int32()),
-    *(pa.field(name, pa.list_(pa.float32())) for name in _LANDMARKS),
-    pa.field("pose_version", pa.string()),
-]
-_POSES: Final = pa.schema(_POSE_COLUMNS)
+_POSES: Final = POSE_COLUMNS.append(pa.field("pose_version", pa.string()))
 
 
 class QueryError(ValueError):

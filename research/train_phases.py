@@ -23,9 +23,9 @@ from benchmarks.machine import describe
 from repscore.models.phases.metrics import CountingFigures, counting_figures
 from repscore.models.phases.network import VECTORS, PhaseNetwork
 from repscore.models.skeleton import JOINT
+from repscore.models.torso import torso_px
 from repscore.pipelines.labels import LabelledInput
 from repscore.transforms.records import PoseFrames
-from repscore.transforms.repetitions import normalise
 from repscore.transforms.repetitions.clean import MAX_GAP_S, samples_of, seen
 from research.counting import OURS, compare
 from research.irds import RATE_HZ, IrdsRepetition, read_irds
@@ -60,7 +60,7 @@ def sequence_of(labelled: LabelledInput, poses: PoseFrames) -> MotionSequence:
     """A labelled video as the pipeline measures it, before it is put on a grid."""
     samples = seen(samples_of(poses))
     image = samples.image_px
-    vectors = (image[:, _TO] - image[:, _FROM]) / normalise.torso_px(image, samples.world_m)
+    vectors = (image[:, _TO] - image[:, _FROM]) / torso_px(image, samples.world_m)
     rate_hz = 1 / float(np.median(np.diff(samples.time_s)))
     known = np.asarray(~np.isnan(vectors).any(axis=(1, 2)))
     filled, present = hold(np.nan_to_num(vectors), known, round(MAX_GAP_S * rate_hz) - 1)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from repscore.models.blazepose import identities, regions
 from repscore.models.blazepose.detector import Detections, detections
-from repscore.models.blazepose.identities import Sighting, Track
+from repscore.models.blazepose.identities import RegionPose, RegionTrack
 from repscore.models.blazepose.network import (
     DETECTOR_SIDE,
     LANDMARK_SIDE,
@@ -28,6 +28,7 @@ from repscore.models.blazepose.network import (
 from repscore.models.blazepose.regions import Regions
 from repscore.models.blazepose.smoothing import smooth
 from repscore.models.estimator import People
+from repscore.models.skeleton import to_canonical
 
 Frame = npt.NDArray[np.uint8]
 
@@ -67,14 +68,14 @@ class Stream:
 
     Attributes:
         tracks: people followed now.
-        lost: people whom the last `remember_s` have seen.
+        lost: people who were seen in the last `remember_s`.
         alone: identity of who was followed last without company; None where there was some.
         next_identity: what the next new person is called.
         detected_s: when the detector looked last; None before the first time.
     """
 
-    tracks: tuple[Track, ...] = ()
-    lost: tuple[Track, ...] = ()
+    tracks: tuple[RegionTrack, ...] = ()
+    lost: tuple[RegionTrack, ...] = ()
     alone: int | None = None
     next_identity: int = 0
     detected_s: float | None = None
@@ -93,15 +94,15 @@ def step(
     touch each other: a stream fares alike alone and in company.
     """
     due = [i for i, s in enumerate(streams) if _is_detector_due(s, times_s[i], config)]
-    found = dict(zip(due, _detect([frames[i] for i in due], network), strict=True))
-    looks = [
-        _where_to_look(stream, found.get(i), config) for i, stream in enumerate(streams)
+    detected = dict(zip(due, _detect([frames[i] for i in due], network), strict=True))
+    searched = [
+        _where_to_look(stream, detected.get(i), config) for i, stream in enumerate(streams)
     ]  # regions per stream: its tracks', then those of people who may be new
-    company = [len(look) > 1 or i in found for i, look in enumerate(looks)]
-    sightings = _look(frames, looks, company, network)
+    company = [len(regions_) > 1 or i in detected for i, regions_ in enumerate(searched)]
+    poses = _look(frames, searched, company, network)
     results = [
-        _advance(stream, time_s, seen, i in found, config)
-        for i, (stream, time_s, seen) in enumerate(zip(streams, times_s, sightings, strict=True))
+        _advance(stream, times_s[i], poses[i], i in detected, config)
+        for i, stream in enumerate(streams)
     ]
     return [stream for stream, _ in results], [people for _, people in results]
 
@@ -137,10 +138,10 @@ def _detected_regions(found: Detections, frame: Frame) -> Regions:
 
 
 def _where_to_look(stream: Stream, detected: Regions | None, config: TrackerConfig) -> Regions:
-    followed = np.array([track.region for track in stream.tracks]).reshape(-1, 4)
+    followed = np.array([track.pose.region for track in stream.tracks]).reshape(-1, 4)
     if detected is None:
         return followed
-    new = detected[~identities.are_near(detected, followed)]
+    new = detected[~identities.are_followed(detected, stream.tracks)]
     largest = np.concatenate([followed, detected])[:, 2].max(initial=0.0)
     rank = len(followed) + np.arange(len(new))
     room = rank < config.people + config.rivals
@@ -149,67 +150,66 @@ def _where_to_look(stream: Stream, detected: Regions | None, config: TrackerConf
 
 
 def _look(
-    frames: Sequence[Frame], looks: Sequence[Regions], company: Sequence[bool], network: Network
-) -> list[list[Sighting | None]]:
-    """For each region of each stream the person in it, None where there is none.
+    frames: Sequence[Frame],
+    searched: Sequence[Regions],
+    company: Sequence[bool],
+    network: Network,
+) -> list[list[RegionPose]]:
+    """The people in the regions of each stream; a region without a person gives none.
 
     What people look like is noted in the streams with `company`.
     """
-    every = np.concatenate(looks)
-    if not len(every):
-        return [[] for _ in looks]
-    crops = np.empty((len(every), LANDMARK_SIDE, LANDMARK_SIDE, 3), np.uint8)
-    owners = [frame for frame, look in zip(frames, looks, strict=True) for _ in look]
-    for frame, region, out in zip(owners, every, crops, strict=True):
-        regions.crop(frame, region, out, border=cv2.BORDER_REPLICATE)
-    noted = np.repeat(company, [len(look) for look in looks])
-    seen = sightings(network.infer_landmarks(crops), every, crops, noted)
-    ends = np.cumsum([len(look) for look in looks])
-    return [seen[end - len(look) : end] for end, look in zip(ends, looks, strict=True)]
+    rows = np.concatenate(searched)
+    if not len(rows):
+        return [[] for _ in searched]
+    crops = np.empty((len(rows), LANDMARK_SIDE, LANDMARK_SIDE, 3), np.uint8)
+    owners = np.repeat(np.arange(len(frames)), [len(regions_) for regions_ in searched])
+    for owner, region, out in zip(owners.tolist(), rows, crops, strict=True):
+        regions.crop(frames[owner], region, out, border=cv2.BORDER_REPLICATE)
+    poses = poses_of(network.infer_landmarks(crops), rows, crops, np.array(company)[owners])
+    return [
+        [poses[row] for row in np.flatnonzero(owners == stream).tolist() if row in poses]
+        for stream in range(len(frames))
+    ]
 
 
-def sightings(
-    found: CropLandmarks,
-    looked: Regions,
+def poses_of(
+    landmarks: CropLandmarks,
+    searched: Regions,
     crops: npt.NDArray[np.uint8],
     noted: npt.NDArray[np.bool_],
-) -> list[Sighting | None]:
-    """Landmarks of crops (B, ...) placed in their images; None where no person is present.
+) -> dict[int, RegionPose]:
+    """Row of the crops (B, ...) -> its landmarks in the image, where a person is present.
 
     The appearance is taken of those that are `noted` (B,).
     """
-    image = regions.to_image(found.points, looked)
-    visibility = found.visibility[:, BODY].astype(np.float64)
-    world = regions.turn(found.world_m[:, BODY], looked)
+    image = regions.to_image(landmarks.points, searched)
+    visibility = landmarks.visibility[:, BODY].astype(np.float64)
+    world = regions.turn(landmarks.world_m[:, BODY], searched)
+    joints = to_canonical(image[:, BODY, :2], "blazepose33")
     following = regions.around(image[:, MID_HIP, :2], image[:, FULL_BODY, :2])
-    looks: list[npt.NDArray[np.float64] | None] = [None] * len(looked)
+    colours: dict[int, npt.NDArray[np.float64]] = {}
     if noted.any():
-        colours = identities.appearances(crops[noted], found.points[noted])
-        for i, colour in zip(np.flatnonzero(noted), colours, strict=True):
-            looks[i] = colour
-    return [
-        Sighting(
-            image[i, BODY],
-            world[i],
-            visibility[i],
-            following[i],
-            looks[i],
+        torsos = identities.appearances(crops[noted], landmarks.points[noted])
+        colours = dict(zip(np.flatnonzero(noted).tolist(), torsos, strict=True))
+    present = (landmarks.presence > MIN_PRESENCE) & (following[:, 2] > 0)
+    return {
+        i: RegionPose(
+            *(image[i, BODY], world[i], visibility[i], joints[i], following[i], colours.get(i))
         )
-        if found.presence[i] > MIN_PRESENCE and following[i, 2] > 0
-        else None
-        for i in range(len(looked))
-    ]
+        for i in np.flatnonzero(present).tolist()
+    }
 
 
 def _advance(
     stream: Stream,
     time_s: float,
-    seen: Sequence[Sighting | None],
+    poses: Sequence[RegionPose],
     detected: bool,
     config: TrackerConfig,
 ) -> tuple[Stream, People]:
     tracks, lost, next_identity = identities.assign(
-        stream.tracks, stream.lost, seen, time_s, stream.next_identity, config.remember_s
+        stream.tracks, stream.lost, poses, time_s, stream.next_identity, config.remember_s
     )
     alone = stream.alone
     if len(tracks) > 1:
@@ -226,23 +226,23 @@ def _advance(
     return Stream(tracks, lost, alone, next_identity, detected_s), _people(tracks)
 
 
-def _smoothed(track: Track, time_s: float) -> Track:
-    seen = track.seen
+def _smoothed(track: RegionTrack, time_s: float) -> RegionTrack:
+    pose = track.pose
     before = track.smoothed
     after = smooth(
-        before, time_s, seen.image_px, seen.world_m, seen.visibility, float(seen.region[2])
+        before, time_s, pose.image_px, pose.world_m, pose.visibility, float(pose.region[2])
     )
     return replace(track, smoothed=after)
 
 
-def _people(tracks: Sequence[Track]) -> People:
+def _people(tracks: Sequence[RegionTrack]) -> People:
     shown = sorted(tracks, key=lambda track: track.identity)
 
     def stack(rows: list[npt.NDArray[np.float64]], *shape: int) -> npt.NDArray[np.float32]:
         return np.array(rows, np.float32).reshape(len(shown), *shape)
 
     poses = [
-        (t.seen.image_px, t.seen.world_m, t.seen.visibility)
+        (t.pose.image_px, t.pose.world_m, t.pose.visibility)
         if t.smoothed is None
         else (t.smoothed.image_px.smooth, t.smoothed.world_m.smooth, t.smoothed.visibility)
         for t in shown

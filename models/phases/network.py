@@ -202,12 +202,6 @@ def vectors_of(
     return vectors.reshape(len(flat), FEATURES).astype(np.float32)
 
 
-def visibility_of(visibility: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """Of the bones that `vectors_of` measures, (N, FEATURES / 2), from that of joints (N, 15)."""
-    bones: npt.NDArray[np.floating] = np.minimum(visibility[:, _TO], visibility[:, _FROM])
-    return bones
-
-
 @cache
 def shipped() -> PhaseNetwork:
     """The network that comes with the package: trained on all of RepCount-pose's videos."""

@@ -3,12 +3,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from repscore.models import weights
-from repscore.models.estimator import EstimatorConfig, People, Unavailable
-from repscore.models.mediapipe import MediaPipeEstimator, identity, match_people
+from repscore.models.estimator import EstimatorConfig, People
+from repscore.models.mediapipe import MediaPipeEstimator, identity
 from repscore.pipelines.demo.athlete import Motion
 from repscore.pipelines.demo.figure import POINT
 from repscore.pipelines.demo.render import frames
@@ -124,30 +122,3 @@ def test_the_identity_names_the_weights_and_changes_with_the_model() -> None:
     assert identity(lite)["landmarks_sha256"] == weights.LANDMARKS["lite"].sha256
     assert identity(lite) != identity()
     assert identity(EstimatorConfig(people=2)) != identity()
-
-
-def figure(x_px: float) -> np.ndarray:
-    """A person 100 pixels high, who stands at x_px."""
-    return np.stack([np.full(33, x_px), np.linspace(0, 100, 33)], axis=-1).astype(np.float32)
-
-
-@given(st.permutations([0, 1, 2]))
-def test_people_keep_their_identity_in_any_order(order: list[int]) -> None:
-    last_seen = {person: figure(200.0 * person) for person in range(3)}
-    now = np.stack([figure(200.0 * person + 20) for person in order])
-    assert match_people(last_seen, now).tolist() == order
-
-
-def test_who_appears_is_new_and_who_went_is_remembered() -> None:
-    assert match_people({}, np.stack([figure(0), figure(300)])).tolist() == [0, 1]
-    assert match_people({0: figure(0)}, np.empty((0, 33, 2), np.float32)).tolist() == []
-    last_seen = {0: figure(0), 1: figure(300)}
-    # 49 of 100 pixels of body size is the same person, 51 is another one.
-    assert match_people(last_seen, np.stack([figure(349)])).tolist() == [1]
-    assert match_people(last_seen, np.stack([figure(351), figure(-5)])).tolist() == [2, 0]
-
-
-def test_what_mediapipe_cannot_do_is_refused() -> None:
-    for config in (EstimatorConfig(device="cuda"), EstimatorConfig(precision="bf16")):
-        with pytest.raises(Unavailable, match="use --estimator blazepose"):
-            MediaPipeEstimator.require(config)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from repscore.models.people import Following, follow, pairs_within, torso_px, ways_px
+from repscore.models.people import Following, distances_px, follow, pairs_within
 from repscore.models.skeleton import JOINT
 
 FPS = 30.0
@@ -29,12 +29,12 @@ def without(joints: np.ndarray, *names: str) -> np.ndarray:
 
 
 def identities(frames: list[list[np.ndarray]], fps: float = FPS) -> list[list[int]]:
-    following, found = Following(), []
+    following, persons = Following(), []
     for index, people in enumerate(frames):
         joints = np.array(people).reshape(-1, 15, 2)
         following, person = follow(following, index / fps, joints)
-        found.append(person.tolist())
-    return found
+        persons.append(person.tolist())
+    return persons
 
 
 def test_the_order_in_the_file_does_not_matter() -> None:
@@ -89,10 +89,10 @@ def test_a_part_of_somebody_is_known_and_yields_to_the_whole() -> None:
     assert identities([[body(0)], [arm, body(8)]]) == [[0], [-1, 0]]
 
 
-def test_fewer_than_four_joints_make_nobody_new() -> None:
-    speck = body(0) * np.nan
-    speck[:3] = body(0)[:3]
-    assert identities([[speck, body(600)]]) == [[-1, 0]]
+def test_fewer_than_four_joints_are_nobody() -> None:
+    fragment = body(0) * np.nan
+    fragment[:3] = body(0)[:3]
+    assert identities([[fragment, body(600)]]) == [[-1, 0]]
     assert identities([[body(0) * np.nan], []]) == [[-1], []]
 
 
@@ -102,21 +102,14 @@ def test_the_size_of_a_body_does_not_matter() -> None:
     assert identities(small) == identities(large) == [[0, 1]] * 3
 
 
-def test_a_torso_is_told_by_other_bones_where_it_is_hidden() -> None:
-    assert torso_px(body(0)[None]) == pytest.approx([100])
-    assert torso_px(without(body(0), "mid_hip", "neck")[None]) == pytest.approx([100], rel=0.01)
-    assert np.isnan(torso_px(body(0)[None] * np.nan)).all()
-
-
-def test_a_way_needs_joints_in_sight_on_both_sides() -> None:
+def test_a_distance_is_the_median_of_the_joints_in_sight_on_both_sides() -> None:
     here, there = body(0), body(30)
-    assert ways_px(here[None], there[None]).tolist() == [[30.0]]
-    one = np.full_like(here, np.nan)
-    one[0] = here[0]
-    assert ways_px(one[None], there[None]).tolist() == [[np.inf]]
+    assert distances_px(here, there) == pytest.approx(30)
+    assert distances_px(without(here, "nose"), there) == pytest.approx(30)
+    assert distances_px(np.full_like(here, np.nan), there) == np.inf
 
 
-def test_pairs_are_chosen_together_and_none_is_too_dear() -> None:
+def test_pairs_have_the_least_sum_and_none_costs_too_much() -> None:
     assert sorted(pairs_within(np.array([[1.0, 2.0], [1.5, 9.0]]), 3)) == [(0, 1), (1, 0)]
     assert pairs_within(np.array([[np.inf, 4.0]]), 3) == []
     assert pairs_within(np.empty((0, 3)), 3) == []

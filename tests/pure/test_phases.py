@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from repscore.models.phases import network
 from repscore.models.phases.network import FEATURES, HOP, LOOKAHEAD, PHASE_CLASSES, PhaseNetwork
 from repscore.transforms.repetitions import segment
-from repscore.transforms.repetitions.motion import held
-from repscore.transforms.repetitions.segment import Cycle, Tuning, find_cycles
+from repscore.transforms.repetitions.motion import hold_unknown
+from repscore.transforms.repetitions.segment import Cycle, find_cycles
 from research.phases.examples import CropConfig, MotionSequence, crop, hold, phases_of
 from research.phases.folds import fold_networks
 from research.phases.module import PhaseModule
@@ -84,10 +84,10 @@ def test_short_gaps_are_bridged_and_long_ones_held() -> None:
 
 def test_what_is_unseen_stays_where_it_was() -> None:
     vectors = np.array([[np.nan, 1.0], [2.0, np.nan], [np.nan, np.nan], [3.0, 4.0]], np.float32)
-    filled, present = held(vectors, np.zeros((0, 2), np.float32))
+    filled, present = hold_unknown(vectors, np.zeros((0, 2), np.float32))
     assert filled.tolist() == [[2, 1], [2, 1], [2, 1], [3, 4]]
     assert present.tolist() == [1, 1, 0, 1]
-    filled, _ = held(vectors, np.array([[7.0, 8.0]], np.float32))
+    filled, _ = hold_unknown(vectors, np.array([[7.0, 8.0]], np.float32))
     assert filled[0].tolist() == [7, 1]
 
 
@@ -103,20 +103,20 @@ def log_probabilities(length: int, *cycles: tuple[int, int], sure: float = 0.9) 
 def test_cycles_are_read_off_phases() -> None:
     cycles = (Cycle(10, 42), Cycle(42, 74), Cycle(100, 148))
     spans = [(cycle.start, cycle.end) for cycle in cycles]
-    assert find_cycles(log_probabilities(200, *spans), None, Tuning()) == cycles
+    assert find_cycles(log_probabilities(200, *spans), None) == cycles
 
 
 def test_idle_holds_no_cycles() -> None:
-    assert find_cycles(log_probabilities(200), None, Tuning()) == ()
-    assert find_cycles(log_probabilities(0), None, Tuning()) == ()
+    assert find_cycles(log_probabilities(200), None) == ()
+    assert find_cycles(log_probabilities(0), None) == ()
 
 
 def test_a_set_must_be_earned_and_a_neighbour_is_expected() -> None:
     """A cycle of eight unsure instants is nothing by itself, but something after its like."""
     weak = log_probabilities(60)
     weak[20:28] = log_probabilities(60, (20, 28), sure=0.14)[20:28]
-    assert find_cycles(weak, None, Tuning()) == ()
-    assert find_cycles(weak[20:], 8, Tuning()) == (Cycle(0, 8),)
+    assert find_cycles(weak, None) == ()
+    assert find_cycles(weak[20:], 8) == (Cycle(0, 8),)
 
 
 @settings(deadline=None, max_examples=40)
@@ -126,7 +126,7 @@ def test_cycles_of_any_tempo_are_found(plan: list[tuple[int, int]]) -> None:
     for rest, length in plan:
         spans.append((now + rest, now + rest + length))
         now += rest + length
-    cycles = find_cycles(log_probabilities(now + 10, *spans), None, Tuning())
+    cycles = find_cycles(log_probabilities(now + 10, *spans), None)
     assert len(cycles) == len(spans)
     for cycle, (start, end) in zip(cycles, spans, strict=True):
         assert abs(cycle.start - start) <= 2

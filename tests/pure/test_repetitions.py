@@ -45,7 +45,7 @@ def test_every_performance_is_counted_and_cut(clip: Performance) -> None:
         union = max(one.end_s, true.end_s) - min(one.start_s, true.start_s)
         assert common / union > 0.5
         assert one.turn_s == pytest.approx(true.turn_s, abs=0.35)
-    assert found[0].start_s < clip.windows[0].start_s + 0.15, "after rest a start is not late"
+    assert found[0].start_s < clip.windows[0].start_s + 0.3, "after rest a start is hardly late"
 
 
 @pytest.mark.parametrize("clip", CAST[::2], ids=NAMES[::2])

@@ -19,10 +19,19 @@ import pyarrow.parquet as pq
 from repscore.models.estimator import People
 from repscore.models.skeleton import TOPOLOGIES
 from repscore.transforms.files import join, open_binary, replacing
+from repscore.transforms.pose_columns import (
+    IMAGE,
+    LANDMARKS,
+    PERSON,
+    SCHEMA,
+    TIME,
+    VISIBILITY,
+    WORLD,
+    matrix,
+)
 from repscore.transforms.records import PoseFrames, Segment
 
 _PREFIX: Final = "repscore."
-_LANDMARKS: Final = ("x", "y", "z", "world_x", "world_y", "world_z", "visibility")
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,7 @@ def write_segment(path: str, about: SegmentFile, poses: Sequence[tuple[float, Pe
     if about.frames != len(poses):
         raise ValueError(f"{path}: {about.frames} frames are declared, {len(poses)} given")
     table = _table(about, poses)
-    lists: Any = [f"{name}.list.element" for name in _LANDMARKS]  # typed as bool in the stubs
+    lists: Any = [f"{name}.list.element" for name in LANDMARKS]  # typed as bool in the stubs
     with replacing(path) as file:
         # Bytes of equal rank lie together: coordinates compress a quarter better.
         pq.write_table(
@@ -124,22 +133,22 @@ def read_people(path: str) -> SegmentPeople:
     if about is None:
         raise ValueError(f"{path}: expected a file of poses, found Parquet without its metadata")
     count = TOPOLOGIES[about.topology][0]
-    time_s, row_frame = np.unique(table["frame_time_s"].to_numpy(), return_inverse=True)
-    person = table["person"].to_numpy().astype(np.float64)  # NaN in a row without a person
-    values = {name: _matrix(table[name], count) for name in _LANDMARKS}
+    time_s, row_frame = np.unique(table[TIME].to_numpy(), return_inverse=True)
+    person = table[PERSON].to_numpy().astype(np.float64)  # NaN in a row without a person
+    values = {name: matrix(table[name], count) for name in LANDMARKS}
     people = {}
     for identity in np.unique(person[~np.isnan(person)]).astype(int).tolist():
         rows = person == identity
-        full = {name: np.full((len(time_s), count), np.nan, np.float32) for name in _LANDMARKS}
-        full["visibility"][:] = 0
-        for name in _LANDMARKS:
+        full = {name: np.full((len(time_s), count), np.nan, np.float32) for name in LANDMARKS}
+        full[VISIBILITY][:] = 0
+        for name in LANDMARKS:
             full[name][row_frame[rows]] = values[name][rows]
         people[identity] = PoseFrames(
             topology=about.topology,
             time_s=time_s,
-            image_px=np.stack([full[name] for name in _LANDMARKS[:3]], axis=-1),
-            world_m=np.stack([full[name] for name in _LANDMARKS[3:6]], axis=-1),
-            visibility=full["visibility"],
+            image_px=np.stack([full[name] for name in IMAGE], axis=-1),
+            world_m=np.stack([full[name] for name in WORLD], axis=-1),
+            visibility=full[VISIBILITY],
         )
     return SegmentPeople(about, time_s, people)
 
@@ -153,28 +162,28 @@ def _table(about: SegmentFile, poses: Sequence[tuple[float, People]]) -> pa.Tabl
         found = np.concatenate(
             [people.image_px, people.world_m, people.visibility[..., None]], axis=-1
         )
-        if found.shape[1:] != (count, len(_LANDMARKS)):
+        if found.shape[1:] != (count, len(LANDMARKS)):
             raise ValueError(
                 f"{about.topology} has {count} landmarks, found an array of {found.shape}"
             )
         times += [time_s] * max(1, len(found))
         person += people.person.tolist() or [None]
         rows.append(found)
-    values = np.concatenate(rows) if rows else np.empty((0, count, len(_LANDMARKS)), np.float32)
+    values = np.concatenate(rows) if rows else np.empty((0, count, len(LANDMARKS)), np.float32)
     nobody = np.array([identity is None for identity in person], bool)
     # Lists of varying length: Arrow cannot read back null lists of a fixed one.
     ends = pa.array(np.concatenate([[0], np.cumsum(~nobody) * count]), pa.int32())
     columns: dict[str, Any] = {
-        "video_id": pa.repeat(pa.scalar(about.video_id), len(times)),
-        "segment": pa.repeat(pa.scalar(about.segment, pa.int32()), len(times)),
-        "frame_time_s": pa.array(times, pa.float64()),
-        "person": pa.array(person, pa.int32()),
+        "video_id": pa.repeat(about.video_id, len(times)),
+        "segment": pa.repeat(about.segment, len(times)),
+        TIME: times,
+        PERSON: person,
     }
-    for index, name in enumerate(_LANDMARKS):
+    for index, name in enumerate(LANDMARKS):
         flat = pa.array(np.ascontiguousarray(values[..., index], np.float32).ravel())
         columns[name] = pa.ListArray.from_arrays(ends, flat, mask=pa.array(nobody))
     metadata = {f"{_PREFIX}{key}": json.dumps(value) for key, value in asdict(about).items()}
-    return pa.table(columns, metadata=metadata)
+    return pa.table(columns, SCHEMA.with_metadata(metadata))
 
 
 def _about(schema: pa.Schema) -> SegmentFile | None:
@@ -186,13 +195,3 @@ def _about(schema: pa.Schema) -> SegmentFile | None:
     }
     ours = set(found) == {field.name for field in fields(SegmentFile)}
     return SegmentFile(**found) if ours else None
-
-
-def _matrix(column: Any, count: int) -> npt.NDArray[np.float32]:
-    """A column of lists as (rows, count); a null row becomes NaN."""
-    lists = column.combine_chunks()
-    matrix = np.full((len(lists), count), np.nan, np.float32)
-    matrix[lists.is_valid().to_numpy(zero_copy_only=False)] = (
-        lists.flatten().to_numpy(zero_copy_only=False).reshape(-1, count)
-    )
-    return matrix

