@@ -74,7 +74,10 @@ def assign(
     next_identity: int,
     remember_s: float,
 ) -> tuple[tuple[RegionTrack, ...], tuple[RegionTrack, ...], int]:
-    """Identify the poses of a frame: (tracks, lost, next identity) after it."""
+    """Identify the poses of a frame: (tracks, lost, next identity) after it.
+
+    Tracks are in the order of their identities, so that of two on one body the older one stays.
+    """
     if len(tracks) == len(poses) == 1 and not lost:  # most frames: nothing to choose from
         return (_continued(tracks[0], poses[0], time_s),), (), next_identity
     named: dict[int, RegionTrack] = {}  # row of `distinct` -> track
@@ -95,7 +98,7 @@ def assign(
         for track in (*lost, *tracks)
         if track.identity not in identified and time_s - track.place.time_s <= remember_s
     )
-    return tuple(named[row] for row in sorted(named)), tuple(away), next_identity
+    return tuple(sorted(named.values(), key=_identity)), tuple(away), next_identity
 
 
 def are_followed(detected: Regions, tracks: Sequence[RegionTrack]) -> npt.NDArray[np.bool_]:
@@ -160,6 +163,10 @@ def _matched(
         memory_s=remember_s,
         unlikeness=np.where(unlike < MAX_UNLIKE, unlike, np.inf),
     )
+
+
+def _identity(track: RegionTrack) -> int:
+    return track.identity
 
 
 def _distinct(poses: Sequence[RegionPose]) -> list[RegionPose]:

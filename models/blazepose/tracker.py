@@ -236,19 +236,17 @@ def _smoothed(track: RegionTrack, time_s: float) -> RegionTrack:
 
 
 def _people(tracks: Sequence[RegionTrack]) -> People:
-    shown = sorted(tracks, key=lambda track: track.identity)
-
     def stack(rows: list[npt.NDArray[np.float64]], *shape: int) -> npt.NDArray[np.float32]:
-        return np.array(rows, np.float32).reshape(len(shown), *shape)
+        return np.array(rows, np.float32).reshape(len(tracks), *shape)
 
     poses = [
         (t.pose.image_px, t.pose.world_m, t.pose.visibility)
         if t.smoothed is None
         else (t.smoothed.image_px.smooth, t.smoothed.world_m.smooth, t.smoothed.visibility)
-        for t in shown
+        for t in tracks
     ]
     return People(
-        person=np.array([track.identity for track in shown], np.int32),
+        person=np.array([track.identity for track in tracks], np.int32),
         image_px=stack([pose[0] for pose in poses], 33, 3),
         world_m=stack([pose[1] for pose in poses], 33, 3),
         visibility=stack([pose[2] for pose in poses], 33),
