@@ -80,25 +80,29 @@ def assign(
     """
     if len(tracks) == len(poses) == 1 and not lost:  # most frames: nothing to choose from
         return (_continued(tracks[0], poses[0], time_s),), (), next_identity
-    named: dict[int, RegionTrack] = {}  # row of `distinct` -> track
-    distinct = _distinct(poses)
+    named: dict[int, RegionTrack] = {}  # row of `poses` -> track
     for known in (tracks, lost):  # who was in the last frame comes before who was away
-        rows = [row for row in range(len(distinct)) if row not in named]
-        pairs = _matched(known, [distinct[row] for row in rows], time_s, remember_s)
+        rows = [row for row in range(len(poses)) if row not in named]
+        pairs = _matched(known, [poses[row] for row in rows], time_s, remember_s)
         for index, track in pairs.items():
-            named[rows[index]] = _continued(known[track], distinct[rows[index]], time_s)
-    identified = {track.identity for track in named.values()}
-    for row, pose in enumerate(distinct):
-        if row not in named:
-            place = people.begin(time_s, pose.joints_px)
-            named[row] = RegionTrack(next_identity, pose, place, pose.appearance)
+            named[rows[index]] = _continued(known[track], poses[rows[index]], time_s)
+    rows = sorted(named, key=lambda row: named[row].identity)
+    rows += [row for row in range(len(poses)) if row not in named]
+    followed = []
+    for row in _distinct(poses, rows):
+        if row in named:
+            followed.append(named[row])
+        else:
+            place = people.begin(time_s, poses[row].joints_px)
+            followed.append(RegionTrack(next_identity, poses[row], place, poses[row].appearance))
             next_identity += 1
+    identified = {track.identity for track in followed}
     away = (
         replace(track, smoothed=None)
         for track in (*lost, *tracks)
         if track.identity not in identified and time_s - track.place.time_s <= remember_s
     )
-    return tuple(sorted(named.values(), key=_identity)), tuple(away), next_identity
+    return tuple(followed), tuple(away), next_identity
 
 
 def are_followed(detected: Regions, tracks: Sequence[RegionTrack]) -> npt.NDArray[np.bool_]:
@@ -165,21 +169,17 @@ def _matched(
     )
 
 
-def _identity(track: RegionTrack) -> int:
-    return track.identity
-
-
-def _distinct(poses: Sequence[RegionPose]) -> list[RegionPose]:
-    """Of two regions that ended on one body, the first is kept."""
-    if len(poses) < 2:
-        return list(poses)
+def _distinct(poses: Sequence[RegionPose], rows: Sequence[int]) -> list[int]:
+    """The rows without those whose region ended on the body of an earlier one."""
+    if len(rows) < 2:
+        return list(rows)
     sizes_px = torsos_px(np.array([pose.joints_px for pose in poses]))
     kept: list[int] = []
-    for row, pose in enumerate(poses):
+    for row in rows:
         if all(
-            people.distances_px(pose.joints_px, poses[other].joints_px)
+            people.distances_px(poses[row].joints_px, poses[other].joints_px)
             >= REACH_TORSOS * max(sizes_px[row], sizes_px[other])
             for other in kept
         ):
             kept.append(row)
-    return [poses[row] for row in kept]
+    return kept

@@ -5,7 +5,7 @@ import numpy as np
 from repscore.models.phases import network
 from repscore.models.phases.network import HOP, LOOKAHEAD, RATE_HZ, vectors_of
 from repscore.models.skeleton import JOINT
-from repscore.transforms.repetitions.segment import Tuning, find_cycles
+from repscore.transforms.repetitions.segment import find_cycles
 
 PERIOD_S, REST_S, REPETITIONS = 2.4, 3.0, 4
 
@@ -62,7 +62,7 @@ def test_shipped_network_on_synthetic_squats() -> None:
         outputs.append(output)
     chance = np.exp(np.concatenate(outputs)[LOOKAHEAD:])
     assert np.allclose(chance[30:162:12], GOLDEN, atol=1e-4)
-    cycles = find_cycles(np.log(chance), None, Tuning())
+    cycles = find_cycles(np.log(chance), None)
     assert [(cycle.start, cycle.end) for cycle in cycles] == [
         (47, 82), (82, 118), (118, 154), (154, 189),
     ]  # fmt: skip
