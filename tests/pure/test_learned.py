@@ -25,6 +25,8 @@ from repscore.models.scorer.training import train_scorer
 from repscore.pipelines.evaluate.scoring import predict_all
 from repscore.pipelines.rescore import score_changes
 
+pytestmark = pytest.mark.slow  # trains scorers
+
 
 @pytest.fixture(scope="module")
 def model() -> ScorerModel:

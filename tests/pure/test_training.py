@@ -15,6 +15,8 @@ from repscore.models.scorer.network import ScorerNetwork, Targets
 from repscore.models.scorer.training import NetworkMethod, TrainingConfig, evened, train_scorer
 from repscore.pipelines.train import TrainOptions, command_of
 
+pytestmark = pytest.mark.slow  # trains scorers
+
 
 def trained(
     data: TrainingSet, config: TrainingConfig, folder: Path | None, report: Report = silent
