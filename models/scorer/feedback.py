@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from repscore.models.scorer.distance import TEMPO_FACTOR
 from repscore.models.scorer.represent import (
     FIRST,
     GROUPS,
@@ -27,12 +28,6 @@ MOST: Final = 3
 EXPECTED_SPREADS: Final = 1.64
 """Half width of an expected range: holds nine of ten good executions of a normal spread."""
 
-# Duration ratios that cost nothing (faster, slower) of the repetition, its way out, its way back:
-# tempo is a choice within limits, and the turn between the ways is known to a frame or two only.
-TEMPO_FREE: Final = ((1.5, 2.0), (2.0, 3.0), (2.0, 3.0))
-TEMPO_SPREAD: Final = 1.25
-"""The further factor in duration that counts as one spread."""
-
 _ROWS: Final[tuple[Phase, ...]] = (*WINDOWS, "whole")
 _SPANS: Final = dict(zip(_ROWS, (*WINDOWS.values(), (0, PHASE_SAMPLES)), strict=True))
 _IN_PHASE: Final = np.array(
@@ -51,6 +46,7 @@ _DURATIONS: Final[tuple[tuple[Phase, str], ...]] = (
     ("back", "the way back"),
 )
 _WHOLE_LIKENESS: Final = 0.6
+"""Share of the worst deviation that all phases must show, so that a remark is on all of them."""
 
 _LIMBS: Final = {
     "nose": "head", "neck": "trunk", "shoulder": "shoulder line", "elbow": "upper arm",
@@ -288,16 +284,15 @@ def _away(execution: Execution, group: Group, measure: _Measure) -> Remark:
 
 def _duration(execution: Execution, phases: Phases, expected: Expected) -> Remark | None:
     ratio = phases.log_duration[0].astype(float) - expected.log_duration.astype(float)
-    free = np.log(TEMPO_FREE)
-    beyond = np.maximum(-ratio - free[:, 0], ratio - free[:, 1])
-    worst = int(beyond.argmax())
-    if beyond[worst] <= 0:
+    beyond = np.flatnonzero(np.abs(ratio) > math.log(TEMPO_FACTOR))
+    if not len(beyond):
         return None
+    worst = int(beyond[0])  # the whole repetition before its ways
     phase, name = _DURATIONS[worst]
     usual_s = math.exp(expected.log_duration[worst])
-    low, high = usual_s / TEMPO_FREE[worst][0], usual_s * TEMPO_FREE[worst][1]
+    low, high = usual_s / TEMPO_FACTOR, usual_s * TEMPO_FACTOR
     measured_s = math.exp(phases.log_duration[0, worst])
-    measure = _Measure(phase, ratio[worst], 0.0, math.log(TEMPO_SPREAD))
+    measure = _Measure(phase, ratio[worst], 0.0, math.log(TEMPO_FACTOR))
     took, least, most = told_apart(measured_s, low, high, 1)
     message = f"{name} takes {took} s, expected {least} to {most} s"
     remark = _remark(execution, "mid_hip", "duration", measure, (low, high), message)

@@ -14,7 +14,7 @@ from safetensors.numpy import save as to_bytes
 
 from repscore.models.scorer.represent import CHANNELS, PHASE_SAMPLES, Execution, Phases, represent
 
-REVISION: Final = 1
+REVISION: Final = 2
 """Rises with every change of a constant or formula that gives other scores or remarks."""
 
 CONSISTENCY_VERSION: Final = f"consistency-{REVISION}"

@@ -12,7 +12,6 @@ import torch
 from repscore.models.scorer.distance import (
     LEAST_SEEN,
     NORM,
-    ONE_PERSON,
     combine,
     group_deviations,
     prototype_of,
@@ -40,8 +39,6 @@ UNKNOWN: Final = 5.0
 """Pose distance beyond which a repetition is no execution of the exercise: the score would be
 below 13. A squat of a quarter of the range lies at 4.8 in space; in pictures, three of four
 repetitions of another exercise lie beyond 5.5 (RepCount-pose)."""
-SOFTNESS: Final = 0.4
-"""Difference in distance that makes an exercise e times as likely as another, or as none."""
 LEAST_FRAMES: Final = 5
 LEAST_SET: Final = 3
 
@@ -76,12 +73,12 @@ class ReferenceScorer(torch.nn.Module):
     exercise: torch.Tensor
     scatter: torch.Tensor
 
-    def __init__(self, references: References, floor_scale: float = 1.0) -> None:
+    def __init__(self, references: References) -> None:
         super().__init__()
         self.references = references
         clips = sorted(set(references.clip.tolist()))
         members = [np.flatnonzero(references.clip == clip) for clip in clips]
-        prototypes = [prototype_of(references.phases, rows, floor_scale) for rows in members]
+        prototypes = [prototype_of(references.phases, rows) for rows in members]
         for name in ("expected", "expected_mask", "spread", "weight", "log_duration"):
             stacked = np.stack([getattr(prototype, name) for prototype in prototypes])
             self.register_buffer(name, torch.from_numpy(stacked))
@@ -269,7 +266,7 @@ class ReferenceScorer(torch.nn.Module):
     def _score(self, distances: torch.Tensor, one: "_Compared", kind: Kind, *, sure: bool) -> Score:
         """A comparable repetition; `distances` (E,) are its pose distances."""
         pose, exercise = float(one.pose), int(one.exercise)
-        logits = -torch.cat([distances, torch.tensor([UNKNOWN])]) / SOFTNESS
+        logits = -torch.cat([distances, torch.tensor([UNKNOWN])])
         confidence = float(logits.softmax(dim=0)[exercise])
         name = self.references.names[exercise]
         if kind == "reference" and pose > UNKNOWN and not sure:
@@ -348,7 +345,7 @@ def score_set(executions: Sequence[Execution]) -> list[Score]:
         reason = f"a set of {count} repetitions has no median to compare with, {few}"
         return [unscorable("consistency", reason)] * count
     phases, zeros = represent(executions), np.zeros(count, np.int64)
-    scorer = ReferenceScorer(References(("set",), phases, zeros, zeros), ONE_PERSON)
+    scorer = ReferenceScorer(References(("set",), phases, zeros, zeros))
     scores = scorer._scores(executions, phases, "consistency")
     scored = sum(score.score is not None for score in scores)
     if scored >= LEAST_SET:
