@@ -1,12 +1,14 @@
 """What both shipped scorers have in common: labelled data in, the scorer and its card out."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from benchmarks.machine import describe
 from repscore.models.scorer.examples import TrainingSet
+from repscore.models.scorer.learned import as_seen_by
 from repscore.pipelines.labelled import examples_of, scored
 from repscore.pipelines.train import TrainOptions, train_on
 from research.synthetic.executions import outliers, synthetic_executions
@@ -22,6 +24,7 @@ def train_shipped(
     data: str,
     licence: str,
     not_for: str,
+    picture: bool = False,
     synthetic: int = 0,
     synthetic_outliers: int = 0,
 ) -> None:
@@ -30,11 +33,16 @@ def train_shipped(
     Args:
         module: the command, for the card.
         data, licence, not_for: what the card says of them.
+        picture: learn from joints in the picture, though the data have a guessed depth.
         synthetic_outliers: executions of each exercise that is none of the data's.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     with scored(folder, None, dataset) as (root, inputs):
         examples = examples_of(root, inputs)
+    if picture:
+        examples = [
+            replace(each, execution=as_seen_by("picture", each.execution)) for each in examples
+        ]
     names = TrainingSet(examples).names
     options = TrainOptions((folder,), output, workers=workers, resume=True, not_for=(not_for,))
     further = [
