@@ -94,7 +94,7 @@ def read_labels(folder: str, labels: str | None = None) -> list[LabelledInput]:
     except (OSError, UnicodeDecodeError) as error:
         raise LabelsUnusable(
             f"{path}: expected a CSV file in UTF-8 with the labels, found none ({error}); "
-            "see docs/labels.md for its columns, or give another path with --labels"
+            "see docs/training.md for its columns, or give another path with --labels"
         ) from error
     reader = csv.DictReader(io.StringIO(text, newline=""))
     found = reader.fieldnames or ()

@@ -1,6 +1,7 @@
 """What is compared: the network of `repscore train`, other ways with lengths, plain methods."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -11,7 +12,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from repscore.models.scorer.evaluation import Method, Predictions, Report
-from repscore.models.scorer.examples import Rows, TrainingSet
+from repscore.models.scorer.examples import Example, Rows, TrainingSet
+from repscore.models.scorer.learned import for_sensor
 from repscore.models.scorer.training import NetworkMethod
 from research.kinematics import kinematics
 from research.lengths import padded, prototypes_of, warp_distance, warped
@@ -38,6 +40,11 @@ def methods_of(data: TrainingSet, names: tuple[str, ...]) -> dict[str, Method]:
         "dtw": nearest,
     }
     return {name: every[name] for name in names}
+
+
+def in_picture(examples: Sequence[Example]) -> list[Example]:
+    """The same examples without depth."""
+    return [replace(each, execution=for_sensor("picture", each.execution)) for each in examples]
 
 
 def mean(first: Predictions, second: Predictions) -> Predictions:

@@ -16,7 +16,7 @@ from repscore.pipelines.flags import dataset_flag, labels_flag, workers_flag
 from repscore.pipelines.labelled import examples_of, scored
 from repscore.transforms.cluster import run_jobs
 from research.few_shot import few_shot
-from research.methods import MEAN, METHODS, mean, methods_of
+from research.methods import MEAN, METHODS, in_picture, mean, methods_of
 from research.synthetic.executions import outliers, synthetic_executions
 from research.unknown import unknown
 
@@ -36,6 +36,9 @@ from research.unknown import unknown
     help="Outlier exposure: learn what is none of the exercises from N synthetic executions of "
     "each other exercise.",
 )  # fmt: skip
+@click.option(
+    "--picture", is_flag=True, help="Joints in the picture, though the data have a guessed depth."
+)
 @click.option("--few-shot", "shots", is_flag=True, help="Three references as the only knowledge.")
 @click.option("--unknown", "rejection", is_flag=True, help="Leave one exercise out at a time.")
 @click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True)
@@ -47,6 +50,8 @@ def scoring(folder: str, **given: Any) -> None:
     """Compare methods by cross-validation over held-out subjects."""
     with scored(folder, given["labels"], given["dataset"]) as (root, inputs):
         examples = examples_of(root, inputs)
+    if given["picture"]:
+        examples = in_picture(examples)
     names = TrainingSet(examples).names
     data = TrainingSet(
         examples,

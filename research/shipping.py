@@ -1,16 +1,15 @@
 """What both shipped scorers have in common: labelled data in, the scorer and its card out."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from benchmarks.machine import describe
 from repscore.models.scorer.examples import TrainingSet
-from repscore.models.scorer.learned import as_seen_by
 from repscore.pipelines.labelled import examples_of, scored
 from repscore.pipelines.train import TrainOptions, train_on
+from research.methods import in_picture
 from research.synthetic.executions import outliers, synthetic_executions
 
 
@@ -40,9 +39,7 @@ def train_shipped(
     with scored(folder, None, dataset) as (root, inputs):
         examples = examples_of(root, inputs)
     if picture:
-        examples = [
-            replace(each, execution=as_seen_by("picture", each.execution)) for each in examples
-        ]
+        examples = in_picture(examples)
     names = TrainingSet(examples).names
     options = TrainOptions((folder,), output, workers=workers, resume=True, not_for=(not_for,))
     further = [

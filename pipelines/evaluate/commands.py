@@ -71,7 +71,7 @@ def counting(folder: str, **values: Any) -> None:
 @as_json_flag
 @quiet_flag
 def scoring(*, as_json: bool, quiet: bool, **values: Any) -> None:
-    """Recognition and correctness on held-out subjects, by cross-validation.
+    """Evaluate recognition and correctness on held-out subjects, by cross-validation.
 
     FOLDER is as for `train`. A column `group` of its labels.csv gives figures by group as well.
     """
