@@ -101,8 +101,8 @@ class ReferenceScorer(torch.nn.Module):
         for member in members:
             where = torch.nonzero(member)[:, 0]
             # Where nothing compares, the prototype of which most was seen says what is missing.
-            merit = torch.where(pose[:, where].isfinite(), pose[:, where], 1e6 - seen[:, where])
-            nearest.append(where[merit.argmin(dim=1)])
+            order = torch.where(pose[:, where].isfinite(), pose[:, where], 1e6 - seen[:, where])
+            nearest.append(where[order.argmin(dim=1)])
         prototype = torch.stack(nearest, dim=1)
         return Distances(
             pose=pose.gather(1, prototype),
@@ -168,10 +168,10 @@ class ReferenceScorer(torch.nn.Module):
         for clip, rows in enumerate(members):
             others = np.flatnonzero((clip_of == clip_of[clip]) & (np.arange(len(clip_of)) != clip))
             if len(rows) > 1:
-                found = pose[rows, clip] * len(rows) / (len(rows) - 1)
+                distances = pose[rows, clip] * len(rows) / (len(rows) - 1)
             else:
-                found = pose[rows][:, others].min(axis=1, initial=math.inf)
-            far[clip_of[clip]] += found[np.isfinite(found)].tolist()
+                distances = pose[rows][:, others].min(axis=1, initial=math.inf)
+            far[clip_of[clip]] += distances[np.isfinite(distances)].tolist()
         return torch.tensor([_reach(distances) for distances in far])
 
     def expectation(self, index: int, mirrored: bool) -> Expected:
@@ -193,61 +193,63 @@ class ReferenceScorer(torch.nn.Module):
         Args:
             exercises: what each is known to be; else, and beyond UNKNOWN, the nearest one or none.
         """
-        told = None
+        known = None
         if exercises is not None:
-            told = torch.tensor([self.references.names.index(name) for name in exercises])
-        return self._scores(executions, represent(executions), "reference", told)
+            known = torch.tensor([self.references.names.index(name) for name in exercises])
+        return self._scores(executions, represent(executions), "reference", known)
 
     def _scores(
         self,
         executions: Sequence[Execution],
         phases: Phases,
         kind: Kind,
-        told: torch.Tensor | None = None,
+        known: torch.Tensor | None = None,
     ) -> list[Score]:
         if not executions:
             return []
         with torch.no_grad():
-            found = Distances(
+            distances = Distances(
                 *(part.cpu() for part in self(*tensors(phases, self.expected.device)))
             )
-            compared = self._compared(phases, found, told)
+            compared = self._compared(phases, distances, known)
         expectations: dict[tuple[int, bool], Expected] = {}
         scores = []
         for index, execution in enumerate(executions):
-            one = _Compared(*(part[index] for part in compared))
-            reason = _unusable(execution, one)
+            match = _Compared(*(part[index] for part in compared))
+            reason = _unusable(execution, match)
             if reason is not None:
                 scores.append(unscorable(kind, reason))
                 continue
-            score = self._score(found.pose[index], one, kind, sure=told is not None)
+            score = self._score(distances.pose[index], match, kind, sure=known is not None)
             if score.score is not None:
-                key = (int(one.prototype), bool(one.mirrored))
+                key = (int(match.prototype), bool(match.mirrored))
                 if key not in expectations:
                     expectations[key] = self.expectation(*key)
-                effect = (one.effect.tolist(), float(one.tempo_effect))
+                effect = (match.effect.tolist(), float(match.tempo_effect))
                 remarks = remarks_on(execution, row(phases, index), expectations[key], *effect)
                 score = replace(score, remarks=remarks)
             scores.append(score)
         return scores
 
-    def _compared(self, phases: Phases, found: Distances, told: torch.Tensor | None) -> "_Compared":
+    def _compared(
+        self, phases: Phases, distances: Distances, known: torch.Tensor | None
+    ) -> "_Compared":
         """Each repetition beside its exercise or the nearest, and what each group costs it."""
-        each = torch.arange(len(phases))
-        merit = torch.where(found.pose.isfinite(), found.pose, 1e6 - found.seen)
-        best = merit.argmin(dim=1) if told is None else told
-        pose, tempo, prototype, mirrored, share = (part[each, best] for part in found)
+        rows = torch.arange(len(phases))
+        order = torch.where(distances.pose.isfinite(), distances.pose, 1e6 - distances.seen)
+        best = order.argmin(dim=1) if known is None else known
+        pose, tempo, prototype, mirrored, share = (part[rows, best] for part in distances)
         values, mask, _ = tensors(phases)
         other_values, other_mask, _ = tensors(mirror(phases))
         values = torch.where(mirrored[:, None, None], other_values, values)
         mask = torch.where(mirrored[:, None, None], other_mask, mask)
         deviation, seen, weight = (torch.zeros(len(phases), len(GROUPS)) for _ in range(3))
         for index in sorted(set(prototype.tolist())):
-            rows = prototype == index
+            same = prototype == index
             device = self.expected.device
-            parts = self.groups(values[rows].to(device), mask[rows].to(device), index)
+            parts = self.groups(values[same].to(device), mask[same].to(device), index)
             for whole, part in zip((deviation, seen, weight), parts, strict=True):
-                whole[rows] = part.cpu()
+                whole[same] = part.cpu()
         used = weight * (seen >= LEAST_SEEN)
         power = used * deviation**NORM / used.sum(dim=1, keepdim=True).clamp(min=1e-6)
         # The distance with one group as expected, for each group.
@@ -263,22 +265,24 @@ class ReferenceScorer(torch.nn.Module):
         return _Compared(best, pose, tempo, prototype, mirrored, share, score, effect,
                          score_of(pose) - score, lost)  # fmt: skip
 
-    def _score(self, distances: torch.Tensor, one: "_Compared", kind: Kind, *, sure: bool) -> Score:
+    def _score(
+        self, distances: torch.Tensor, match: "_Compared", kind: Kind, *, sure: bool
+    ) -> Score:
         """A comparable repetition; `distances` (E,) are its pose distances."""
-        pose, exercise = float(one.pose), int(one.exercise)
+        pose, exercise = float(match.pose), int(match.exercise)
         logits = -torch.cat([distances, torch.tensor([UNKNOWN])])
         confidence = float(logits.softmax(dim=0)[exercise])
         name = self.references.names[exercise]
         if kind == "reference" and pose > UNKNOWN and not sure:
             reason = f"unknown exercise: nearest reference is {name} at distance {pose:.1f}"
             return Score(None, None, None, kind, None, confidence, reason, pose)
-        whole = math.hypot(pose, float(one.tempo))
+        whole = math.hypot(pose, float(match.tempo))
         scatter = float(self.scatter[exercise])
         # Another good execution lies within the scatter of the prototype: triangle inequality.
         bounds = score_of(torch.tensor([whole + scatter, max(whole - scatter, 0.0)])).tolist()
         low, high = (None, None) if math.isnan(scatter) else bounds
         return Score(
-            score=float(one.score),
+            score=float(match.score),
             score_low=low,
             score_high=high,
             score_kind=kind,
@@ -316,20 +320,20 @@ def _reach(distances: Sequence[float]) -> float:
     )
 
 
-def _unusable(execution: Execution, one: _Compared) -> str | None:
+def _unusable(execution: Execution, match: _Compared) -> str | None:
     """Why a repetition cannot be compared; joints not seen are named, the important ones first."""
     start, stop = np.searchsorted(execution.time_s, [execution.start_s, execution.end_s])
     if stop - start < LEAST_FRAMES:
         return (
             f"too short: {stop - start} frames in the repetition, expected {LEAST_FRAMES} or more"
         )
-    if one.pose.isfinite():
+    if match.pose.isfinite():
         return None
-    order = one.lost.argsort(descending=True, stable=True)
-    joints = dict.fromkeys(GROUPS[index].joint for index in order.tolist() if one.lost[index] > 0)
+    order = match.lost.argsort(descending=True, stable=True)
+    joints = dict.fromkeys(GROUPS[index].joint for index in order.tolist() if match.lost[index] > 0)
     missing = ", ".join(list(joints)[:4]).replace("_", " ") or "all that the reference shows"
     return (
-        f"too little visible: {100 * float(one.share):.0f} % of the movement seen, expected "
+        f"too little visible: {100 * float(match.share):.0f} % of the movement seen, expected "
         f"{100 * LEAST_SEEN:.0f} % or more; missing: {missing}"
     )
 
