@@ -191,7 +191,7 @@ class Sides:
 
 def main(arguments: Sequence[str]) -> None:
     """Print a row per clip and the figures over all."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clips", nargs="+", type=existing_file)
     parser.add_argument("--model", choices=weights.MODELS, default="full")
     parser.add_argument("--sample-fps", type=float, default=15.0)
