@@ -75,7 +75,7 @@ def cli() -> None:
     type=click.Choice(["in-process", "prism", "portable"]),
     default="in-process",
     show_default=True,
-    help="Where the light stages run. All give the same rows.",
+    help="Beam runner of every stage but pose estimation. All give the same rows.",
 )
 @score_flags
 def score(**values: Any) -> int:
@@ -134,7 +134,8 @@ def _run(options: Any, *, as_json: bool, quiet: bool) -> int:
     type=click.Choice(["prism", "portable"]),
     default="prism",
     show_default=True,
-    help="Where the light stages run; portable needs workers in this process (LOOPBACK).",
+    help="Beam runner of every stage but pose estimation; portable needs workers in this "
+    "process (LOOPBACK).",
 )
 @score_flags
 def watch(**values: Any) -> int:
@@ -212,7 +213,7 @@ def rescore(
 @cli.command()
 @click.argument("name")
 @click.argument("clips", nargs=-1, required=True, metavar="CLIP...")
-@click.option("--model", "-o", "path", required=True, help="Scorer file to extend or to create.")
+@click.option("--output", "-o", "path", required=True, help="Scorer file to extend or to create.")
 @quiet_flag
 def learn(name: str, clips: Sequence[str], path: str, *, quiet: bool) -> None:
     """Add an exercise to a scorer file without training: clips of good executions define it.
@@ -251,10 +252,14 @@ def learn(name: str, clips: Sequence[str], path: str, *, quiet: bool) -> None:
     type=int,
     default=0,
     show_default=True,
-    help="Of folds, weights and order of training.",
+    help="Random seed of the folds, the weights and the order of training.",
 )
 @click.option(
-    "--epochs", type=click.IntRange(min=1), default=100, show_default=True, help="Of each network."
+    "--epochs",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="Training epochs per network.",
 )
 @click.option(
     "--folds",

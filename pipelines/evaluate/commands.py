@@ -51,14 +51,17 @@ def counting(folder: str, **values: Any) -> None:
 @labels_flag
 @dataset_flag
 @click.option(
-    "--model",
+    "--scorer",
     metavar="FILE",
     help="Evaluate this scorer file of `train`, or a shipped one by its name.  [default: train a "
     "scorer for each fold of subjects]",
 )
 @workers_flag
 @click.option(
-    "--leaky", is_flag=True, help="Also evaluate a random split, which leaks subjects: too good."
+    "--leaky",
+    is_flag=True,
+    help="Also report a random split of repetitions. It is too optimistic: subjects are on "
+    "both sides.",
 )
 @click.option(
     "--repeats",
@@ -78,9 +81,9 @@ def scoring(*, as_json: bool, quiet: bool, **values: Any) -> None:
     from repscore.pipelines.evaluate.scoring import EvaluateOptions
     from repscore.pipelines.evaluate.scoring import evaluate as run_evaluation
 
-    if values["model"] is not None and (values["leaky"] or values["repeats"] > 1):
-        raise click.UsageError("--leaky and --repeats train scorers, --model is trained: give one")
-    values["model"] = located(values["model"])
+    if values["scorer"] is not None and (values["leaky"] or values["repeats"] > 1):
+        raise click.UsageError("--leaky and --repeats train scorers, --scorer is trained: give one")
+    values["scorer"] = located(values["scorer"])
     try:
         run_evaluation(EvaluateOptions(**values), as_json=as_json, quiet=quiet)
     except ValueError as error:

@@ -42,7 +42,7 @@ class EvaluateOptions:
     Attributes:
         labels: CSV of the labels, where it is not `labels.csv` in the folder.
         dataset: where inputs are scored first, to be reused; a temporary one by default.
-        model: file of a trained scorer; without one a scorer is trained for each fold.
+        scorer: file of a trained scorer; without one a scorer is trained for each fold.
         leaky: beside the folds by subject, a random split that leaks subjects.
         repeats: how often the folds are drawn and everything is learned; figures are means.
         workers: networks that are trained at once, each on one core.
@@ -51,7 +51,7 @@ class EvaluateOptions:
     folder: str
     labels: str | None = None
     dataset: str | None = None
-    model: str | None = None
+    scorer: str | None = None
     leaky: bool = False
     repeats: int = 1
     workers: int = 1
@@ -72,9 +72,9 @@ def evaluate(options: EvaluateOptions, *, as_json: bool, quiet: bool) -> None:
 
     Raises ValueError for data, NoScorer for a scorer file, that cannot be used.
     """
-    scorer = None if options.model is None else read_file(options.model)
+    scorer = None if options.scorer is None else read_file(options.scorer)
     if isinstance(scorer, References):
-        raise ValueError(f"{options.model}: expected a scorer of `repscore train`, found clips")
+        raise ValueError(f"{options.scorer}: expected a scorer of `repscore train`, found clips")
     quiet = quiet or as_json
     with scored(options.folder, options.labels, options.dataset, quiet=quiet) as (root, inputs):
         data = TrainingSet(examples_of(root, inputs))
@@ -85,8 +85,8 @@ def evaluate(options: EvaluateOptions, *, as_json: bool, quiet: bool) -> None:
 
     folds = [folds_of(data, FOLDS, seed) for seed in range(options.repeats)]
     if scorer is not None:
-        report(f"{options.model}: figures are kind to subjects of {scorer.about.get('data')}")
-        name = Path(str(options.model)).stem
+        report(f"{options.scorer}: figures are kind to subjects of {scorer.about.get('data')}")
+        name = Path(str(options.scorer)).stem
         evaluations = [Evaluation("as it is", name, folds[:1], [predict_all(scorer, data)])]
     else:
         methods = {"network": NetworkMethod()}

@@ -126,7 +126,7 @@ def test_a_scorer_is_evaluated_on_a_dataset_with_labels(dataset: Path, tmp_path:
     """
     known = rows(root, sql)
     labels = tmp_path / "labels.csv"
-    command = ["evaluate", "scoring", str(dataset), "--model", "exercises", "--json"]
+    command = ["evaluate", "scoring", str(dataset), "--scorer", "exercises", "--json"]
     for truth, right in (
         (known, 1),
         ([(known[0][0], "curl", *known[0][2:]), *known[1:]], 1 - 1 / len(known)),

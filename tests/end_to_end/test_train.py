@@ -64,7 +64,7 @@ def test_labelled_keypoints_become_a_scorer_and_figures(tmp_path: Path) -> None:
     assert card["about"]["figures"]["repetitions"] == 20
     assert card["about"]["command"].startswith("repscore train labelled --seed 0 --epochs 2")
 
-    arguments = ["evaluate", "scoring", str(folder), "--model", str(model), "--json", *shared]
+    arguments = ["evaluate", "scoring", str(folder), "--scorer", str(model), "--json", *shared]
     done = CliRunner().invoke(cli, arguments)
     assert done.exit_code == 0, done.output
     result = json.loads(done.stdout, parse_constant=pytest.fail)

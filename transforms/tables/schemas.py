@@ -59,7 +59,9 @@ RUNS: Final = pa.schema(
         _column("frames_per_s", _REAL, "frames estimated per second after start-up", "1/s"),
         _column("limiting_stage", _TEXT, "the stage that took longest"),
         _column("stage_s", _TEXT, "busy seconds of each stage, as JSON"),
-        _column("moved", _TEXT, "of rescore: what became of the repetitions before, as JSON"),
+        _column(
+            "moved", _TEXT, "of rescore: repetitions added, removed and with another score, as JSON"
+        ),
     ]
 )
 
@@ -67,8 +69,15 @@ VIDEOS: Final = pa.schema(
     [
         _column("video_id", _TEXT, "names the content of the video", required=True),
         _column("uri", _TEXT, "where the input lies", required=True),
-        _column("fingerprint", _TEXT, "of the content, <kind>:<value>", required=True),
-        _column("stamp", _TEXT, "what the listing said: equal stamp, same file", required=True),
+        _column(
+            "fingerprint", _TEXT, "hash or checksum of the content, <kind>:<value>", required=True
+        ),
+        _column(
+            "stamp",
+            _TEXT,
+            "size and time, or etag, by the listing; tells whether an input changed",
+            required=True,
+        ),
         _column("duplicate_of", _TEXT, "the input that has the rows of this content; else null"),
         _column("arrived_at", _INSTANT, "when it came there by the clock of the source, UTC"),
         _column("recorded_at", _INSTANT, "when its camera says that it began, UTC"),
@@ -89,7 +98,12 @@ VIDEOS: Final = pa.schema(
         _column("status", _TEXT, "ok, partial, no_person or failed", required=True),
         _column("pose_version", _TEXT, "what the poses come from"),
         _column("scorer_version", _TEXT, "what the scores come from"),
-        _column("config", _TEXT, "hash of the configuration of all stages", required=True),
+        _column(
+            "config",
+            _TEXT,
+            "hash of all settings that decide the row; another one: out of date",
+            required=True,
+        ),
         *_stamps(),
     ]
 )
@@ -112,7 +126,13 @@ REPETITIONS: Final = pa.schema(
         _column("out_s", _REAL, "time from the start to the turning point", "s", required=True),
         _column("hold_s", _REAL, "time near the turning point", "s", required=True),
         _column("back_s", _REAL, "time from there to the end", "s", required=True),
-        _column("amplitude_torsos", _REAL, "how far the body goes out", "torsos", required=True),
+        _column(
+            "amplitude_torsos",
+            _REAL,
+            "movement amplitude, in torso lengths",
+            "torsos",
+            required=True,
+        ),
         _column("eccentric_s", _REAL, "duration of the phase that yields to gravity", "s"),
         _column("concentric_s", _REAL, "duration of the phase that works against it", "s"),
         _column("range_of_motion_deg", _REAL, "span of the joint angle that moves most", "deg"),
