@@ -22,7 +22,7 @@ def train_shipped(
     *,
     data: str,
     licence: str,
-    not_for: str,
+    not_for: tuple[str, ...],
     picture: bool = False,
     synthetic: int = 0,
     synthetic_outliers: int = 0,
@@ -41,7 +41,7 @@ def train_shipped(
     if picture:
         examples = in_picture(examples)
     names = TrainingSet(examples).names
-    options = TrainOptions((folder,), output, workers=workers, resume=True, not_for=(not_for,))
+    options = TrainOptions((folder,), output, workers=workers, resume=True, not_for=not_for)
     further = [
         *synthetic_executions(names, synthetic, options.seed),
         *outliers(names, synthetic_outliers, options.seed),
@@ -49,8 +49,8 @@ def train_shipped(
     about = {
         "data": f"{data}: {len(examples)} repetitions",
         "licence": licence,
-        "synthetic": f"{synthetic} of each exercise that can be synthesised, {synthetic_outliers} "
-        "of each other one as outliers",
+        "synthetic": f"{len(further)} executions: {synthetic} of each exercise that can be "
+        f"synthesised, {synthetic_outliers} of each other one as outliers",
         "seed": options.seed,
         "command": f"python -m {module} {Path(folder).name} -o {output.name}",
         "machine": describe(),

@@ -26,7 +26,7 @@ def train_exercises(folder: str, output: Path, dataset: str | None, workers: int
         workers,
         data="RepCount-pose in annotated boundaries",
         licence="none stated: footage of RepCount, poses of PoseRAC",
-        not_for="judging a person: it says which exercise, and how usual its execution is",
+        not_for=("judging a person: it says which exercise, and how usual its execution is",),
         picture=True,
         synthetic=200,
         synthetic_outliers=20,

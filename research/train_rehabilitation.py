@@ -26,8 +26,10 @@ def train_rehabilitation(folder: str, output: Path, dataset: str | None, workers
         workers,
         data="IntelliRehabDS, joints of a Kinect v2",
         licence="CC BY 4.0",
-        not_for="diagnosis or deciding on a therapy; joints of anything but a Kinect v2, without "
-        "evidence that they measure alike",
+        not_for=(
+            "diagnosis or deciding on a therapy",
+            "joints of anything but a Kinect v2, without evidence that they measure alike",
+        ),
     )
 
 

@@ -43,8 +43,7 @@ class Rules:
     Attributes:
         exercises: names of the classes; mirrored: class e of the mirrored person is mirrored[e].
         judged: exercises whose training data have labels of correctness, of both kinds.
-        sensor: `picture`: learned on joints in the picture; else on joints in space, of a depth
-            camera (`kinect`) or of a pose estimator (`body`).
+        sensor: `picture`: learned on joints in the picture; `body`: on joints in space.
         views: exercise -> where the cameras stood; none where it does not matter.
         correct: from the correctness logit to a score; None where nothing is judged.
         likeness: from the negative distance from the learned executions to a score.

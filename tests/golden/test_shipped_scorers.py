@@ -1,6 +1,7 @@
 """Shipped scorers give the scores of `shipped_scorers.json` for executions made here.
 
-After a change of the weights that is meant: `python tests/golden/test_shipped_scorers.py`.
+After a change of the weights that is meant:
+`PYTHONPATH=tests python tests/golden/test_shipped_scorers.py`.
 """
 
 import json
