@@ -78,7 +78,8 @@ def distances(
     distance = np.empty(len(embedding))
     for number in np.unique(exercise):
         rows, same = exercise == number, learned[learned_exercise == number]
-        cosine = embedding[rows].astype(np.float64) @ same.T.astype(np.float64)
+        # No matrix product: BLAS rounds a row otherwise when there are more rows beside it.
+        cosine = np.einsum("rd,kd->rk", embedding[rows].astype(np.float64), same)
         distance[rows] = np.sort(1.0 - cosine, axis=1)[:, :NEAREST].mean(axis=1)
     return distance
 

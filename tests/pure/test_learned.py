@@ -12,7 +12,7 @@ from training_data import CONFIG, examples, in_turn, silent
 from repscore.models.scorer.calibration import Calibration
 from repscore.models.scorer.examples import Example, TrainingSet
 from repscore.models.scorer.files import references_of
-from repscore.models.scorer.learned import LearnedScorer
+from repscore.models.scorer.learned import LearnedScorer, distances
 from repscore.models.scorer.model import (
     ScorerModel,
     read_model,
@@ -202,3 +202,13 @@ def test_what_moved_is_counted() -> None:
     assert (found["score"], found["exercise"]) == (1, 2)
     assert (found["now_scorable"], found["no_longer_scorable"]) == (1, 0)
     assert found["largest"] == [{"video_uri": "u", "repetition": 1, "before": 60.0, "after": 50.0}]
+
+
+def test_a_distance_does_not_depend_on_the_rows_beside_it() -> None:
+    """To the last bit: rows are grouped by batches that differ from run to run."""
+    rng = np.random.default_rng(0)
+    rows, learned = (rng.normal(size=(count, 64)).astype(np.float32) for count in (40, 30))
+    exercise, learned_exercise = np.zeros(40, np.int64), np.zeros(30, np.int64)
+    all_rows = distances(rows, exercise, learned, learned_exercise)
+    alone = [distances(rows[[n]], exercise[[n]], learned, learned_exercise) for n in range(40)]
+    assert np.array_equal(all_rows, np.concatenate(alone))
