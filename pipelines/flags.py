@@ -127,12 +127,9 @@ _SCORE = (
     ),
     click.option(
         "--fps",
-        "keypoints_fps",
         type=click.FloatRange(min=0, min_open=True, max=10_000),
-        default=30.0,
-        show_default=True,
-        help="Frames per second of OpenPose folders and of keypoint files without times; every "
-        "frame of keypoints is used.",
+        help="Frames per second of inputs without times: OpenPose folders, keypoint files, raw "
+        "video streams.  [default: 30 for keypoints, the header's rate for raw video]",
     ),
     click.option(
         "--model",
@@ -293,7 +290,7 @@ def options_of(values: dict[str, Any]) -> "ScoreOptions":
             device=values["device"],
             sample_fps=values["sample_fps"],
             segment_s=values["segment_seconds"],
-            keypoints_fps=values["keypoints_fps"],
+            fps=values["fps"],
         ),
         pool=PoolConfig(
             actors=values["actors"],

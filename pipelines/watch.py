@@ -97,7 +97,7 @@ def _graph(runner: Any, open_run: OpenRun, name: str) -> Any:
 
     options = open_run.options
     pipeline = runner.pipeline(streaming=True)
-    videos = pipeline | "Videos" >> WatchVideos(name, options.poses.keypoints_fps)
+    videos = pipeline | "Videos" >> WatchVideos(name, options.poses.rate_of_keypoints)
     commits = commits_of(videos, options, open_run.scorer, open_run.stamp, BATCH_S, COMPACT_EVERY)
     _ = commits | "Report to the source" >> beam.Map(
         lambda commit: watched_inputs(name).committed(commit.video_ids, commit.failed, commit.rows)

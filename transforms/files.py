@@ -7,9 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Self, cast
+from typing import IO, cast
 
-import cv2
 from fsspec.core import url_to_fs
 
 _BUFFER_BYTES = 1 << 18
@@ -95,61 +94,3 @@ def replacing(uri: str) -> Iterator[IO[bytes]]:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-class VideoFile:
-    """A video open for reading through FFmpeg, its file closed with it.
-
-    `options` are OpenCV's pairs of property and value. FFmpeg's and OpenCV's own messages about
-    damaged files are switched off: what matters of them is said by our errors.
-
-    Attributes:
-        capture: OpenCV's reader; what it cannot read says `isOpened()` no.
-    """
-
-    def __init__(self, uri: str, *options: int) -> None:
-        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read when FFmpeg is first used
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-        self.uri = uri
-        self._file: _Remote | None = None
-        path = local_path(uri)
-        if path is not None:
-            self.capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, list(options))
-        else:
-            self._file = _Remote(_open_remote(uri), _BUFFER_BYTES)
-            stream: Any = self._file  # OpenCV's type hints do not know that it takes one
-            self.capture = cv2.VideoCapture(stream, cv2.CAP_FFMPEG, list(options))
-
-    def check(self) -> None:
-        """Raise OSError where reading failed: to OpenCV that looks like the end of the file."""
-        if self._file is not None and self._file.failure is not None:
-            failure = self._file.failure
-            raise OSError(f"{self.uri}: reading failed: {failure}") from failure
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.capture.release()  # before the file is closed under it
-        if self._file is not None:
-            self._file.close()
-
-
-class _Remote(io.BufferedReader):
-    """Keeps what is raised while OpenCV reads: an exception there ends the process (tried)."""
-
-    failure: Exception | None = None
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        try:
-            return super().read(size)
-        except Exception as error:  # whatever a file system raises
-            self.failure = self.failure or error
-            return b""
-
-    def seek(self, target: int, whence: int = 0, /) -> int:
-        try:
-            return super().seek(target, whence)
-        except Exception as error:
-            self.failure = self.failure or error
-            return -1

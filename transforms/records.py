@@ -4,7 +4,7 @@ import hashlib
 import math
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,10 @@ from repscore.models.scorer.score import Score
 FloatArray = npt.NDArray[np.float32]
 
 Stage = Literal["discover", "probe", "pose", "repetitions", "score", "write"]
+
+
+CLOCK_JUMP: Final = "ClockJump"
+"""Error class of a failure that says where time begins anew; nothing is missing there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +95,33 @@ def video_id_of(fingerprint: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
-    """What the container says of its video stream, after rotation to upright.
-
-    `duration_s` and `frames` are announcements: a truncated file holds less. Keypoints say nothing
-    of the picture they came from: size (unless their file tells it) and rotation are None.
+class Clock:
+    """A stretch of a video stream whose time stamps belong together.
 
     Attributes:
+        first: number of its first picture in the order of storage, from 0.
+        raw_s: the time stamp, in seconds, that is `start_s`; None where pictures have none, then
+            they follow each other by the nominal rate.
+        start_s: seconds from the first picture of the video.
+    """
+
+    first: int
+    raw_s: float | None
+    start_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What the container says of its video stream, after rotation and with square pixels.
+
+    Keypoints say nothing of the picture they came from: size (unless their file tells it) and
+    rotation are None.
+
+    Attributes:
+        frames: pictures that the container holds, by its index or its packets.
+        duration_s: from the first picture to the end of the last one.
+        clocks: of a video, at least one.
+        notes: what was chosen or left aside, e.g. a second video stream.
         topology: of keypoints, a key of `skeleton.TOPOLOGIES`; None for a video, and where no
             frame shows anybody.
         recorded_at: when the camera says that it began, UTC; None where it does not say.
@@ -112,6 +136,8 @@ class Probe:
     codec: str
     topology: str | None = None
     recorded_at: datetime | None = None
+    clocks: tuple[Clock, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if any(size is not None and size <= 0 for size in (self.width_px, self.height_px)):
@@ -148,6 +174,7 @@ class SegmentPoses:
 
     Attributes:
         frames: number of sampled frames; somebody was found in `frames_with_person` of them.
+        pictures: what the container holds; `pictures_decoded` of them could be decoded.
         decoded_s: span of time that was decoded.
         busy_s: what it cost; 0 where the file was in the store already.
     """
@@ -157,6 +184,8 @@ class SegmentPoses:
     path: str | None
     frames: int = 0
     frames_with_person: int = 0
+    pictures: int = 0
+    pictures_decoded: int = 0
     decoded_s: float = 0.0
     busy_s: float = 0.0
     failures: tuple[Failure, ...] = ()
@@ -238,7 +267,8 @@ class Repetition(Execution):
 class Recording:
     """A video after its last segment: all its repetitions in time order, all its failures.
 
-    `frames` were sampled and decoded, in `frames_with_person` somebody was found. `pose_s` is what
+    The container holds `pictures`, of which `pictures_decoded` could be decoded and `frames` were
+    sampled; in `frames_with_person` somebody was found. `pose_s` is what
     the poses cost in this run.
     """
 
@@ -248,6 +278,8 @@ class Recording:
     segments: int
     frames: int
     frames_with_person: int
+    pictures: int
+    pictures_decoded: int
     people: int
     decoded_s: float
     pose_s: float
@@ -279,17 +311,22 @@ class PoseConfig(EstimatorConfig):
         sample_fps: frames per second that are estimated; None takes every frame.
         segment_s: length of a segment; cuts lie on keyframes.
         warm_up_s: time before a segment that the tracker sees and whose poses are dropped.
-        keypoints_fps: frames per second of keypoints whose files say nothing of time. Of
-            keypoints every frame is taken.
+        fps: frames per second of inputs whose files say nothing of time; None is 30 for keypoints,
+            of which every frame is taken, and what the header says for raw video streams.
     """
 
     estimator: str = "blazepose"
     sample_fps: float | None = 15.0
     segment_s: float = 60.0
     warm_up_s: float = 1.0
-    keypoints_fps: float = 30.0
+    fps: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.keypoints_fps < math.inf:
-            raise ValueError(f"keypoints come at a positive rate, found {self.keypoints_fps} fps")
+        if self.fps is not None and not 0 < self.fps < math.inf:
+            raise ValueError(f"frames come at a positive rate, found {self.fps} fps")
+
+    @property
+    def rate_of_keypoints(self) -> float:
+        """Frames per second of keypoints whose files say nothing of time."""
+        return 30.0 if self.fps is None else self.fps

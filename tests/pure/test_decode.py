@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from repscore.transforms import files
 from repscore.transforms.pose.decode import Decoder
+from repscore.transforms.video import container
 
 WIDTH_PX, HEIGHT_PX = 64, 48
 
@@ -172,7 +173,7 @@ def test_a_whole_file_has_no_shortfall() -> None:
     with Decoder(str(video("steady"))) as decoder:
         list(decoder)
     assert decoder.shortfall is None
-    assert decoder.grabbed == 100
+    assert (decoder.held, decoder.decoded, decoder.grabbed) == (100, 100, 100)
     assert decoder.last_time_s == pytest.approx(3.96)
 
 
@@ -201,8 +202,10 @@ def test_a_cut_off_file_gives_what_it_holds_and_says_what_is_missing(tmp_path: P
         shown = [number(frame.bgr) for frame in decoder]
     assert shown[:-1] == list(range(len(shown) - 1))  # of the last frame only a part is there
     assert 30 < len(shown) < 70
+    assert (decoder.held, decoder.decoded) == (100, len(shown))
     assert decoder.shortfall is not None
-    assert f"decoded {len(shown) / 25:.1f} s of 4.0 s announced" in decoder.shortfall
+    lost = f"{100 - len(shown)} of 100 pictures of this segment could not be decoded"
+    assert f"{lost}: {len(shown) / 25:.2f} to 4.00 s" in decoder.shortfall
     assert f"ends at byte {kept} of {len(content)}" in decoder.shortfall
     with Decoder(str(path), 0, 0.5) as first:
         assert len(list(first)) == 13
@@ -234,6 +237,7 @@ def test_a_lost_connection_is_an_error_and_not_the_end_of_the_video(
 ) -> None:
     content = video("still").read_bytes()
     monkeypatch.setattr(files, "_BUFFER_BYTES", 4096)
+    monkeypatch.setattr(container, "_BUFFER_BYTES", 4096)
     monkeypatch.setattr(files, "_open_remote", lambda uri: Breaking(content))
     with (
         pytest.raises(OSError, match=r"store://still\.avi: reading failed: lost"),

@@ -378,6 +378,7 @@ def test_a_file_of_the_pose_store_comes_back_as_it_was(tmp_path: Path) -> None:
         video_id="v", pose_version="p", segment=0, segments=1, start_s=0.0, end_s=None,
         topology="blazepose33", estimator={}, width_px=None, height_px=None, fps=10.0,
         sample_fps=None, frames=12, frames_with_person=12, decoded_s=1.1, shortfall=None,
+        clock_jumps=None, pictures=12, pictures_decoded=12,
     )  # fmt: skip
     write_segment(str(tmp_path / "a.parquet"), about, poses)
     (found,) = read(tmp_path / "a.parquet")
@@ -425,13 +426,11 @@ def test_a_segment_of_bad_files_alone_has_no_frames(tmp_path: Path) -> None:
 
 def test_what_estimates_videos_does_not_touch_keypoints_and_the_reverse() -> None:
     video, folder = (Video(uri, "v", "f", 1, "1", (), uri) for uri in ("a.mp4", "a.npz"))
-    plain, rated = (
-        PoseConfig(estimator="fakes:Brightness", keypoints_fps=fps) for fps in (30.0, 25.0)
-    )
+    plain, rated = (PoseConfig(estimator="fakes:Brightness", fps=fps) for fps in (30.0, 25.0))
     other = PoseConfig(estimator="fakes:ArmRaiser", sample_fps=None)
     assert pose_version(plain, video) == pose_version(rated, video) != pose_version(other, video)
     assert pose_version(plain, folder) == pose_version(other, folder) != pose_version(rated, folder)
     runs = [ScoreOptions(("a",), "out", poses=poses) for poses in (plain, rated, other)]
     assert len({config_key(run, "s") for run in runs}) == 3
     with pytest.raises(ValueError, match="rate"):
-        PoseConfig(keypoints_fps=math.nan)
+        PoseConfig(fps=math.nan)

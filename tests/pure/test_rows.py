@@ -40,6 +40,8 @@ def recording(**changes) -> Recording:
         segments=1,
         frames=150,
         frames_with_person=120,
+        pictures=150,
+        pictures_decoded=150,
         people=1,
         decoded_s=10.0,
         pose_s=4.0,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from videos import plain
 
 from repscore.transforms.plan.probe import probe
-from repscore.transforms.plan.segments import keyframe_times, plan, wanted_cuts
+from repscore.transforms.plan.segments import plan, wanted_cuts
 from repscore.transforms.records import Probe, Segment, Video
 
 VIDEO = Video("/v.mp4", "0123456789abcdef", "blake2b:1", 1, "1-1", (), "/v.mp4")
@@ -65,26 +65,12 @@ def test_segments_cover_all_time_once(
     assert all(segment.count == len(segments) for segment in segments)
 
 
-def test_keyframes_of_a_video(tmp_path: Path) -> None:
+def test_a_video_is_cut_at_its_keyframes(tmp_path: Path) -> None:
     # The encoder sets a keyframe every 12 frames where nothing moves: every 1.2 s.
-    path = str(plain(tmp_path / "a.mp4", frames=100, fps=10))
-    assert keyframe_times(path, [1.0, 1.2, 3.0, 3.1, 6.0, 9.9]) == pytest.approx(
-        [1.2, 2.4, 6.0, 9.6]
-    )
-    assert keyframe_times(path, []) == []
-    found = probe(path)
-    segments = plan(VIDEO, found, 3.0, keyframe_times(path, wanted_cuts(found, 3.0)))
-    assert spans(segments) == [
+    found, keyframes_s = probe(str(plain(tmp_path / "a.mp4", frames=100, fps=10)))
+    assert spans(plan(VIDEO, found, 3.0, keyframes_s)) == [
         (0, pytest.approx(2.4)),
         (pytest.approx(2.4), pytest.approx(6.0)),
         (pytest.approx(6.0), pytest.approx(8.4)),
         (pytest.approx(8.4), math.inf),
     ]
-
-
-def test_keyframes_of_real_videos_are_found_where_decoding_would_start(shared_data: Path) -> None:
-    folder = shared_data / "hard_inputs"
-    assert keyframe_times(str(folder / "vp9_in_webm.webm"), [2, 4, 5.5]) == pytest.approx([5.12])
-    # The index goes on where the data has ended: no keyframe is claimed there.
-    cut = str(folder / "truncated.mp4")
-    assert max(keyframe_times(cut, range(2, 41, 2))) < 9.2

@@ -42,6 +42,9 @@ ABOUT = SegmentFile(
     frames_with_person=0,
     decoded_s=60.2,
     shortfall="decoded 60.2 s of 90.0 s announced; the file ends at byte 10 of 20",
+    clock_jumps=None,
+    pictures=900,
+    pictures_decoded=600,
 )
 
 

@@ -40,7 +40,8 @@ def archive(root: Path, name: str, missing: int | None = None) -> list[SegmentPo
             video_id=name, pose_version="v", segment=index, segments=COUNT, start_s=start_s,
             end_s=None, topology="blazepose33", estimator={}, width_px=640, height_px=480,
             fps=10.0, sample_fps=None, frames=len(poses), frames_with_person=len(poses),
-            decoded_s=start_s + LENGTH_S, shortfall=None,
+            decoded_s=start_s + LENGTH_S, shortfall=None, clock_jumps=None,
+            pictures=12, pictures_decoded=12,
         )  # fmt: skip
         path = segment_path(str(root), "v", segment)
         write_segment(path, about, poses)

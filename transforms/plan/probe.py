@@ -1,24 +1,22 @@
-"""Say what a video is, or why it is none, without decoding more than its first frame."""
+"""Say what a video is, or why it is none, without decoding more than its first picture."""
 
-import math
 import re
 import struct
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import IO, Final
 
-import cv2
-
-from repscore.transforms.files import VideoFile, open_binary, size_bytes
+from repscore.transforms.files import open_binary, size_bytes
 from repscore.transforms.inputs import HEAD_BYTES, NotAVideo, ProbeError, head_of
 from repscore.transforms.records import Probe
+from repscore.transforms.video.container import Container, ContainerError, frames_of, scan
+from repscore.transforms.video.picture import Picture, matrix_of, rotation_deg
 
-_MOOV_BYTES = 1 << 26
-_EPOCH: Final = datetime(1904, 1, 1, tzinfo=UTC)
 _CAMERAS: Final = datetime(1990, 1, 1, tzinfo=UTC)
+"""Cameras that do not know the time write zero, or a date before there were any."""
 _MP4_TYPES: Final = frozenset(
     (b"ftyp", b"moov", b"mdat", b"moof", b"free", b"skip", b"wide", b"styp", b"sidx", b"uuid")
 )
-_AUDIO_SIGNATURES: Final = (b"ID3", b"OggS", b"fLaC", b"\xff\xfb", b"\xff\xf1", b"#!AMR")
 
 
 class AudioOnly(ProbeError):
@@ -30,73 +28,74 @@ class IncompleteVideo(ProbeError):
 
 
 class NoDecodableFrame(ProbeError):
-    """The file announces a video stream of which no frame can be decoded."""
+    """The file holds a video stream of which no picture can be decoded."""
 
 
-def probe(uri: str) -> Probe:
-    """Size, rate and announced length of a video, upright; raises a ProbeError that says why not.
+class NoDecoder(ProbeError):
+    """The file is whole, but its codec is not known here."""
+
+
+def probe(uri: str, fps: float | None = None) -> tuple[Probe, Sequence[float]]:
+    """What a video is, and the times of its keyframes in seconds; a ProbeError says why it is none.
+
+    Args:
+        fps: rate of a stream without time stamps; None takes the nominal one.
 
     Raises OSError where a remote file cannot be read, which may pass.
     """
     _refuse_other_content(uri)
-    with VideoFile(uri, cv2.CAP_PROP_N_THREADS, 1) as video:
-        capture = video.capture
-        if not capture.isOpened():
-            video.check()
-            raise _diagnosis(uri)
-        fps = _finite(capture.get(cv2.CAP_PROP_FPS))
-        frames = int(_finite(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
-        # Both are announced after rotation: OpenCV turns frames upright by itself.
-        width_px = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
-        height_px = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-        rotation_deg = int(capture.get(cv2.CAP_PROP_ORIENTATION_META)) % 360
-        codec = _codec(int(capture.get(cv2.CAP_PROP_FOURCC)))
-        if not capture.grab() or width_px <= 0 or height_px <= 0:
-            video.check()
-            raise NoDecodableFrame(
-                f"{uri}: announces {codec or 'video'} of {width_px}x{height_px} pixels, but no "
-                "frame of it can be decoded: the file is damaged; obtain it again"
-            )
-    duration_s = frames / fps if fps > 0 else 0.0
+    try:
+        with Container(uri) as container:
+            return _probe(container, fps)
+    except ContainerError as error:
+        raise _diagnosis(uri) from error
+
+
+def _probe(container: Container, fps: float | None) -> tuple[Probe, Sequence[float]]:
+    uri, stream = container.uri, container.stream
+    if stream is None:
+        others = ", ".join(container.others) or "nothing"
+        raise AudioOnly(f"{uri}: holds no video stream, only {others}")
+    context = stream.codec_context
+    if context is None or context.codec is None:
+        raise NoDecoder(
+            f"{uri}: no decoder for its codec; convert it: `ffmpeg -i IN -c:v libx264 OUT.mp4`"
+        )
+    codec = context.codec.canonical_name
+    first = next(
+        (frame for coded in container.coded_pictures() for frame in frames_of(coded, stream)), None
+    ) or next(iter(frames_of(None, stream)), None)
+    if first is None:
+        raise NoDecodableFrame(
+            f"{uri}: holds {codec} of {context.width}x{context.height} pixels, but no picture of "
+            "it can be decoded: the file is damaged; obtain it again"
+        )
+    height_px, width_px = Picture(stream).bgr(first).shape[:2]
+    notes = [f"left aside: {other}" for other in container.others if other.startswith("video")]
+    with Container(uri) as again:  # from its beginning
+        scanned = scan(again, fps)
     return Probe(
         width_px=width_px,
         height_px=height_px,
-        fps=fps,
-        frames=frames,
-        duration_s=duration_s,
-        rotation_deg=rotation_deg,
+        fps=1 / container.picture_s,
+        frames=scanned.pictures,
+        duration_s=scanned.duration_s,
+        rotation_deg=rotation_deg(matrix_of(first)),
         codec=codec,
-        recorded_at=recorded_at(uri),
-    )
+        recorded_at=_recorded_at(container),
+        clocks=scanned.clocks,
+        notes=tuple(notes),
+    ), scanned.keyframes_s
 
 
-def recorded_at(uri: str) -> datetime | None:
-    """When an MP4 or MOV file says that it was made, UTC; None where nothing says so.
-
-    Reads the movie header (ISO/IEC 14496-12, 8.2.2), whose clock counts from 1904; cameras that
-    do not know the time write zero, or a date before there were any.
-    """
-    size = size_bytes(uri)
-    with open_binary(uri) as file:
-        position = 0
-        while position < size and (box := _box(file, position)) and box[2] > position:
-            kind, start, position = box
-            if not kind.isascii():
-                return None
-            if kind == b"moov":
-                file.seek(start)
-                return _creation(file.read(HEAD_BYTES))
-    return None
-
-
-def _creation(moov: bytes) -> datetime | None:
-    at = moov.find(b"mvhd") + 4
-    if at < 4 or len(moov) < at + 12:
+def _recorded_at(container: Container) -> datetime | None:
+    """When the container says that it was made, UTC."""
+    try:
+        made_at = datetime.fromisoformat(container.metadata["creation_time"])
+    except (KeyError, ValueError):
         return None
-    (seconds,) = struct.unpack_from(">Q" if moov[at] == 1 else ">I", moov, at + 4)
-    latest = _CAMERAS.replace(year=2200)
-    made_at = _EPOCH + timedelta(seconds=min(seconds, (latest - _EPOCH).total_seconds()))
-    return made_at if _CAMERAS < made_at < latest else None
+    made_at = made_at.replace(tzinfo=UTC) if made_at.tzinfo is None else made_at.astimezone(UTC)
+    return made_at if _CAMERAS < made_at < _CAMERAS.replace(year=2200) else None
 
 
 def truncation(uri: str) -> str | None:
@@ -162,23 +161,14 @@ def _is_text(head: bytes) -> bool:
 
 
 def _diagnosis(uri: str) -> ProbeError:
-    """The error for a file with content in which FFmpeg finds no video stream."""
+    """The error for a file that FFmpeg cannot open."""
     cut = truncation(uri)
-    size = size_bytes(uri)
+    size, kinds, position = size_bytes(uri), list[bytes](), 0
     with open_binary(uri) as file:
         head = file.read(16)
-        kinds = []
-        position = 0
         while position < size and (box := _box(file, position)) and box[2] > position:
             kinds.append(box[0])
-            if box[0] == b"moov":
-                file.seek(box[1])
-                handlers = _handlers(file.read(min(box[2] - box[1], _MOOV_BYTES)))
-                if handlers and b"vide" not in handlers:
-                    return AudioOnly(f"{uri}: holds no video stream, only {_named(handlers)}")
             position = box[2]
-    if head.startswith(_AUDIO_SIGNATURES) or (head[:4] == b"RIFF" and head[8:12] == b"WAVE"):
-        return AudioOnly(f"{uri}: a sound file, it holds no video stream")
     if kinds and kinds[0] in _MP4_TYPES and b"moov" not in kinds:
         return IncompleteVideo(
             f"{uri}: an MP4 or MOV file without its index (`moov` box): the recording or the "
@@ -188,23 +178,3 @@ def _diagnosis(uri: str) -> ProbeError:
         f"{uri}: expected a video, found no video stream that FFmpeg can read "
         f"(the file begins with {head[:8]!r}{f' and {cut}' if cut else ''})"
     )
-
-
-def _handlers(moov: bytes) -> set[bytes]:
-    """The handler types of the tracks in a `moov` box: `vide`, `soun`, ..."""
-    return set(re.findall(rb"hdlr.{8}(vide|soun|text|sbtl|subt|tmcd|meta)", moov, re.DOTALL))
-
-
-def _named(handlers: set[bytes]) -> str:
-    return "sound" if b"soun" in handlers else ", ".join(sorted(map(bytes.decode, handlers)))
-
-
-def _codec(fourcc: int) -> str:
-    """A four-character code as lower-case text."""
-    code = fourcc.to_bytes(4, "little", signed=fourcc < 0).decode("latin-1")
-    return "".join(character for character in code if character.isalnum()).lower()
-
-
-def _finite(value: float) -> float:
-    """A value of OpenCV; 0 where it does not know, which it says as NaN or a negative number."""
-    return value if math.isfinite(value) and value > 0 else 0.0

@@ -1,16 +1,15 @@
 """Cut a video into spans that can be processed apart from each other."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from repscore.transforms.discover.sources import InputNotFound, list_inputs
-from repscore.transforms.files import VideoFile
 from repscore.transforms.inputs import ProbeError
 from repscore.transforms.keypoints.names import kind_of
 from repscore.transforms.keypoints.source import probe_keypoints
@@ -51,38 +50,17 @@ def _segments_of(video: Video, poses: PoseConfig) -> tuple[Segment, ...]:
                 f"{video.location}: changed while the run was on; run again to take it"
             )
     if kind_of(video.location) != "video":
-        probed, time_s = probe_keypoints(video.location, poses.keypoints_fps)
+        probed, time_s = probe_keypoints(video.location, poses.rate_of_keypoints)
         return plan_frames(video, probed, poses.segment_s, time_s)
-    probed = probe(video.location)
-    wanted_s = wanted_cuts(probed, poses.segment_s)
-    keyframes = keyframe_times(video.location, wanted_s) if wanted_s else []
-    return plan(video, probed, poses.segment_s, keyframes)
+    probed, keyframes_s = probe(video.location, poses.fps)
+    return plan(video, probed, poses.segment_s, keyframes_s)
 
 
 def wanted_cuts(probe: Probe, segment_s: float) -> list[float]:
-    """Where cuts are wanted: the multiples of segment_s within the announced duration."""
+    """Where cuts are wanted: the multiples of segment_s within the video."""
     if segment_s <= 0:
         raise ValueError(f"the length of a segment must be positive, found {segment_s} s")
     return [k * segment_s for k in range(1, math.ceil(probe.duration_s / segment_s))]
-
-
-def keyframe_times(uri: str, wanted_s: Sequence[float]) -> list[float]:
-    """The times of the keyframes at or before the wanted times; increasing, each once, none at 0.
-
-    Nothing is decoded: raw packets are asked for, which takes the index and little more. A time
-    for which the container leads to no keyframe, or to one already named, adds nothing.
-    """
-    times_s: list[float] = []
-    with VideoFile(uri, cv2.CAP_PROP_FORMAT, -1) as video:
-        for time_s in sorted(wanted_s):
-            if not video.capture.set(cv2.CAP_PROP_POS_MSEC, time_s * 1000):
-                continue
-            if video.capture.grab():
-                landed_s = video.capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-                if max(times_s, default=0.0) < landed_s <= time_s + _ROUNDING_S:
-                    times_s.append(landed_s)
-        video.check()
-    return times_s
 
 
 def plan(
@@ -96,10 +74,9 @@ def plan(
     """
     cuts = [0.0]
     for wanted_s in wanted_cuts(probe, segment_s):
-        limit_s = wanted_s + _ROUNDING_S
-        nearest_s = max((time_s for time_s in keyframes if time_s <= limit_s), default=0.0)
-        if nearest_s > cuts[-1]:
-            cuts.append(nearest_s)
+        before = bisect_right(keyframes, wanted_s + _ROUNDING_S)
+        if before and keyframes[before - 1] > cuts[-1]:
+            cuts.append(keyframes[before - 1])
     return _between(video, probe, cuts)
 
 

@@ -1,32 +1,50 @@
-"""Decode a span of a video: exactly the sampled frames in it, wherever the video was cut."""
+"""Decode a span of a video: exactly the sampled pictures in it, wherever the video was cut."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Self
+from bisect import insort
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Self
 
-import cv2
 import numpy as np
 import numpy.typing as npt
+from av.video.frame import VideoFrame
 
-from repscore.transforms.files import VideoFile
-from repscore.transforms.plan.probe import NoDecodableFrame, truncation
+from repscore.transforms.plan.probe import truncation
+from repscore.transforms.records import Clock
+from repscore.transforms.video.container import (
+    CodedPicture,
+    Container,
+    ContainerError,
+    frames_of,
+    scan,
+    time_of,
+)
+from repscore.transforms.video.picture import Picture
 
-_BACK_OFF_S = (0.5, 2.0, 8.0, 32.0, 128.0)
+_BACK_OFF_S: Final = (0.5, 2.0, 8.0, 32.0, 128.0)
 """How far before the wanted time a seek aims, one attempt after another, before the beginning."""
+_LATE_PICTURES: Final = 64
+"""A picture that has not left the decoder when one stored so much later has, is lost: H.264 and
+HEVC reorder by 16 at most."""
+_REACH_S: Final = 2.0
+"""Pictures stored later than this after the end of a span are not of it."""
+_SPANS_NAMED: Final = 3
+_TOLERANCE_S: Final = 1.0
+_TOLERANCE_SHARE: Final = 0.005
+"""Headers without an index announce a little more than there is, e.g. for longer sound."""
 
-_TOLERANCE_S = 1.0
-_TOLERANCE_SHARE = 0.005
-"""Containers announce a little more than they hold, e.g. because the sound is longer."""
+REVISION: Final = 2
+"""Rises when the same file gives other pictures or other times."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Frame:
-    """A decoded frame.
+    """A decoded picture.
 
     Attributes:
-        time_s: from the container, seconds from the start of the video.
-        bgr: (H, W, 3) uint8, upright, blue first as OpenCV decodes it.
+        time_s: seconds from the first picture of the video.
+        bgr: (H, W, 3) uint8, upright, square pixels, blue first as OpenCV has it.
         warm_up: it lies before the span and is there for the tracker alone.
     """
 
@@ -35,19 +53,48 @@ class Frame:
     warm_up: bool
 
 
+@dataclass
+class Holes:
+    """Spans of time whose pictures could not be decoded, half open, seconds."""
+
+    step_s: float
+    pictures: int = 0
+    spans_s: list[tuple[float, float]] = field(default_factory=list)
+
+    def add(self, time_s: float) -> None:
+        """A lost picture; those next to each other are one hole."""
+        self.pictures += 1
+        insort(self.spans_s, (time_s, time_s + self.step_s))
+        merged: list[tuple[float, float]] = []
+        for start_s, end_s in self.spans_s:
+            if merged and start_s <= merged[-1][1] + self.step_s / 2:
+                merged[-1] = merged[-1][0], max(end_s, merged[-1][1])
+            else:
+                merged.append((start_s, end_s))
+        self.spans_s = merged
+
+    def __str__(self) -> str:
+        spans = ", ".join(f"{a:.2f} to {b:.2f} s" for a, b in self.spans_s[:_SPANS_NAMED])
+        more = len(self.spans_s) - _SPANS_NAMED
+        return spans + (f" and {more} more" if more > 0 else "")
+
+
 class Decoder:
-    """The sampled frames of the span [start_s, end_s), preceded by those of its warm-up.
+    """The sampled pictures of the span [start_s, end_s), preceded by those of its warm-up.
 
-    At sample_fps a frame is taken if it is the first at or after a multiple of 1 / sample_fps; the
-    first frame of a video is always taken. That depends on a frame and the one before it, not on
-    where the span starts, so the spans of any cuts add up to the frames of one pass.
+    At sample_fps a picture is taken if it is the first at or after a multiple of 1 / sample_fps;
+    the first picture of a video is always taken. That depends on a picture and the one before it,
+    not on where the span starts, so the spans of any cuts add up to the pictures of one pass.
 
-    Use it as a context manager and iterate over it once; its attributes say how far it came.
+    Use it as a context manager and iterate over it once. After that it reports what became of
+    every picture that the container holds in the span.
 
     Attributes:
-        last_time_s: time of the last frame that was decoded, None before the first.
-        grabbed: frames that were decoded, sampled or not, seeking included.
-        shortfall: why the span is not complete, None if it is.
+        held: pictures that the container holds in the span.
+        decoded: those that could be decoded.
+        grabbed: all pictures that were decoded, seeking included.
+        last_time_s: time of the last picture that was decoded, None before the first.
+        shortfall: what is missing and where, None where nothing is.
     """
 
     def __init__(
@@ -58,37 +105,42 @@ class Decoder:
         *,
         sample_fps: float | None = None,
         warm_up_s: float = 0.0,
+        fps: float | None = None,
+        clocks: Sequence[Clock] = (),
     ) -> None:
+        """`clocks` are those of `scan`, found here where they are not given; `fps` as there."""
         self.uri = uri
         self.start_s, self.end_s = start_s, end_s
         self.sample_fps = sample_fps
+        self._fps, self._clocks = fps, clocks
         self._from_s = max(0.0, start_s - warm_up_s)
         self.last_time_s: float | None = None
-        self.grabbed = 0
+        self.held = self.decoded = self.grabbed = 0
         self.shortfall: str | None = None
 
     def __enter__(self) -> Self:
+        """Raises ContainerError, and OSError where the file cannot be read."""
         self._open()
+        if not self._clocks:
+            self._clocks = scan(self._container, self._fps).clocks
+            self._reopen()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._video.__exit__()
+        self._container.__exit__()
 
     def __iter__(self) -> Iterator[Frame]:
         """Raises OSError where a remote file cannot be read to the end."""
-        before_s = self._seek()
-        capture = self._video.capture
-        while (time_s := self._grab()) is not None:
+        before_s: float | None = None
+        for time_s, decoded in self._from_before():
             if time_s >= self.end_s:
-                return
+                break
             taken = before_s is None or self._is_sample(before_s, time_s)
             before_s = time_s
             if taken and time_s >= self._from_s:
-                decoded, bgr = capture.retrieve()
-                if decoded:
-                    picture = bgr.astype(np.uint8, copy=False)
-                    yield Frame(time_s, picture, time_s < self.start_s)
-        self._video.check()
+                yield Frame(time_s, self._picture.bgr(decoded), time_s < self.start_s)
+        for time_s in self._pending.values():
+            self._holes.add(time_s)
         self.shortfall = self._missing()
 
     def _is_sample(self, before_s: float, time_s: float) -> bool:
@@ -97,53 +149,155 @@ class Decoder:
         ticks = (math.floor(t * self.sample_fps + 1e-6) for t in (before_s, time_s))
         return next(ticks) != next(ticks)
 
-    def _open(self) -> None:
-        self._video = VideoFile(self.uri, cv2.CAP_PROP_N_THREADS, 1)
-        if not self._video.capture.isOpened():
-            self._video.__exit__()
-            self._video.check()
-            raise NoDecodableFrame(f"{self.uri}: FFmpeg cannot open it")
-
-    def _seek(self) -> float | None:
-        """Time of a frame before _from_s, the one after which is next; None at the beginning.
-
-        OpenCV turns a time into a frame number by the average rate, so with a variable rate it may
-        land too late; then the next attempt aims further back.
-        """
-        attempts = [back_s for back_s in _BACK_OFF_S if self._from_s > back_s]
-        for back_s in attempts:
-            self.last_time_s = None
-            self._video.capture.set(cv2.CAP_PROP_POS_MSEC, (self._from_s - back_s) * 1000)
-            landed_s = self._grab()
-            if landed_s is not None and landed_s < self._from_s:
-                return landed_s
-        if attempts:
-            self._video.check()
-            self._video.__exit__()
-            self._open()
-            self.last_time_s = None
-        return None
-
-    def _grab(self) -> float | None:
-        """Time of the next frame, later than the one before; None at the end."""
-        capture = self._video.capture
-        while capture.grab():
-            self.grabbed += 1
-            time_s: float = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            if self.last_time_s is None or time_s > self.last_time_s:
-                self.last_time_s = time_s
-                return time_s
-        return None
+    @property
+    def clock_jumps(self) -> str | None:
+        """Where in the span the clock of the container jumps, None where it does not."""
+        jumps = [c for c in self._clocks[1:] if self.start_s <= c.start_s < self.end_s]
+        if not jumps:
+            return None
+        places = ", ".join(f"{c.start_s:.2f} s (to {c.raw_s:.2f} s)" for c in jumps[:_SPANS_NAMED])
+        more = f" and {len(jumps) - _SPANS_NAMED} more" if len(jumps) > _SPANS_NAMED else ""
+        return (
+            f"the container's clock jumps at {places}{more}: parts of several recordings? Time "
+            "goes on one picture later; cut the file there if they do not belong together"
+        )
 
     def _missing(self) -> str | None:
-        """What is missing, now that the video ended before the span did."""
-        fps = self._video.capture.get(cv2.CAP_PROP_FPS)
-        frame_s = 1 / fps if fps > 0 else 0.0
-        announced_s = max(0.0, self._video.capture.get(cv2.CAP_PROP_FRAME_COUNT) * frame_s)
-        reached_s = 0.0 if self.last_time_s is None else self.last_time_s + frame_s
+        words = []
+        if self._holes.pictures:
+            lost = f"{self._holes.pictures} of {self.held} pictures of this segment"
+            words += [f"{lost} could not be decoded: {self._holes}"]
+        if math.isinf(self.end_s) and (early := self._ends_early()) is not None:
+            words += [early]
+        return "; ".join(words) + ": obtain the file again" if words else None
+
+    def _ends_early(self) -> str | None:
+        """What says that the file goes on; an index was held against the pictures already."""
         cut = truncation(self.uri)
-        short_s = min(self.end_s, announced_s) - reached_s
-        if cut is None and short_s <= _TOLERANCE_S + _TOLERANCE_SHARE * announced_s:
+        if cut is not None:
+            return f"the file {cut}"
+        announced_s, reached_s = self._container.announced_s, self.last_time_s or 0.0
+        if announced_s is None or len(self._clocks) > 1 or self._clocks[0].raw_s is None:
             return None
-        decoded = f"decoded {reached_s:.1f} s of {announced_s:.1f} s announced"
-        return f"{decoded}; the file {cut or 'is damaged'}"
+        short_s = announced_s - reached_s - self._step_s
+        if self._index is not None or short_s <= _TOLERANCE_S + _TOLERANCE_SHARE * announced_s:
+            return None
+        return f"the file ends at {reached_s:.1f} s, its header announces {announced_s:.1f} s"
+
+    def _open(self) -> None:
+        self._container = Container(self.uri).__enter__()
+        stream = self._container.stream
+        if stream is None:
+            raise ContainerError(f"{self.uri}: holds no video stream")
+        stream.thread_type = "NONE"  # an actor has one core
+        self._picture = Picture(stream)
+        self._step_s = self._container.picture_s
+        self._untimed_s = 1 / self._fps if self._fps else self._step_s
+        self._index = self._container.index()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pending: dict[int, float] = {}
+        self._holes = Holes(self._step_s)
+        self.held = self.decoded = 0
+        self.last_time_s = None
+
+    def _reopen(self) -> None:
+        self._container.__exit__()
+        self._open()
+
+    def _from_before(self) -> Iterator[tuple[float, VideoFrame]]:
+        """Times and frames from one before _from_s on, or from the beginning."""
+        if self._index is None:
+            yield from self._decode(self._keyframe_before())
+            return
+        (clock,) = self._clocks
+        attempts = [back_s for back_s in _BACK_OFF_S if self._from_s > back_s]
+        for back_s in attempts:
+            self._begin()
+            self._container.seek((clock.raw_s or 0.0) + self._from_s - back_s)
+            frames = self._decode(0)
+            first = next(frames, None)
+            if first is not None and first[0] < self._from_s:
+                yield first
+                yield from frames
+                return
+        if attempts:
+            self._reopen()
+        yield from self._decode(0)
+
+    def _keyframe_before(self) -> int:
+        """Number of the last keyframe that is shown before _from_s, 0 without any."""
+        number = 0
+        if self._from_s > 0:
+            for coded in self._container.coded_pictures():
+                time_s = self._time_of(coded)
+                if time_s >= self._from_s + _REACH_S:
+                    break
+                if coded.is_keyframe and time_s < self._from_s:
+                    number = coded.number
+            self._reopen()
+        return number
+
+    def _decode(self, first: int) -> Iterator[tuple[float, VideoFrame]]:
+        """Times and frames in order of time, from picture number `first` to the span's end."""
+        stream = self._container.stream
+        times: dict[int, float] = {}
+        untimed = self._clocks[0].raw_s is None
+        shown = -1  # of a stream without time stamps: pictures since its beginning
+        latest: int | None = None
+        for coded in self._coded_pictures(first):
+            if coded is not None:
+                times[coded.number] = time_s = self._time_of(coded)
+                latest = coded.packet.dts
+                if self._counts(coded, time_s):
+                    self.held += 1
+                    self._pending[coded.number] = time_s
+            for frame in frames_of(coded, stream):
+                number = int(frame.pts or 0)
+                self.grabbed += 1
+                shown = max(shown + 1, number if frame.key_frame else 0)  # after a loss
+                time_s = shown * self._untimed_s if untimed else times.get(number, math.nan)
+                self.decoded += self._pending.pop(number, None) is not None
+                for early in [n for n in self._pending if n < number - _LATE_PICTURES]:
+                    self._holes.add(self._pending.pop(early))
+                for early in [n for n in times if n < number - _LATE_PICTURES]:
+                    del times[early]
+                if time_s >= 0 and (self.last_time_s is None or time_s > self.last_time_s):
+                    self.last_time_s = time_s
+                    yield time_s, frame
+        self._miss_what_index_promises(latest)
+
+    def _coded_pictures(self, first: int) -> Iterator[CodedPicture | None]:
+        """From number `first` to some time after the span, then None: no more come."""
+        for coded in self._container.coded_pictures():
+            if coded.number < first:
+                continue
+            if self._time_of(coded) > self.end_s + _REACH_S:
+                break
+            yield coded
+        yield None
+
+    def _time_of(self, coded: CodedPicture) -> float:
+        return time_of(coded, self._clocks, self._untimed_s)
+
+    def _counts(self, coded: CodedPicture, time_s: float) -> bool:
+        """Whether it is a picture of the span."""
+        within = max(0.0, self.start_s) <= time_s < self.end_s
+        return within and coded.is_shown and coded.number >= self._clocks[0].first
+
+    def _miss_what_index_promises(self, latest: int | None) -> None:
+        """Pictures of the span that the header knows of and the file, cut off, does not hold.
+
+        `latest` is the decoding time stamp of the last one that was read.
+        """
+        if self._index is None or self._container.stream is None:
+            return
+        base, (clock,) = self._container.time_base_s, self._clocks
+        for entry in reversed(self._index):
+            if latest is not None and entry.timestamp <= latest:
+                break
+            time_s = entry.timestamp * base - (clock.raw_s or 0.0)
+            if not entry.is_discard and self.start_s <= time_s < self.end_s:
+                self.held += 1
+                self._holes.add(time_s)

@@ -45,6 +45,9 @@ class SegmentFile:
         frames_with_person: those in which somebody was found.
         decoded_s: end of the last frame that was decoded, seconds from the start of the video.
         shortfall: why the segment is not complete, None if it is.
+        clock_jumps: where the clock of the container jumps, None where it does not.
+        pictures: what the container holds in the segment; of keypoints the frames.
+        pictures_decoded: those that could be decoded.
         estimator: its identity.
     """
 
@@ -64,6 +67,9 @@ class SegmentFile:
     frames_with_person: int
     decoded_s: float
     shortfall: str | None
+    clock_jumps: str | None
+    pictures: int
+    pictures_decoded: int
 
     @property
     def named(self) -> bool:

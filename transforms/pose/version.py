@@ -5,6 +5,7 @@ import json
 
 from repscore.models.estimator import estimator_class
 from repscore.transforms.keypoints.names import REVISION, kind_of
+from repscore.transforms.pose.decode import REVISION as DECODER_REVISION
 from repscore.transforms.records import PoseConfig, Video
 
 
@@ -16,8 +17,8 @@ def pose_version(poses: PoseConfig, video: Video) -> str:
 
 def keypoints_version(poses: PoseConfig) -> str:
     """`keypoints-<rate>-<hash>`: the version of keypoints, which no estimator touches."""
-    digest = _digest([REVISION, poses.keypoints_fps])
-    return f"keypoints-{poses.keypoints_fps:g}fps-{digest}"
+    digest = _digest([REVISION, poses.rate_of_keypoints])
+    return f"keypoints-{poses.rate_of_keypoints:g}fps-{digest}"
 
 
 def estimated_version(poses: PoseConfig) -> str:
@@ -26,7 +27,7 @@ def estimated_version(poses: PoseConfig) -> str:
     Raises UnknownEstimator, and Unavailable for what this machine cannot compute.
     """
     identity = estimator_class(poses.estimator).identity_of(poses)
-    cuts = (poses.sample_fps, poses.segment_s, poses.warm_up_s)
+    cuts = (DECODER_REVISION, poses.sample_fps, poses.segment_s, poses.warm_up_s, poses.fps)
     digest = _digest([poses.estimator, dict(identity), cuts])
     rate = "native" if poses.sample_fps is None else f"{poses.sample_fps:g}fps"
     name = poses.estimator.rpartition(":")[2].lower()

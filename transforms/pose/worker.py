@@ -14,7 +14,7 @@ from repscore.transforms.keypoints.source import read_keypoints
 from repscore.transforms.pose.decode import Decoder
 from repscore.transforms.pose.store import SegmentFile, find, segment_path, write_segment
 from repscore.transforms.pose.version import estimated_version, pose_version
-from repscore.transforms.records import Failure, PoseConfig, Segment, SegmentPoses
+from repscore.transforms.records import CLOCK_JUMP, Failure, PoseConfig, Segment, SegmentPoses
 
 _EXPECTED: Final = (ProbeError, OSError)
 """Errors that a video or its store may cause; the pool reports any other."""
@@ -68,7 +68,7 @@ class Worker:
 
     def _read(self, segment: Segment, version: str) -> _Extracted:
         """The poses that a segment of keypoints holds."""
-        keypoints = read_keypoints(segment, self._poses.keypoints_fps)
+        keypoints = read_keypoints(segment, self._poses.rate_of_keypoints)
         self._frames = len(keypoints.poses)
         about = _about(
             segment,
@@ -79,6 +79,8 @@ class Worker:
             sample_fps=None,
             decoded_s=keypoints.poses[-1][0] if keypoints.poses else segment.start_s,
             shortfall=keypoints.shortfall,
+            pictures=len(keypoints.poses),
+            pictures_decoded=len(keypoints.poses),
         )
         return about, keypoints.poses
 
@@ -92,6 +94,8 @@ class Worker:
             segment.end_s,
             sample_fps=self._poses.sample_fps,
             warm_up_s=self._poses.warm_up_s,
+            fps=self._poses.fps,
+            clocks=segment.probe.clocks if segment.probe is not None else (),
         )
         self._estimator.start()
         with decoder:
@@ -109,6 +113,9 @@ class Worker:
             sample_fps=self._poses.sample_fps,
             decoded_s=decoder.last_time_s or 0.0,
             shortfall=decoder.shortfall,
+            clock_jumps=decoder.clock_jumps,
+            pictures=decoder.held,
+            pictures_decoded=decoder.decoded,
         )
         return about, poses
 
@@ -123,6 +130,9 @@ def _about(
     sample_fps: float | None,
     decoded_s: float,
     shortfall: str | None,
+    pictures: int,
+    pictures_decoded: int,
+    clock_jumps: str | None = None,
 ) -> SegmentFile:
     probe = segment.probe
     assert probe is not None, "a segment without a probe is a tombstone"  # noqa: S101
@@ -143,6 +153,9 @@ def _about(
         frames_with_person=sum(len(people.person) > 0 for _, people in poses),
         decoded_s=decoded_s,
         shortfall=shortfall,
+        clock_jumps=clock_jumps,
+        pictures=pictures,
+        pictures_decoded=pictures_decoded,
     )
 
 
@@ -158,18 +171,21 @@ def stored(root: str, pose_version: str, segment: Segment) -> SegmentPoses | Non
 def finished(segment: Segment, path: str, about: SegmentFile, *, busy_s: float) -> SegmentPoses:
     """The record of a pose file; what its input lacks is a failure beside the poses."""
     video = segment.video
-    failures: tuple[Failure, ...] = ()
-    if about.shortfall is not None:
-        lack = "IncompleteVideo" if kind_of(video.location) == "video" else "IncompleteKeypoints"
-        failures = (
-            Failure(video.uri, video.video_id, "pose", lack, about.shortfall, segment.index),
-        )
+    lack = "IncompleteVideo" if kind_of(video.location) == "video" else "IncompleteKeypoints"
+    reasons = ((lack, about.shortfall), (CLOCK_JUMP, about.clock_jumps))
+    failures = tuple(
+        Failure(video.uri, video.video_id, "pose", kind, message, segment.index)
+        for kind, message in reasons
+        if message is not None
+    )
     return SegmentPoses(
         segment=segment,
         pose_version=about.pose_version,
         path=path,
         frames=about.frames,
         frames_with_person=about.frames_with_person,
+        pictures=about.pictures,
+        pictures_decoded=about.pictures_decoded,
         decoded_s=max(0.0, about.decoded_s - segment.start_s),
         busy_s=busy_s,
         failures=failures,

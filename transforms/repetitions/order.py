@@ -1,5 +1,6 @@
 """A recording between its segments: released in order, people linked across the cuts."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -12,6 +13,7 @@ from repscore.models.skeleton import to_canonical
 from repscore.transforms.pose.store import SegmentPeople, read_people
 from repscore.transforms.records import Failure, PoseFrames, Recording, Repetition, SegmentPoses
 from repscore.transforms.repetitions import motion
+from repscore.transforms.repetitions.clean import MAX_GAP_S
 from repscore.transforms.repetitions.subject import (
     Presence,
     Subjects,
@@ -41,6 +43,8 @@ class OpenRecording:
     next_index: int = 0
     frames: int = 0
     frames_with_person: int = 0
+    pictures: int = 0
+    pictures_decoded: int = 0
     decoded_s: float = 0.0
     pose_s: float = 0.0
     people: Mapping[int, Person] = field(default_factory=dict)
@@ -85,6 +89,8 @@ def release(
         next_index=recording.next_index + 1,
         frames=recording.frames + segment.frames,
         frames_with_person=recording.frames_with_person + segment.frames_with_person,
+        pictures=recording.pictures + segment.pictures,
+        pictures_decoded=recording.pictures_decoded + segment.pictures_decoded,
         decoded_s=recording.decoded_s + segment.decoded_s,
         pose_s=recording.pose_s + segment.busy_s,
         people=advanced,
@@ -124,12 +130,27 @@ def close(recording: OpenRecording, last: SegmentPoses, subjects: Subjects) -> R
         segments=last.segment.count,
         frames=recording.frames,
         frames_with_person=recording.frames_with_person,
+        pictures=recording.pictures,
+        pictures_decoded=recording.pictures_decoded,
         people=len(recording.people),
         decoded_s=recording.decoded_s,
         pose_s=recording.pose_s,
         repetitions=tuple(of_the_kept(repetitions, kept)),
-        failures=recording.failures,
+        failures=(*recording.failures, *_too_few(recording, last)),
     )
+
+
+def _too_few(recording: OpenRecording, last: SegmentPoses) -> tuple[Failure, ...]:
+    """Why no movement can be followed; nothing where pictures come fast enough."""
+    rate = (recording.frames - 1) / recording.decoded_s if recording.decoded_s else math.inf
+    if recording.frames < 2 or rate >= 1 / MAX_GAP_S:
+        return ()
+    message = (
+        f"{rate:.2g} pictures per second; expected more than {1 / MAX_GAP_S:g}: movement between "
+        "pictures that lie farther apart is not known; record faster, or raise --sample-fps"
+    )
+    video = last.segment.video
+    return (Failure(video.uri, video.video_id, "repetitions", "TooFewPictures", message),)
 
 
 def link(known: Mapping[int, Track], arriving: Mapping[int, Track]) -> dict[int, int]:

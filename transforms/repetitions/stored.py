@@ -32,7 +32,10 @@ from repscore.transforms.repetitions.subject import Subjects
 
 _ARRAYS: Final = ("time_s", "flat", "body", "visibility")
 _NUMBERS: Final = tuple(field.name for field in fields(Repetition) if field.name not in _ARRAYS)
-_COUNTS: Final = ("frames", "frames_with_person", "people", "decoded_s")
+_COUNTS: Final = (
+    *("frames", "frames_with_person", "pictures", "pictures_decoded"),
+    *("people", "decoded_s"),
+)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from repscore.transforms.records import Failure, Name, Recording, ScoredRecording
+from repscore.transforms.records import CLOCK_JUMP, Failure, Name, Recording, ScoredRecording
 from repscore.transforms.score.sets import sets_of
 
 Row = Mapping[str, Any]
@@ -34,8 +34,8 @@ class RunStamp:
 
 
 def status_of(recording: Recording) -> Status:
-    """`failed`: no frame was decoded; `partial`: something failed, the rest is there."""
-    if recording.failures:
+    """`failed`: no frame was decoded; `partial`: something is missing, the rest is there."""
+    if any(failure.error_class != CLOCK_JUMP for failure in recording.failures):
         return "partial" if recording.frames else "failed"
     return "ok" if recording.frames_with_person else "no_person"
 
@@ -135,11 +135,14 @@ def _videos(scored: ScoredRecording, run: RunStamp) -> list[Row]:
         "rotation_deg": probe.rotation_deg if probe else None,
         "codec": probe.codec if probe else None,
         "segments": recording.segments,
+        "pictures": recording.pictures,
+        "pictures_decoded": recording.pictures_decoded,
         "frames": frames,
         "people": recording.people,
         "pose_coverage": recording.frames_with_person / frames if frames else None,
         "repetitions": len(recording.repetitions),
         "status": status_of(recording),
+        "notes": "; ".join(probe.notes) or None if probe else None,
         "pose_version": recording.pose_version,
         "scorer_version": scored.scorer_version,
         "config": run.config,

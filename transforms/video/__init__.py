@@ -1,0 +1,1 @@
+"""Videos as FFmpeg reads them: containers, time, pictures."""
