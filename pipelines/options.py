@@ -111,6 +111,7 @@ class ScoreOptions:
 def config_key(options: ScoreOptions, scorer_version: str) -> str:
     """What decides the rows of an input besides its content; equal key, equal rows."""
     poses = options.poses
-    parts = [estimated_version(poses), keypoints_version(poses), REPETITIONS_VERSION]
+    rates = [keypoints_version(poses), str(poses.fps)]
+    parts = [estimated_version(poses), *rates, REPETITIONS_VERSION]
     parts += [scorer_version, asdict(options.subjects)]
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()

@@ -201,7 +201,7 @@ def test_the_hard_inputs(shared_data: Path) -> None:
         "rotated_90_metadata.mp4": (294, 522, 67),
         "single_frame.mp4": (1280, 720, 1),
         "truncated.mp4": (1280, 720, 990),
-        "truncated_fragmented.mp4": (1280, 720, 129),
+        "truncated_fragmented.mp4": (1280, 720, 128),
         "variable_frame_rate.mp4": (480, 270, 222),
         "vp9_in_webm.webm": (480, 270, 143),
     }

@@ -23,10 +23,12 @@ from repscore.transforms.keypoints.names import (
     recording_of,
 )
 
-VIDEO_SUFFIXES: Final = frozenset(
+CONTAINER_SUFFIXES: Final = frozenset(
     (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4")
     + (".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv")
 )
+RAW_SUFFIXES: Final = frozenset((".264", ".265", ".h264", ".h265", ".hevc", ".mjpeg", ".mjpg"))
+VIDEO_SUFFIXES: Final = CONTAINER_SUFFIXES | RAW_SUFFIXES
 """What counts as a video inside a folder; a file that is named outright is always taken."""
 
 _CHUNK_BYTES = 1 << 20

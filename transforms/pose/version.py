@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from pathlib import PurePosixPath
 
 from repscore.models.estimator import estimator_class
+from repscore.transforms.discover.sources import CONTAINER_SUFFIXES
 from repscore.transforms.keypoints.names import REVISION, kind_of
 from repscore.transforms.pose.decode import REVISION as DECODER_REVISION
 from repscore.transforms.records import PoseConfig, Video
@@ -11,8 +13,11 @@ from repscore.transforms.records import PoseConfig, Video
 
 def pose_version(poses: PoseConfig, video: Video) -> str:
     """The version of the poses that this configuration gives for an input."""
-    is_video = kind_of(video.location) == "video"
-    return estimated_version(poses) if is_video else keypoints_version(poses)
+    if kind_of(video.location) != "video":
+        return keypoints_version(poses)
+    version = estimated_version(poses)
+    timed = PurePosixPath(video.location).suffix.lower() in CONTAINER_SUFFIXES
+    return version if timed or poses.fps is None else f"{version}-{poses.fps:g}fps"
 
 
 def keypoints_version(poses: PoseConfig) -> str:
@@ -27,7 +32,7 @@ def estimated_version(poses: PoseConfig) -> str:
     Raises UnknownEstimator, and Unavailable for what this machine cannot compute.
     """
     identity = estimator_class(poses.estimator).identity_of(poses)
-    cuts = (DECODER_REVISION, poses.sample_fps, poses.segment_s, poses.warm_up_s, poses.fps)
+    cuts = (DECODER_REVISION, poses.sample_fps, poses.segment_s, poses.warm_up_s)
     digest = _digest([poses.estimator, dict(identity), cuts])
     rate = "native" if poses.sample_fps is None else f"{poses.sample_fps:g}fps"
     name = poses.estimator.rpartition(":")[2].lower()

@@ -15,6 +15,9 @@ Bgr = npt.NDArray[np.uint8]
 _ASPECTS: Final = (0.25, 4.0)
 """A pixel that is more oblong is a fault of the header: anamorphic film has 2, DV 64:45."""
 
+_SQUARE: Final = 0.01
+"""Rounding the size of a picture makes its pixels less oblong than this."""
+
 _PQ, _HLG = 16, 18  # ISO/IEC 23091-2, transfer characteristics
 _WHITE_NITS: Final = 203.0
 _PEAK_NITS: Final = 1000.0
@@ -30,7 +33,8 @@ def pixel_aspect(stream: VideoStream) -> float:
     """Width of a pixel in heights; 1 where the file says nothing, or nonsense."""
     ratio = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
     aspect = float(ratio) if ratio else 1.0
-    return aspect if _ASPECTS[0] <= aspect <= _ASPECTS[1] else 1.0
+    usual = abs(aspect - 1) < _SQUARE or not _ASPECTS[0] <= aspect <= _ASPECTS[1]
+    return 1.0 if usual else aspect
 
 
 _UPRIGHT: Final = (1, 0, 0, 1)
