@@ -58,6 +58,8 @@ def write(
         stream: Any = out.add_stream(codec, rate=fps, options={**fast, **(options or {})})
         if codec in ("libx264", "libx265", "libvpx-vp9", "libvpx", "mpeg4", "mpeg2video"):
             stream.thread_count = 1
+        if codec in ("mpeg4", "mjpeg", "mpeg2video"):
+            stream.bit_rate = 8_000_000  # else the picture itself is lost
         begun = False
         finish: Callable[[Any], None] | None = None
         time_base = Fraction(1, 90000)
@@ -266,7 +268,7 @@ def variants() -> list[Variant]:
         Variant("small.mp4", lambda p, v: w(p, _resized(v, 96, 128)), like_control=False),
         Variant("ultra_hd.mp4", lambda p, v: w(p, _resized(v[::3], 2160, 2880), fps=10)),
         Variant("240_fps.mp4", lambda p, v: w(p, (x for x in v for _ in range(8)), fps=240)),
-        Variant("1_fps.mp4", lambda p, v: w(p, v[::30], fps=1), 0, 0, False, "partial",
+        Variant("1_fps.mp4", lambda p, v: w(p, v[::30], fps=1), 0, 4, False, "partial",
                 frozenset({"TooFewPictures"})),
         Variant("interlaced_upper.mp4", lambda p, v: w(p, woven(v, True), fps=15, options={
                 **interlaced, "x264-params": "tff=1"}), like_control=False),

@@ -34,9 +34,14 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, list[d
     )
     run(options, quiet=True)
     found: dict[str, dict[str, list[dict[str, object]]]] = defaultdict(lambda: defaultdict(list))
-    for table, column in (("videos", "uri"), ("repetitions", "video_uri"), ("failures", "uri")):
+    names = defaultdict(list)  # equal contents are processed once
+    for row in read_rows(root, "videos"):
+        names[row["video_id"]].append(Path(row["uri"]).name)
+        found[Path(row["uri"]).name]["videos"].append(dict(row))
+    for table in ("repetitions", "failures"):
         for row in read_rows(root, table):
-            found[Path(str(row[column])).name][table].append(dict(row))
+            for name in names[row["video_id"]]:
+                found[name][table].append(dict(row))
     return found
 
 
