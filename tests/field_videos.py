@@ -79,6 +79,8 @@ def write(
                 begun = True
             kind = "rgb48le" if picture.dtype == np.uint16 else "rgb24"
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format=kind)
+            if trc is not None:
+                frame = frame.reformat(format=pix_fmt, dst_colorspace="BT2020")
             if times_s is not None:
                 frame.pts, frame.time_base = round(times_s[number] * 90000), time_base
             else:
@@ -130,10 +132,14 @@ def joined(path: Path, parts: Sequence[Path]) -> Path:
 
 def deep(pictures: Pictures, encode: Callable[[Any], Any]) -> Iterator[Any]:
     """Pictures of ordinary range as HDR signals (H, W, 3) uint16, white at 203 nits."""
-    light = np.linspace(0, 1, 256) ** 2.4
-    signal = np.round(65535 * encode(light)).astype(np.uint16)
+    light = np.linspace(0, 1, 256, dtype=np.float32) ** 2.4
+    to_2020 = np.array(  # ITU-R BT.2087
+        [[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.088, 0.8956]], np.float32
+    )
+    signal = np.round(65535 * encode(np.linspace(0, 1, 4096))).astype(np.uint16)
     for picture in pictures:
-        yield signal[picture]
+        wide = np.clip(cv2.transform(light[picture], to_2020), 0, 1)
+        yield signal[np.round(4095 * wide).astype(np.uint16)]
 
 
 def pq(light: Any) -> Any:

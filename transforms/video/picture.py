@@ -135,14 +135,13 @@ def _tone_maps() -> dict[int, Callable[[Any], Bgr]]:
 
 
 def _tone_map(linear: npt.NDArray[np.float32]) -> Callable[[Any], Bgr]:
-    shown = np.linspace(0, 1, 1 << 12)
-    encoded = np.where(shown < 0.018, 4.5 * shown, 1.099 * shown**0.45 - 0.099)  # ITU-R BT.709
+    encoded = np.linspace(0, 1, 1 << 16) ** (1 / 2.4)  # what ITU-R BT.1886 shows as this light
     encoded_8 = np.round(255 * encoded).astype(np.uint8)
 
     def apply(deep: Any) -> Bgr:
         light = linear[deep >> 4]
         in_709 = np.clip(cv2.transform(light, _TO_709), 0, 1)
-        return encoded_8[np.round(in_709 * 4095).astype(np.uint16)]
+        return encoded_8[np.round(in_709 * 65535).astype(np.uint16)]
 
     return apply
 
