@@ -177,7 +177,8 @@ class Decoder:
         if cut is not None:
             return f"the file {cut}"
         announced_s, reached_s = self._container.announced_s, self.last_time_s or 0.0
-        if announced_s is None or len(self._clocks) > 1 or self._clocks[0].raw_s is None:
+        clock, *jumps = self._clocks
+        if announced_s is None or jumps or clock.raw_s is None:
             return None
         short_s = announced_s - reached_s - self._step_s
         if self._index is not None or short_s <= _TOLERANCE_S + _TOLERANCE_SHARE * announced_s:

@@ -14,6 +14,7 @@ from itertools import islice, pairwise
 from typing import IO, Any, Final, Self, TypeVar
 
 import av
+import av.error
 import av.logging
 from av.index import IndexEntry
 from av.stream import Disposition
