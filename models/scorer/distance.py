@@ -42,9 +42,11 @@ LEAST_SEEN: Final = 0.5
 """Share of phases that a joint, and of what matters that a repetition, must show."""
 SCALE: Final = 3.5
 """Distance at which a score is 100 / e: repetitions of one person score 94, half a range 43."""
-TEMPO_FACTOR: Final = 1.5
-"""A duration within this factor of the reference's costs nothing: tempo is a choice, and the turn
-is known to a frame or two only. Each further factor counts as one spread."""
+TEMPO_FREE: Final = ((1.5, 2.0), (2.0, 3.0), (2.0, 3.0))
+"""Duration ratios that cost nothing (faster, slower) of the repetition, its way out, its way back:
+tempo is a choice within limits, and the turn between the ways is known to a frame or two only."""
+TEMPO_SPREAD: Final = 1.25
+"""The further factor in duration that counts as one spread."""
 
 Array = npt.NDArray[np.float32]
 
@@ -107,8 +109,10 @@ def combine(deviation: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
 
 def tempo_deviation(log_duration: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
     """(R, 3) log seconds of the repetition, way out, way back -> (R,) deviation in spreads."""
-    factors = ((log_duration - expected).abs() / math.log(TEMPO_FACTOR)).amax(dim=-1)
-    return (factors - 1).clamp(min=0)
+    faster = expected - log_duration
+    free = torch.tensor(TEMPO_FREE, device=faster.device).log()  # (3, 2)
+    beyond = torch.maximum(faster - free[:, 0], -faster - free[:, 1]).clamp(min=0)
+    return beyond.amax(dim=-1) / math.log(TEMPO_SPREAD)
 
 
 def score_of(distance: torch.Tensor) -> torch.Tensor:

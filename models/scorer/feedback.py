@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from repscore.models.scorer.distance import TEMPO_FACTOR
+from repscore.models.scorer.distance import TEMPO_FREE, TEMPO_SPREAD
 from repscore.models.scorer.represent import (
     FIRST,
     GROUPS,
@@ -284,15 +284,16 @@ def _away(execution: Execution, group: Group, measure: _Measure) -> Remark:
 
 def _duration(execution: Execution, phases: Phases, expected: Expected) -> Remark | None:
     ratio = phases.log_duration[0].astype(float) - expected.log_duration.astype(float)
-    beyond = np.flatnonzero(np.abs(ratio) > math.log(TEMPO_FACTOR))
-    if not len(beyond):
+    free = np.log(TEMPO_FREE)
+    beyond = np.maximum(-ratio - free[:, 0], ratio - free[:, 1])
+    worst = int(beyond.argmax())
+    if beyond[worst] <= 0:
         return None
-    worst = int(beyond[0])  # the whole repetition before its ways
     phase, name = _DURATIONS[worst]
     usual_s = math.exp(expected.log_duration[worst])
-    low, high = usual_s / TEMPO_FACTOR, usual_s * TEMPO_FACTOR
+    low, high = usual_s / TEMPO_FREE[worst][0], usual_s * TEMPO_FREE[worst][1]
     measured_s = math.exp(phases.log_duration[0, worst])
-    measure = _Measure(phase, ratio[worst], 0.0, math.log(TEMPO_FACTOR))
+    measure = _Measure(phase, ratio[worst], 0.0, math.log(TEMPO_SPREAD))
     took, least, most = told_apart(measured_s, low, high, 1)
     message = f"{name} takes {took} s, expected {least} to {most} s"
     remark = _remark(execution, "mid_hip", "duration", measure, (low, high), message)
