@@ -42,7 +42,7 @@ class Execution:
         flat: (T, 15, 2) x right, y down, origin mid-hip, torso length one; NaN where missing.
         body: (T, 15, 3) x the person's left, y up, z forward, in the same units; NaN without depth.
         visibility: (T, 15) 0..1.
-        view: `front`, `back`, `side`, `oblique`, or None where it cannot be told.
+        view: `front`, `back`, `side`, `oblique`, or None where it is not known.
     """
 
     start_s: float

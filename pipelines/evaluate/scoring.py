@@ -44,7 +44,7 @@ class EvaluateOptions:
         dataset: where inputs are scored first, to be reused; a temporary one by default.
         scorer: file of a trained scorer; without one a scorer is trained for each fold.
         leaky: beside the folds by subject, a random split that leaks subjects.
-        repeats: how often the folds are drawn and everything is learned; figures are means.
+        repeats: how often the cross-validation is repeated with other folds; figures are means.
         workers: networks that are trained at once, each on one core.
     """
 

@@ -95,9 +95,9 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def rendered_clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Six athletes of the demo, small, with three repetitions each."""
-    folder = tmp_path_factory.mktemp("drawn")
+    folder = tmp_path_factory.mktemp("rendered_clips")
     performances = [one for one in CAST if not one.reference and one.exercise != "push_up"][:6]
     paths = []
     for number, one in enumerate(performances):
@@ -107,26 +107,28 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return paths
 
 
-def test_what_arrives_anyhow_ends_as_score_would_have_it(drawn: list[Path], tmp_path: Path) -> None:
+def test_what_arrives_anyhow_ends_as_score_would_have_it(
+    rendered_clips: list[Path], tmp_path: Path
+) -> None:
     """Over a minute: see the names of the files."""
     archive, root = tmp_path / "archive", tmp_path / "watched"
     archive.mkdir()
     run = watch(archive, root, "--every", "2", "--until-idle", "10")
     for number, name in enumerate(("a.mp4", "deleted.mp4", "replaced.mp4")):  # at once
-        shutil.copy(drawn[number], archive / name)
+        shutil.copy(rendered_clips[number], archive / name)
     (archive / "broken.mp4").write_bytes(b"\0" * 100)
     until(lambda: listed(root, "replaced.mp4") and listed(root, "deleted.mp4"), run)
-    shutil.copy(drawn[4], archive / "replaced.mp4")
+    shutil.copy(rendered_clips[4], archive / "replaced.mp4")
     shutil.copy(archive / "a.mp4", archive / "b-copy.mp4")
     (archive / "deleted.mp4").unlink()
-    whole = drawn[3].read_bytes()
+    whole = rendered_clips[3].read_bytes()
     with (archive / "slow.mp4").open("wb") as file:
         for piece in range(30):
             file.write(whole[piece * len(whole) // 30 : (piece + 1) * len(whole) // 30])
             file.flush()
             time.sleep(0.5)
     until(lambda: listed(root, "slow.mp4") and listed(root, "b-copy.mp4"), run)
-    shutil.copy(drawn[5], archive / "last.mp4")
+    shutil.copy(rendered_clips[5], archive / "last.mp4")
     output, errors = finish(run)
     *commits, summary = map(json.loads, output.splitlines())
     assert len(commits) >= 3
@@ -148,14 +150,14 @@ def test_killed_at_any_moment_it_goes_on(
 ) -> None:
     archive, root = tmp_path / "archive", tmp_path / "watched"
     archive.mkdir()
-    told = ("--estimator", FAKE, "--ray-address", ray_address)
+    options = ("--estimator", FAKE, "--ray-address", ray_address)
     for index, clip in enumerate(clips):
         shutil.copy(clip, archive / f"{index}.mp4")
-        run = watch(archive, root, *told)
+        run = watch(archive, root, *options)
         time.sleep(chance.uniform(2, 12))
         run.kill()
         run.communicate()
-    finish(watch(archive, root, *told, "--until-idle", "3"))
+    finish(watch(archive, root, *options, "--until-idle", "3"))
     assert tables(root) == scored(archive, tmp_path / "scored", FAKE)
 
 
@@ -182,11 +184,13 @@ def test_prism_killed_is_one_line_and_sigterm_finishes_what_is_under_way(
         until(lambda: pose_files(root) > before, run)
         run.send_signal(signal.SIGTERM)
         finish(run)
-        told = re.findall(r"arrived (\d), waiting \d, in progress \d, done \d, failed 0", shown())
+        shown_counts = re.findall(
+            r"arrived (\d), waiting \d, in progress \d, done \d, failed 0", shown()
+        )
     assert listed(root, "b.mp4")
-    assert told[0] == "0"
-    assert told == sorted(told)
-    assert told[-1] in "12", "it was told to stop before or after it had seen both"
+    assert shown_counts[0] == "0"
+    assert shown_counts == sorted(shown_counts)
+    assert shown_counts[-1] in "12", "it stopped before or after it had seen both"
 
 
 @contextmanager
@@ -233,10 +237,10 @@ def test_streams_become_recordings_and_a_kill_changes_nothing(
     """
     archive, root = tmp_path / "archive", tmp_path / "watched"
     archive.mkdir()
-    told = ("--streams", "--fps", "10", "--ray-address", ray_address)
+    options = ("--streams", "--fps", "10", "--ray-address", ray_address)
     frames = keypoints.raises(tmp_path / "frames", 30.0, fps=10.0, name="cam_")
     coming = sorted(frames.iterdir())
-    run = watch(archive, root, *told)
+    run = watch(archive, root, *options)
     for number in (0, 2, 1):
         streams.write_chunk(archive, number)
     (archive / "live.3.keypoints.npz.end").touch()
@@ -252,7 +256,7 @@ def test_streams_become_recordings_and_a_kill_changes_nothing(
         frame.rename(archive / frame.name)
     streams.write_chunk(archive, 7)
     (archive / "live.8.keypoints.npz.end").touch()
-    output, errors = finish(watch(archive, root, *told, "--until-idle", "5"))
+    output, errors = finish(watch(archive, root, *options, "--until-idle", "5"))
     assert json.loads(output.splitlines()[-1])["videos"] == 2, "what is held is behind us"
     assert "Traceback" not in errors
     assert sorted(Path(str(row[1])).name for row in rows(root, "videos")) == [
@@ -267,5 +271,5 @@ def test_streams_become_recordings_and_a_kill_changes_nothing(
     assert counts["live"] >= 13, "fifteen seconds, and fifteen with a hole of five"
 
     undisturbed = tmp_path / "undisturbed"
-    finish(watch(archive, undisturbed, *told, "--until-idle", "1"))
+    finish(watch(archive, undisturbed, *options, "--until-idle", "1"))
     assert tables(root) == tables(undisturbed)

@@ -25,11 +25,11 @@ def test_jobs_keep_their_order_and_run_at_once_in_other_processes(tmp_path: Path
         report(job, "done")
         return job, os.getpid()
 
-    told: list[tuple[int, str]] = []
-    found = run_jobs(work, range(4), 2, lambda *words: told.append(words))
+    messages: list[tuple[int, str]] = []
+    found = run_jobs(work, range(4), 2, lambda *words: messages.append(words))
     assert [job for job, _ in found] == [0, 1, 2, 3]
     assert os.getpid() not in {process for _, process in found}
-    assert sorted(told) == [(job, "done") for job in range(4)]
+    assert sorted(messages) == [(job, "done") for job in range(4)]
 
 
 def test_torch_has_one_core_and_gets_the_others_back() -> None:
