@@ -8,12 +8,16 @@ import shutil
 import struct
 import tempfile
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import av
 import cv2
 import fsspec
 import numpy as np
 import pytest
+from field_videos import joined, with_noise, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -153,6 +157,110 @@ def test_spans_of_any_cuts_add_up_to_one_pass(
     assert parts == whole
 
 
+@functools.cache
+def faulty(kind: str) -> Path:
+    """A video of 120 frames, 30 a second, whose file has a fault."""
+    path = _folder() / f"faulty_{kind}"
+    bars = [
+        np.repeat([255 * (i >> bit & 1) for bit in range(8)], WIDTH_PX // 8) for i in range(120)
+    ]
+    shape = HEIGHT_PX, WIDTH_PX, 3
+    pictures = [np.broadcast_to(b[None, :, None], shape).astype("uint8") for b in bars]
+    ts = {"format": "mpegts"}
+    if kind == "noise.mp4":
+        return with_noise(Path(str(write(path, pictures))), [0.3, 0.6], 0.03)
+    if kind == "noise.ts":
+        return with_noise(Path(str(write(path, pictures, **ts))), [0.2, 0.5, 0.8], 0.02)
+    if kind == "offset.ts":
+        write(path, pictures, start_s=3600.0, **ts)
+    if kind in ("back.ts", "leap.ts"):
+        start_s = 5000.0 if kind == "leap.ts" else 0.0
+        parts = path.with_suffix(".1"), path.with_suffix(".2")
+        write(parts[0], pictures[:70], **ts)
+        write(parts[1], pictures[70:], start_s=start_s, **ts)
+        joined(path, parts)
+    if kind == "steps_back.ts":
+        write_stepping_back(path, pictures, at=50, by=12)
+    return path
+
+
+def write_stepping_back(path: Path, pictures: list[np.ndarray], at: int, by: int) -> None:
+    """From picture `at` on, within a group of pictures, the clock is `by` pictures back."""
+    with av.open(io.BytesIO(), "w", format="mpegts") as other:
+        encoder: Any = other.add_stream("libx264", rate=30, options={"preset": "ultrafast"})
+        encoder.height, encoder.width = pictures[0].shape[:2]
+        encoder.pix_fmt = "yuv420p"
+        packets = []
+        for number, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 30)
+            packets += encoder.encode(frame)
+        packets += encoder.encode(None)
+        parts = [path.with_suffix(".1"), path.with_suffix(".2")]
+        for part, some in zip(parts, (packets[:at], packets[at:]), strict=True):
+            with av.open(str(part), "w", format="mpegts") as out:
+                stream = out.add_stream_from_template(encoder)
+                for packet in some:
+                    packet.pts, packet.dts = (
+                        t - by * (part != parts[0]) for t in (packet.pts, packet.dts)
+                    )
+                    packet.stream = stream
+                    out.mux(packet)
+    joined(path, parts)
+
+
+FAULTY = {
+    "noise.mp4": "could not be decoded",
+    "noise.ts": "others are missing near damage",
+    "offset.ts": None,
+    "back.ts": None,
+    "leap.ts": None,
+    "steps_back.ts": "their time stamps step back",
+}
+
+
+@pytest.mark.parametrize("kind", FAULTY)
+def test_a_fault_is_said(kind: str) -> None:
+    with Decoder(str(faulty(kind))) as decoder:
+        times = [frame.time_s for frame in decoder]
+    said = FAULTY[kind]
+    assert all(np.diff(times) > 0)
+    assert (decoder.clock_jumps is not None) == (kind in ("back.ts", "leap.ts"))
+    if said is None:
+        assert decoder.shortfall is None
+        assert (decoder.held, decoder.decoded, len(times)) == (120, 120, 120)
+        assert times == pytest.approx(np.arange(120) / 30, abs=1e-4)
+    else:
+        assert said in str(decoder.shortfall)
+        assert len(times) < 120
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    kind=st.sampled_from(sorted(FAULTY)),
+    cuts=st.lists(st.floats(0.01, 4.5), max_size=3, unique=True).map(sorted),
+    sample_fps=st.sampled_from([None, 15.0, 7.0]),
+)
+def test_spans_of_a_faulty_file_add_up_to_one_pass(
+    kind: str, cuts: list[float], sample_fps: float | None
+) -> None:
+    path = str(faulty(kind))
+    with Decoder(path, sample_fps=sample_fps) as one:
+        whole = [frame.time_s for frame in one]
+    parts: list[float] = []
+    held = decoded_ = 0
+    said: list[str | None] = []
+    for start_s, end_s in itertools.pairwise([0.0, *cuts, math.inf]):
+        with Decoder(path, start_s, end_s, sample_fps=sample_fps, warm_up_s=0.5) as decoder:
+            parts += [frame.time_s for frame in decoder if not frame.warm_up]
+        held += decoder.held
+        decoded_ += decoder.decoded
+        said.append(decoder.shortfall)
+    assert parts == whole
+    assert (held, decoded_) == (one.held, one.decoded)
+    assert any(said) == (one.shortfall is not None)
+
+
 def test_the_pixels_do_not_depend_on_the_cut() -> None:
     path = str(video("steady"))
     with Decoder(path) as decoder:
@@ -204,8 +312,8 @@ def test_a_cut_off_file_gives_what_it_holds_and_says_what_is_missing(tmp_path: P
     assert 30 < len(shown) < 70
     assert (decoder.held, decoder.decoded) == (100, len(shown))
     assert decoder.shortfall is not None
-    lost = f"{100 - len(shown)} of 100 pictures of this segment could not be decoded"
-    assert f"{lost}: {len(shown) / 25:.2f} to 4.00 s" in decoder.shortfall
+    lost = f"of 100 pictures of this segment {100 - len(shown)} could not be decoded"
+    assert f"{lost}, 1 hold damage: {len(shown) / 25 - 0.04:.2f} to 4.00 s" in decoder.shortfall
     assert f"ends at byte {kept} of {len(content)}" in decoder.shortfall
     with Decoder(str(path), 0, 0.5) as first:
         assert len(list(first)) == 13

@@ -55,16 +55,31 @@ class Frame:
 
 @dataclass
 class Holes:
-    """Spans of time whose pictures could not be decoded, half open, seconds."""
+    """Where pictures are missing or damaged: spans of time, half open, seconds.
+
+    Attributes:
+        step_s: distance of two pictures.
+        lost: pictures that could not be decoded.
+        damaged: pictures in which bytes are missing.
+        stale: pictures left out, since their time stamps lie before those of earlier ones.
+        gaps: spans without pictures right after damage; nobody knows how many there were.
+    """
 
     step_s: float
-    pictures: int = 0
+    lost: int = 0
+    damaged: int = 0
+    stale: int = 0
+    gaps: int = 0
     spans_s: list[tuple[float, float]] = field(default_factory=list)
 
-    def add(self, time_s: float) -> None:
-        """A lost picture; those next to each other are one hole."""
-        self.pictures += 1
-        insort(self.spans_s, (time_s, time_s + self.step_s))
+    def lose(self, time_s: float) -> None:
+        """A picture that could not be decoded."""
+        self.lost += 1
+        self.add(time_s, time_s + self.step_s)
+
+    def add(self, start_s: float, end_s: float) -> None:
+        """Spans next to each other are one."""
+        insort(self.spans_s, (start_s, end_s))
         merged: list[tuple[float, float]] = []
         for start_s, end_s in self.spans_s:
             if merged and start_s <= merged[-1][1] + self.step_s / 2:
@@ -72,6 +87,18 @@ class Holes:
             else:
                 merged.append((start_s, end_s))
         self.spans_s = merged
+
+    def words(self, held: int) -> str | None:
+        """What is missing of the pictures that the container holds, None where nothing is."""
+        counts = (
+            (self.lost, "could not be decoded"),
+            (self.damaged, "hold damage"),
+            (self.stale, "left out: their time stamps step back"),
+        )
+        faults = [f"{count} {fault}" for count, fault in counts if count]
+        if self.gaps:
+            faults.append("others are missing near damage")
+        return f"of {held} pictures of this segment {', '.join(faults)}: {self}" if faults else None
 
     def __str__(self) -> str:
         spans = ", ".join(f"{a:.2f} to {b:.2f} s" for a, b in self.spans_s[:_SPANS_NAMED])
@@ -140,7 +167,7 @@ class Decoder:
             if taken and time_s >= self._from_s:
                 yield Frame(time_s, self._picture.bgr(decoded), time_s < self.start_s)
         for time_s in self._pending.values():
-            self._holes.add(time_s)
+            self._holes.lose(time_s)
         self.shortfall = self._missing()
 
     def _is_sample(self, before_s: float, time_s: float) -> bool:
@@ -163,10 +190,8 @@ class Decoder:
         )
 
     def _missing(self) -> str | None:
-        words = []
-        if self._holes.pictures:
-            lost = f"{self._holes.pictures} of {self.held} pictures of this segment"
-            words += [f"{lost} could not be decoded: {self._holes}"]
+        fault = self._holes.words(self.held)
+        words = [fault] if fault else []
         if math.isinf(self.end_s) and (early := self._ends_early()) is not None:
             words += [early]
         return "; ".join(words) + ": obtain the file again" if words else None
@@ -247,10 +272,14 @@ class Decoder:
         untimed = self._clocks[0].raw_s is None
         shown = -1  # of a stream without time stamps: pictures since its beginning
         latest: int | None = None
+        damaged: set[int] = set()
+        torn = False  # since the last keyframe
         for coded in self._coded_pictures(first):
             if coded is not None:
                 times[coded.number] = time_s = self._time_of(coded)
                 latest = coded.packet.dts
+                if coded.is_damaged:
+                    damaged.add(coded.number)
                 if self._counts(coded, time_s):
                     self.held += 1
                     self._pending[coded.number] = time_s
@@ -259,15 +288,37 @@ class Decoder:
                 self.grabbed += 1
                 shown = max(shown + 1, number if frame.key_frame else 0)  # after a loss
                 time_s = shown * self._untimed_s if untimed else times.get(number, math.nan)
-                self.decoded += self._pending.pop(number, None) is not None
+                counts = self._pending.pop(number, None) is not None
+                self.decoded += counts
                 for early in [n for n in self._pending if n < number - _LATE_PICTURES]:
-                    self._holes.add(self._pending.pop(early))
+                    self._holes.lose(self._pending.pop(early))
                 for early in [n for n in times if n < number - _LATE_PICTURES]:
                     del times[early]
-                if time_s >= 0 and (self.last_time_s is None or time_s > self.last_time_s):
-                    self.last_time_s = time_s
-                    yield time_s, frame
+                if not time_s >= 0:
+                    continue
+                if self.last_time_s is not None and time_s <= self.last_time_s:
+                    if counts and time_s < self.last_time_s:  # else the same instant twice
+                        self._holes.stale += 1
+                        self._holes.add(self.last_time_s, self.last_time_s + self._step_s)
+                    continue
+                torn |= number in damaged
+                if torn:
+                    self._note_gap(time_s)
+                torn = frame.is_corrupt or (torn and not frame.key_frame)
+                if frame.is_corrupt and counts:
+                    self._holes.damaged += 1
+                    self._holes.add(time_s, time_s + self._step_s)
+                self.last_time_s = time_s
+                yield time_s, frame
         self._miss_what_index_promises(latest)
+
+    def _note_gap(self, time_s: float) -> None:
+        """Where bytes are missing, so may be whole pictures between the last one and this one."""
+        start_s = max(self.start_s, (self.last_time_s or 0.0) + self._step_s)
+        end_s = min(self.end_s, time_s)
+        if end_s - start_s > self._step_s / 2:
+            self._holes.gaps += 1
+            self._holes.add(start_s, end_s)
 
     def _coded_pictures(self, first: int) -> Iterator[CodedPicture | None]:
         """From number `first` to some time after the span, then None: no more come."""
@@ -301,4 +352,4 @@ class Decoder:
             time_s = entry.timestamp * base - (clock.raw_s or 0.0)
             if not entry.is_discard and self.start_s <= time_s < self.end_s:
                 self.held += 1
-                self._holes.add(time_s)
+                self._holes.lose(time_s)

@@ -23,6 +23,7 @@ from av.video.stream import VideoStream
 
 from repscore.transforms.files import open_binary
 from repscore.transforms.records import Clock
+from repscore.transforms.video.continuity import Continuity, packet_bytes
 
 _Result = TypeVar("_Result")
 
@@ -52,12 +53,14 @@ class CodedPicture:
         raw_s: time stamp of presentation, else of decoding; None where it has none.
         is_shown: whether a picture comes of it. Edit lists leave some out, and some codecs store
             references that are never shown.
+        is_damaged: bytes are missing in it or near it, or two recordings were joined there.
     """
 
     number: int
     raw_s: float | None
     is_keyframe: bool
     is_shown: bool
+    is_damaged: bool
     packet: Any
 
 
@@ -169,6 +172,8 @@ class Container:
         A damaged stretch is passed over. Raises OSError where a file cannot be read.
         """
         number = broken = 0
+        place = -1
+        continuity = self._file.continuity = self._continuity()
         packets = self._container.demux(self.stream)
         while True:
             try:
@@ -186,10 +191,27 @@ class Container:
             if packet.size:
                 shown = not packet.is_discard and _gives_picture(packet)
                 raw_s = None if self.is_raw else _raw_s(packet)
-                coded = CodedPicture(number, raw_s, packet.is_keyframe, shown, packet)
+                damaged = bool(packet.is_corrupt)
+                if continuity is not None and packet.pos is not None:
+                    breaks, before, place = continuity.breaks, place, packet.pos
+                    damaged |= bisect_right(breaks, before) < bisect_right(breaks, place)
+                coded = CodedPicture(number, raw_s, packet.is_keyframe, shown, damaged, packet)
                 packet.pts = number  # decoders hand it through; time stamps may be missing or wrong
                 number += 1
                 yield coded
+
+    def _continuity(self) -> Continuity | None:
+        """What looks for lost packets, in a transport stream alone."""
+        if self._container.format.name != "mpegts" or self.stream is None:
+            return None
+        with open_binary(self.uri) as file:
+            begun = file.read(self._file.tell())  # FFmpeg has these already
+        length = packet_bytes(begun)
+        if length is None:
+            return None
+        continuity = Continuity(length, self.stream.id)
+        continuity.feed(0, begun)
+        return continuity
 
     def seek(self, raw_s: float) -> None:
         """Go to the last keyframe at or before a time stamp; packets are numbered anew."""
@@ -309,14 +331,19 @@ def frames_of(coded: CodedPicture | None, stream: Any) -> list[VideoFrame]:
 
 
 class _Guarded:
-    """A file for FFmpeg that keeps the first error of reading."""
+    """A file for FFmpeg that keeps the first error of reading and looks for lost packets."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
+        self.continuity: Continuity | None = None
         self.failure: Exception | None = None
 
     def read(self, size: int) -> bytes:
-        return self._kept(lambda: self._file.read(size), b"")
+        offset = self.tell()
+        data = self._kept(lambda: self._file.read(size), b"")
+        if self.continuity is not None:
+            self.continuity.feed(offset, data)
+        return data
 
     def seek(self, offset: int, whence: int = 0) -> int:
         return self._kept(lambda: self._file.seek(offset, whence), -1)
