@@ -10,7 +10,6 @@ from repscore.transforms.files import open_binary, size_bytes
 from repscore.transforms.inputs import HEAD_BYTES, NotAVideo, ProbeError, head_of
 from repscore.transforms.records import Probe
 from repscore.transforms.video.container import Container, ContainerError, frames_of, scan
-from repscore.transforms.video.continuity import PACKET_BYTES, packet_bytes
 from repscore.transforms.video.picture import Picture, matrix_of, rotation_deg
 
 _CAMERAS: Final = datetime(1990, 1, 1, tzinfo=UTC)
@@ -100,16 +99,12 @@ def _recorded_at(container: Container) -> datetime | None:
 
 
 def truncation(uri: str) -> str | None:
-    """Where an MP4, MOV or transport stream was cut off, in words; None if whole or another format.
+    """Where an MP4 or MOV file was cut off: `ends at byte N of M`; None if whole or another format.
 
-    Reads the headers of the top-level boxes alone (ISO/IEC 14496-12, 4.2), or of two packets.
+    Reads the headers of the top-level boxes alone (ISO/IEC 14496-12, 4.2).
     """
     size = size_bytes(uri)
     with open_binary(uri) as file:
-        packet = packet_bytes(file.read(2 * max(PACKET_BYTES)))
-        if packet is not None:
-            whole = size % packet == 0
-            return None if whole else f"ends at byte {size} within a packet of {packet} bytes"
         position, first = 0, True
         while position < size:
             box = _box(file, position)

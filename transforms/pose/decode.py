@@ -198,7 +198,7 @@ class Decoder:
 
     def _ends_early(self) -> str | None:
         """What says that the file goes on; an index was held against the pictures already."""
-        cut = truncation(self.uri)
+        cut = truncation(self.uri) or self._container.cut_off()
         if cut is not None:
             return f"the file {cut}"
         announced_s, reached_s = self._container.announced_s, self.last_time_s or 0.0

@@ -21,9 +21,9 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from repscore.transforms.files import open_binary
+from repscore.transforms.files import open_binary, size_bytes
 from repscore.transforms.records import Clock
-from repscore.transforms.video.continuity import Continuity, packet_bytes
+from repscore.transforms.video.continuity import Walk, walk_of
 
 _Result = TypeVar("_Result")
 
@@ -173,7 +173,7 @@ class Container:
         """
         number = broken = 0
         place = -1
-        continuity = self._file.continuity = self._continuity()
+        walk = self._file.walk = self._begin_walk()
         packets = self._container.demux(self.stream)
         while True:
             try:
@@ -192,26 +192,28 @@ class Container:
                 shown = not packet.is_discard and _gives_picture(packet)
                 raw_s = None if self.is_raw else _raw_s(packet)
                 damaged = bool(packet.is_corrupt)
-                if continuity is not None and packet.pos is not None:
-                    breaks, before, place = continuity.breaks, place, packet.pos
-                    damaged |= bisect_right(breaks, before) < bisect_right(breaks, place)
+                if walk is not None and packet.pos is not None:
+                    before, place = place, packet.pos
+                    damaged |= bisect_right(walk.breaks, before) < bisect_right(walk.breaks, place)
                 coded = CodedPicture(number, raw_s, packet.is_keyframe, shown, damaged, packet)
                 packet.pts = number  # decoders hand it through; time stamps may be missing or wrong
                 number += 1
                 yield coded
 
-    def _continuity(self) -> Continuity | None:
-        """What looks for lost packets, in a transport stream alone."""
-        if self._container.format.name != "mpegts" or self.stream is None:
-            return None
+    def _begin_walk(self) -> Walk | None:
+        """Follow the structure of the file from its beginning."""
+        assert self.stream is not None  # noqa: S101
         with open_binary(self.uri) as file:
             begun = file.read(self._file.tell())  # FFmpeg has these already
-        length = packet_bytes(begun)
-        if length is None:
-            return None
-        continuity = Continuity(length, self.stream.id)
-        continuity.feed(0, begun)
-        return continuity
+        walk = walk_of(self._container.format.name, begun, self.stream.id)
+        if walk is not None:
+            walk.feed(0, begun)
+        return walk
+
+    def cut_off(self) -> str | None:
+        """How the file ends before it should; known when all of it was read."""
+        walk = self._file.walk
+        return walk.cut_off(size_bytes(self.uri)) if walk is not None else None
 
     def seek(self, raw_s: float) -> None:
         """Go to the last keyframe at or before a time stamp; packets are numbered anew."""
@@ -246,7 +248,10 @@ def scan(container: Container, fps: float | None = None) -> Scan:
     assert container.stream is not None  # noqa: S101
     base = container.time_base_s
     first_s = index[0].timestamp * base
-    start_s = _first_shown_s(list(islice(container.coded_pictures(), _HEAD_PACKETS)))
+    key = next(
+        (n for n, entry in enumerate(index) if entry.is_keyframe), 0
+    )  # noise looks like none
+    start_s = _first_shown_s(list(islice(container.coded_pictures(), key, key + _HEAD_PACKETS)))
     start_s = first_s if start_s is None else start_s
     keyframes = [max(0.0, entry.timestamp * base - start_s) for entry in index if entry.is_keyframe]
     shown = [entry for entry in index if not entry.is_discard]
@@ -285,14 +290,10 @@ def _walk(container: Container, untimed_s: float, step_s: float) -> Scan:
 
 
 def _first_shown_s(head: Sequence[CodedPicture]) -> float | None:
-    """Time stamp of the first picture shown, from the first packets of a stream."""
-    first = next((n for n, coded in enumerate(head) if coded.is_keyframe), None)
-    if first is None:
-        return None
-    key = head[first]
-    if key.is_shown and key.raw_s is not None:
-        return key.raw_s  # pictures before it refer to others that are not there
-    return min((c.raw_s for c in head[first:] if c.is_shown and c.raw_s is not None), default=None)
+    """Time stamp of the first picture shown, from the packets from the first keyframe on."""
+    if head and head[0].is_shown and head[0].raw_s is not None:
+        return head[0].raw_s  # pictures before it refer to others that are not there
+    return min((c.raw_s for c in head if c.is_shown and c.raw_s is not None), default=None)
 
 
 def time_of(coded: CodedPicture, clocks: Sequence[Clock], untimed_s: float) -> float:
@@ -331,18 +332,18 @@ def frames_of(coded: CodedPicture | None, stream: Any) -> list[VideoFrame]:
 
 
 class _Guarded:
-    """A file for FFmpeg that keeps the first error of reading and looks for lost packets."""
+    """A file for FFmpeg that keeps the first error of reading and follows its structure."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self.continuity: Continuity | None = None
+        self.walk: Walk | None = None
         self.failure: Exception | None = None
 
     def read(self, size: int) -> bytes:
         offset = self.tell()
         data = self._kept(lambda: self._file.read(size), b"")
-        if self.continuity is not None:
-            self.continuity.feed(offset, data)
+        if self.walk is not None:
+            self.walk.feed(offset, data)
         return data
 
     def seek(self, offset: int, whence: int = 0) -> int:
