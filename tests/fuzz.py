@@ -7,6 +7,7 @@ gives fewer pictures than the undamaged file.
 
 import argparse
 import collections
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -113,7 +114,7 @@ class Outcome:
     Attributes:
         container, damage: names.
         status: of `videos`, or `no row`.
-        lost: pictures fewer than in the undamaged file.
+        lost: pictures fewer than in the undamaged file, those apart that an edit list leaves out.
         error_classes: of its failure rows.
     """
 
@@ -168,7 +169,10 @@ def outcomes(folder: Path, dataset: Path, made: dict[str, tuple[str, str]]) -> l
         if row is None:
             found.append(Outcome(file, container, damage, "no row", PICTURES, frozenset()))
             continue
-        lost = PICTURES - int(row["pictures_decoded"] or 0)
+        edits = re.findall(
+            r"(\d+) pictures left out by the edit list", " ".join(row["notes"] or ())
+        )
+        lost = PICTURES - int(row["pictures_decoded"] or 0) - sum(map(int, edits))
         classes = frozenset(failures[row["video_id"]])
         found.append(Outcome(file, container, damage, str(row["status"]), lost, classes))
     return found

@@ -40,6 +40,8 @@ UNKNOWN: Final = 5.0
 below 13. A squat of a quarter of the range lies at 4.8 in space; in pictures, three of four
 repetitions of another exercise lie beyond 5.5 (RepCount-pose)."""
 LEAST_FRAMES: Final = 5
+_EVEN: Final = 1e-4
+"""An even movement is as near when mirrored; which is nearer would be rounding."""
 LEAST_SET: Final = 3
 
 
@@ -122,7 +124,7 @@ class ReferenceScorer(torch.nn.Module):
         for index in range(len(self.exercise)):
             plain, plain_seen = self._pose(values, mask, index)
             swapped, swapped_seen = self._pose(*other, index)
-            better = (swapped < plain) | (plain.isinf() & (swapped_seen > plain_seen))
+            better = (swapped < plain - _EVEN) | (plain.isinf() & (swapped_seen > plain_seen))
             pose.append(torch.where(better, swapped, plain))
             seen.append(torch.where(better, swapped_seen, plain_seen))
             mirrored.append(better)

@@ -74,6 +74,8 @@ def _probe(container: Container, fps: float | None) -> tuple[Probe, Sequence[flo
     notes = [f"left aside: {other}" for other in container.others if other.startswith("video")]
     with Container(uri) as again:  # from its beginning
         scanned = scan(again, fps)
+    if scanned.left_out:
+        notes.append(f"{scanned.left_out} pictures left out by the edit list")
     return Probe(
         width_px=width_px,
         height_px=height_px,
@@ -101,18 +103,22 @@ def _recorded_at(container: Container) -> datetime | None:
 def truncation(uri: str) -> str | None:
     """Where an MP4 or MOV file was cut off: `ends at byte N of M`; None if whole or another format.
 
-    Reads the headers of the top-level boxes alone (ISO/IEC 14496-12, 4.2).
+    Reads the headers of the top-level boxes alone (ISO/IEC 14496-12, 4.2). Of a file in fragments
+    it says where they break off; behind a whole film anything may follow.
     """
     size = size_bytes(uri)
     with open_binary(uri) as file:
-        position, first = 0, True
+        position, first, fragmented = 0, True, False
         while position < size:
             box = _box(file, position)
             if box is None:
                 return None if first else f"ends at byte {size} in the middle of a box header"
             kind, _, end = box
-            if (first and kind not in _MP4_TYPES) or not kind.isascii() or end == position:
+            if first and kind not in _MP4_TYPES:
                 return None
+            if not re.fullmatch(rb"[ -~\xa9]{4}", kind) or end == position:
+                return f"has no box at byte {position}" if fragmented else None
+            fragmented |= kind == b"moof"
             if end > size:
                 name = kind.decode("ascii", "replace")
                 return f"ends at byte {size} of {end}, within its `{name}` box"

@@ -73,6 +73,7 @@ class Scan:
         keyframes_s: times at which decoding may start, increasing; none without time stamps, where
             only a count from the beginning tells the time.
         pictures: pictures that the container holds.
+        left_out: further ones that its edit list says not to show.
         duration_s: from the first picture to the end of the last one.
         seekable: time stamps lead to places in the file; else it is read from its beginning.
     """
@@ -82,6 +83,7 @@ class Scan:
     pictures: int
     duration_s: float
     seekable: bool
+    left_out: int = 0
 
 
 class ContainerError(ValueError):
@@ -257,7 +259,8 @@ def scan(container: Container, fps: float | None = None) -> Scan:
     shown = [entry for entry in index if not entry.is_discard]
     duration_s = max(0.0, shown[-1].timestamp * base - first_s) + step_s if shown else 0.0
     clock = Clock(0, start_s, 0.0)
-    return Scan((clock,), sorted(set(keyframes)), len(shown), duration_s, seekable=True)
+    left_out = len(index) - len(shown)
+    return Scan((clock,), sorted(set(keyframes)), len(shown), duration_s, True, left_out)
 
 
 def _walk(container: Container, untimed_s: float, step_s: float) -> Scan:
