@@ -263,6 +263,7 @@ def score_flags(command: Callable[..., Any]) -> Callable[..., Any]:
 def options_of(values: dict[str, Any]) -> "ScoreOptions":
     """The values of `score_flags` and `--runner` as a record; raises UsageError."""
     from repscore.pipelines.options import RunnerConfig, ScoreOptions
+    from repscore.transforms.files import uri_of
     from repscore.transforms.pose.pool_plan import PoolConfig
     from repscore.transforms.records import PoseConfig
 
@@ -277,7 +278,7 @@ def options_of(values: dict[str, Any]) -> "ScoreOptions":
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     return ScoreOptions(
-        inputs=values["inputs"],
+        inputs=tuple(map(uri_of, values["inputs"])),
         output=values["output"],
         scorer=located(values["scorer"]),
         references=values["references"],
