@@ -24,6 +24,7 @@ from repscore.pipelines.flags import (
     scorer_flag,
     workers_flag,
 )
+from repscore.transforms.errors import DatasetUnusable
 
 # Ray reads these when it is imported. A worker that dies is a row of `failures`, not a log line.
 _ENVIRONMENT = {
@@ -56,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.ClickException as error:
         click.echo(f"repscore: {error.format_message()}", err=True)
         status = WRONG_USAGE
+    except DatasetUnusable as error:
+        click.echo(f"repscore: {error}{_AGAIN}", err=True)
+        status = CRASHED
     except (click.Abort, KeyboardInterrupt):
         click.echo(f"repscore: interrupted{_CONTINUE.get(words[0], _AGAIN)}", err=True)
         status = INTERRUPTED

@@ -51,10 +51,13 @@ def connect(root: str, *, poses: bool = False) -> duckdb.DuckDBPyConnection:
     if path is None:
         connection.register_filesystem(url_to_fs(root)[0])
     try:
-        for name, schema in SCHEMAS.items():
-            _view(connection, name, table_files(root, name), schema)
+        files = {name: table_files(root, name) for name in SCHEMAS}
     except UnusableRootError as error:
         raise QueryError(str(error)) from error
+    if path is None and not any(files.values()):
+        raise QueryError(f"{root}: no dataset, expected one made by `repscore score`")
+    for name, schema in SCHEMAS.items():
+        _view(connection, name, files[name], schema)
     if poses:
         _view(connection, "poses", _pose_files(root), _POSES)
     return connection

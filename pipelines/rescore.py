@@ -51,7 +51,8 @@ def stored_videos(root: str) -> list[StoredVideo]:
     rows = read_rows(root, "videos")
     failures: dict[str, list[Failure]] = {}
     for row in read_rows(root, "failures"):
-        values = {name: row[name] for name in Failure.__dataclass_fields__}
+        there = [name for name in Failure.__dataclass_fields__ if row.get(name) is not None]
+        values = {name: row[name] for name in there}
         failures.setdefault(row["uri"], []).append(Failure(**values))
     names: dict[str, list[Name]] = {}
     for row in rows:
@@ -151,11 +152,15 @@ def _run_group(
     stamp: RunStamp,
 ) -> Counter[str]:
     pipeline = runner.pipeline()
-    _ = (
+    restored: Any = (
         pipeline
         | "Stored" >> beam.Create(stored, reshuffle=False)  # the next step spreads them
         | "Restore repetitions" >> RestoreRepetitions(root, subjects)
-        | "Score repetitions" >> ScoreRepetitions(scorer)
+    )
+    scored = restored.recordings | "Score repetitions" >> ScoreRepetitions(scorer)
+    _ = (
+        (scored, restored.failures)
+        | "With failures" >> beam.Flatten()
         | "Write tables" >> WriteTables(root, stamp, _GROUP)
     )
     return runner.run(pipeline)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from repscore.models.estimator import EstimatorConfig
 from repscore.models.scorer.represent import Execution
 from repscore.models.scorer.score import Score
+from repscore.transforms.errors import ErrorKind, kind_of_error, message_of
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -24,7 +25,10 @@ CLOCK_JUMP: Final = "ClockJump"
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Something that could not be processed: a row of the `failures` table."""
+    """Something that could not be processed: a row of the `failures` table.
+
+    The next run tries again by itself what is `transient` or `missing`; `replay` does the rest.
+    """
 
     uri: str
     video_id: str | None
@@ -33,6 +37,7 @@ class Failure:
     message: str
     segment: int | None = None
     attempts: int = 1
+    kind: ErrorKind = "permanent"
 
 
 class Name(NamedTuple):
@@ -87,6 +92,14 @@ class Known:
     config: str
     duplicate_of: str | None = None
     arrived_at: datetime | None = None
+
+
+def failure_of(
+    video: Video, stage: Stage, error: BaseException, segment: int | None = None, attempts: int = 1
+) -> Failure:
+    """The failure that an error at a stage is for an input."""
+    name, message, kind = type(error).__name__, message_of(error), kind_of_error(error)
+    return Failure(video.uri, video.video_id, stage, name, message, segment, attempts, kind)
 
 
 def video_id_of(fingerprint: str) -> str:
@@ -313,8 +326,6 @@ class PoseConfig(EstimatorConfig):
         warm_up_s: time before a segment that the tracker sees and whose poses are dropped.
         fps: frames per second of inputs whose files say nothing of time; None is 30 for keypoints,
             of which every frame is taken, and what the header says for raw video streams.
-        picture_px: width and height of the picture, for keypoints in shares of it whose files do
-            not say it.
     """
 
     estimator: str = "blazepose"
@@ -322,7 +333,6 @@ class PoseConfig(EstimatorConfig):
     segment_s: float = 60.0
     warm_up_s: float = 1.0
     fps: float | None = None
-    picture_px: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

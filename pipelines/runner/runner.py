@@ -1,6 +1,7 @@
 """Where the light stages run: in this process, on Prism, or on any portable runner."""
 
 import logging
+import re
 import threading
 import time
 from collections import Counter
@@ -18,8 +19,10 @@ from apache_beam.runners.portability.prism_runner import PrismRunner
 from repscore.pipelines.options import RunnerConfig
 from repscore.pipelines.runner.prism import PrismDied, PrismProcess, binary_of
 from repscore.pipelines.runner.workers import serving_workers
+from repscore.transforms.errors import DatasetUnusable
 
 _ENDING_S: Final = 1.0
+_UNUSABLE: Final = re.compile(r"(?:DatasetUnusable|PoolBroken): (.+?)(?: \[while running|\n|$)")
 
 
 class Runner:
@@ -42,7 +45,10 @@ class Runner:
         return beam.Pipeline(runner=runner[self._config.name](), options=PipelineOptions(options))
 
     def run(self, pipeline: beam.Pipeline) -> Counter[str]:
-        """Run to the end and return its counters; raises PrismDied where that is the reason."""
+        """Run to the end and return its counters.
+
+        Raises PrismDied and DatasetUnusable where that is the reason.
+        """
         try:
             self._result = result = pipeline.run()
             result.wait_until_finish()
@@ -51,6 +57,10 @@ class Runner:
             ended = self.prism.ended(within_s) if self.prism else None
             if ended is not None:
                 raise PrismDied(f"{ended}; the same command continues where it stopped") from error
+            text = f"{type(error).__name__}: {error}"  # other processes hand errors on as text
+            unusable = _UNUSABLE.search(text)
+            if unusable is not None:
+                raise DatasetUnusable(unusable[1]) from error
             raise
         return self.counters()
 

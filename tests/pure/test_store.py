@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from repscore.models.estimator import People
 from repscore.transforms.files import exists, replacing
 from repscore.transforms.pose.store import (
+    DamagedPoses,
     SegmentFile,
     find,
     read_people,
@@ -151,8 +152,41 @@ def test_what_is_no_whole_pose_file_is_as_if_absent(tmp_path: Path) -> None:
     foreign = tmp_path / "foreign.parquet"
     pq.write_table(pa.table({"a": [1]}), foreign)
     assert find(str(foreign)) is None
-    with pytest.raises(ValueError, match="without its metadata"):
+    with pytest.raises(ValueError, match="no whole file of poses"):
         read_people(str(foreign))
+
+
+def test_damage_never_changes_what_is_read(tmp_path: Path) -> None:
+    """A thousand damaged files: each is refused, or says and holds what the whole one does."""
+    path = tmp_path / "a.parquet"
+    about = written(path, [(n / 15, people(*([0, 1] if n % 3 else []), seed=n)) for n in range(12)])
+    whole, expected = path.read_bytes(), read_people(str(path))
+    rng, refused = np.random.default_rng(0), 0
+    for number in range(1000):
+        content = bytearray(whole)
+        place = int(rng.integers(0, len(content)))
+        if number % 4 == 0:
+            content = content[:place]
+        elif number % 4 == 1:
+            content[place : place + 40] = rng.integers(0, 256, 40, np.uint8).tobytes()
+        else:
+            content[place] ^= 1 << int(rng.integers(0, 8))
+        path.write_bytes(content)
+        found = find(str(path))
+        if found is None:
+            refused += 1
+            with pytest.raises(DamagedPoses, match=r"a\.parquet: is no whole file of poses"):
+                read_people(str(path))
+            continue
+        assert found == about
+        read = read_people(str(path))
+        assert np.array_equal(read.time_s, expected.time_s)
+        assert read.people.keys() == expected.people.keys()
+        for name, frames in read.people.items():
+            for values in ("image_px", "world_m", "visibility"):
+                one, other = getattr(frames, values), getattr(expected.people[name], values)
+                assert np.array_equal(one, other, equal_nan=True)
+    assert refused > 900
 
 
 def test_a_failed_write_leaves_nothing(root: str) -> None:

@@ -5,48 +5,14 @@ from collections import Counter
 from pathlib import Path
 
 import apache_beam as beam
-import fakes
-import numpy as np
 import pytest
 from apache_beam.testing.util import assert_that
+from archives import COUNT, archive
 
 from repscore.pipelines.options import RunnerConfig
 from repscore.pipelines.runner.runner import Runner
-from repscore.transforms.pose.store import SegmentFile, segment_path, write_segment
-from repscore.transforms.pose.worker import finished, tombstone
-from repscore.transforms.records import Probe, Recording, Segment, SegmentPoses, Video
+from repscore.transforms.records import Recording, SegmentPoses
 from repscore.transforms.repetitions.stage import WindowRepetitions
-
-PROBE = Probe(640, 480, 10.0, 400, 40.0, 0, "mp4v")
-COUNT, LENGTH_S, RATE_HZ = 8, 5.0, 10
-
-
-def archive(root: Path, name: str, missing: int | None = None) -> list[SegmentPoses]:
-    """Eight segments of five seconds of arm raises; segment `missing` is a tombstone."""
-    estimator = fakes.ArmRaiser()
-    frame = np.zeros((4, 4, 3), np.uint8)
-    video = Video(f"/{name}", name, name, 1, "1", (), f"/{name}")
-    segments = []
-    for index in range(COUNT):
-        start_s = index * LENGTH_S
-        end_s = start_s + LENGTH_S if index < COUNT - 1 else float("inf")
-        segment = Segment(video, index, COUNT, start_s, end_s, PROBE)
-        if index == missing:
-            segments.append(tombstone(segment, "v", "WorkerDied", "gone"))
-            continue
-        times = start_s + np.arange(round(LENGTH_S * RATE_HZ)) / RATE_HZ
-        poses = [(float(time_s), estimator.track(frame, float(time_s))) for time_s in times]
-        about = SegmentFile(
-            video_id=name, pose_version="v", segment=index, segments=COUNT, start_s=start_s,
-            end_s=None, topology="blazepose33", estimator={}, width_px=640, height_px=480,
-            fps=10.0, sample_fps=None, frames=len(poses), frames_with_person=len(poses),
-            decoded_s=start_s + LENGTH_S, shortfall=None, clock_jumps=None,
-            pictures=12, pictures_decoded=12,
-        )  # fmt: skip
-        path = segment_path(str(root), "v", segment)
-        write_segment(path, about, poses)
-        segments.append(finished(segment, path, about, busy_s=1.0))
-    return segments
 
 
 def told(recording: Recording) -> tuple[object, ...]:

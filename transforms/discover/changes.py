@@ -5,6 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from repscore.transforms.discover.sources import Source, fingerprint
+from repscore.transforms.errors import (
+    DatasetUnusable,
+    is_of_machine,
+    kind_of_error,
+    message_of,
+    retried,
+    words_of,
+)
 from repscore.transforms.records import Failure, Known, Name, Video, video_id_of
 
 
@@ -65,14 +73,14 @@ class Changes:
         if row is not None and row.stamp == source.stamp and row.fingerprint != unread:
             return row.fingerprint, None
         try:
-            return self._fingerprint_of(source), None
-        except OSError as error:
-            reason = error.strerror or str(error)
-            message = (
-                f"cannot be read ({reason}): check its permissions, then run `repscore replay`"
-            )
-            kind, video_id = type(error).__name__, video_id_of(unread)
-            return unread, Failure(source.uri, video_id, "discover", kind, message)
+            return retried(lambda: self._fingerprint_of(source)), None
+        except Exception as error:  # one input never ends a run
+            if is_of_machine(error):
+                raise DatasetUnusable(f"{source.uri}: {words_of(error)}") from error
+            name, kind = type(error).__name__, kind_of_error(error)
+            message = f"cannot be read: {message_of(error)}"
+            ids = (source.uri, video_id_of(unread))
+            return unread, Failure(*ids, "discover", name, message, kind=kind)
 
     def _video(self, content: str, size_bytes: int, location: str) -> Video:
         first, *duplicates = self._names[content].values()

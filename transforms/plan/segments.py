@@ -9,14 +9,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from repscore.transforms.discover.sources import InputNotFound, list_inputs
-from repscore.transforms.inputs import ProbeError
+from repscore.transforms.discover.sources import list_inputs
+from repscore.transforms.errors import DatasetUnusable, is_of_machine, retried, words_of
 from repscore.transforms.keypoints.names import kind_of
 from repscore.transforms.keypoints.source import probe_keypoints
 from repscore.transforms.plan.probe import probe
-from repscore.transforms.records import Failure, PoseConfig, Probe, Segment, Video
-
-_EXPECTED: Final = (ProbeError, InputNotFound, OSError)
+from repscore.transforms.records import PoseConfig, Probe, Segment, Video, failure_of
 
 _ROUNDING_S: Final = 1e-3
 """A keyframe at 60 s may be announced at 60.0000001 s."""
@@ -31,10 +29,11 @@ def plan_segments(video: Video, poses: PoseConfig) -> tuple[Segment, ...]:
     failure = video.failure
     if failure is None:
         try:
-            return _segments_of(video, poses)
-        except _EXPECTED as error:
-            kind = type(error).__name__
-            failure = Failure(video.uri, video.video_id, "probe", kind, str(error))
+            return retried(lambda: _segments_of(video, poses))
+        except Exception as error:  # one input never ends a run
+            if is_of_machine(error):
+                raise DatasetUnusable(f"{video.location}: {words_of(error)}") from error
+            failure = failure_of(video, "probe", error)
     return (Segment(replace(video, failure=failure), 0, 1, 0.0, math.inf, None),)
 
 
@@ -50,7 +49,7 @@ def _segments_of(video: Video, poses: PoseConfig) -> tuple[Segment, ...]:
                 f"{video.location}: changed while the run was on; run again to take it"
             )
     if kind_of(video.location) != "video":
-        probed, time_s = probe_keypoints(video.location, poses.rate_of_keypoints, poses.picture_px)
+        probed, time_s = probe_keypoints(video.location, poses.rate_of_keypoints)
         return plan_frames(video, probed, poses.segment_s, time_s)
     probed, keyframes_s = probe(video.location, poses.fps)
     return plan(video, probed, poses.segment_s, keyframes_s)

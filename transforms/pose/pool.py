@@ -12,11 +12,12 @@ import ray
 from ray.exceptions import RayActorError, RayTaskError
 
 from repscore.transforms.cluster import start_ray
+from repscore.transforms.errors import DatasetUnusable
 from repscore.transforms.pose.pool_plan import PoolConfig, plan_pool
 from repscore.transforms.pose.remote import RemoteNetwork, start_inference
 from repscore.transforms.pose.version import estimated_version, pose_version
 from repscore.transforms.pose.worker import Worker, stored, tombstone
-from repscore.transforms.records import PoseConfig, Segment, SegmentPoses
+from repscore.transforms.records import Failure, PoseConfig, Segment, SegmentPoses, failure_of
 
 _TICK_S: Final = 0.5
 _ATTEMPTS: Final = 2
@@ -54,7 +55,7 @@ class PoolStatus:
         return 0.0 if self.first_s is None or self.last_s is None else self.last_s - self.first_s
 
 
-class PoolBroken(RuntimeError):
+class PoolBroken(DatasetUnusable):
     """The actors cannot work at all, so that no segment can be blamed."""
 
 
@@ -272,8 +273,11 @@ class PosePool:
             return
         except RayTaskError as error:
             cause = error.cause if isinstance(error.cause, Exception) else error
-            version, kind = self._version_of(job.segment), type(cause).__name__
-            result = tombstone(job.segment, version, kind, str(cause), job.attempts + 1)
+            if isinstance(cause, DatasetUnusable):
+                raise PoolBroken(str(cause)) from error
+            segment, attempts = job.segment, job.attempts + 1
+            failure = failure_of(segment.video, "pose", cause, segment.index, attempts)
+            result = tombstone(segment, self._version_of(segment), failure)
         actor.job, actor.frames = None, 0
         self._resolve(job, result)
 
@@ -285,8 +289,13 @@ class PosePool:
             self._waiting.appendleft(job)
             return
         message = f"quarantined: {what} {job.attempts} times; `repscore replay` tries it again"
-        version = self._version_of(job.segment)
-        self._resolve(job, tombstone(job.segment, version, error_class, message, job.attempts))
+        segment, video = job.segment, job.segment.video
+        failure = Failure(
+            *(video.uri, video.video_id, "pose", error_class, message),
+            segment.index,
+            job.attempts,
+        )
+        self._resolve(job, tombstone(segment, self._version_of(segment), failure))
 
     def _resolve(self, job: _Job, result: SegmentPoses) -> None:
         self._count(result)

@@ -5,6 +5,7 @@ frame in which nobody was found. It is the checkpoint of the expensive stage: it
 not at all, and tells by itself everything that a later run needs.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 
 from repscore.models.estimator import People
 from repscore.models.skeleton import TOPOLOGIES
+from repscore.transforms.errors import words_of
 from repscore.transforms.files import join, open_binary, replacing
 from repscore.transforms.pose_columns import (
     IMAGE,
@@ -32,6 +34,11 @@ from repscore.transforms.pose_columns import (
 from repscore.transforms.records import PoseFrames, Segment
 
 _PREFIX: Final = "repscore."
+_DIGEST: Final = "repscore-digest"
+
+
+class DamagedPoses(ValueError):
+    """A file is no file of poses, or another one than was written."""
 
 
 @dataclass(frozen=True)
@@ -120,24 +127,38 @@ def write_segment(path: str, about: SegmentFile, poses: Sequence[tuple[float, Pe
 
 
 def find(path: str) -> SegmentFile | None:
-    """What the file at `path` says of itself; None where none is, or not one of ours, or torn."""
+    """What the file at `path` says of itself; None where none is, or not one of ours, or damaged.
+
+    All of it is read: a damaged file is made again.
+    """
     try:
-        with open_binary(path) as file:
-            parquet = pq.ParquetFile(file)
-            about = _about(parquet.schema_arrow)
-            whole = about is not None and parquet.metadata.num_rows >= about.frames
-            return about if whole else None
-    except (FileNotFoundError, pa.ArrowInvalid):
+        return _read(path)[0]
+    except (FileNotFoundError, DamagedPoses):
         return None
 
 
-def read_people(path: str) -> SegmentPeople:
-    """The poses of a segment, person by person; raises ValueError if `path` is not such a file."""
+def _read(path: str) -> tuple[SegmentFile, pa.Table]:
+    """The file, whole and as it was written; raises DamagedPoses, and OSError."""
     with open_binary(path) as file:
-        table = pq.read_table(file)
-    about = _about(table.schema)
-    if about is None:
-        raise ValueError(f"{path}: expected a file of poses, found Parquet without its metadata")
+        content = file.read()
+    try:
+        table = pq.read_table(pa.BufferReader(content))
+        about = _about(table.schema)
+        digest = (table.schema.metadata or {}).get(_DIGEST.encode(), b"").decode()
+        columns = table.schema.equals(SCHEMA)
+        if about is not None and columns and digest == _digest(table, about):
+            return about, table
+        reason = "what it holds is not what was written"
+    except Exception as error:  # whatever damage makes of a decoder
+        reason = words_of(error)
+    raise DamagedPoses(
+        f"{path}: is no whole file of poses ({reason}); run `score` to make it again"
+    )
+
+
+def read_people(path: str) -> SegmentPeople:
+    """The poses of a segment, person by person; raises DamagedPoses, and OSError."""
+    about, table = _read(path)
     count = TOPOLOGIES[about.topology][0]
     time_s, row_frame = np.unique(table[TIME].to_numpy(), return_inverse=True)
     person = table[PERSON].to_numpy().astype(np.float64)  # NaN in a row without a person
@@ -188,8 +209,28 @@ def _table(about: SegmentFile, poses: Sequence[tuple[float, People]]) -> pa.Tabl
     for index, name in enumerate(LANDMARKS):
         flat = pa.array(np.ascontiguousarray(values[..., index], np.float32).ravel())
         columns[name] = pa.ListArray.from_arrays(ends, flat, mask=pa.array(nobody))
+    table = pa.table(columns, SCHEMA)
     metadata = {f"{_PREFIX}{key}": json.dumps(value) for key, value in asdict(about).items()}
-    return pa.table(columns, SCHEMA.with_metadata(metadata))
+    metadata[_DIGEST] = _digest(table, about)
+    return table.replace_schema_metadata(metadata)
+
+
+def _digest(table: pa.Table, about: SegmentFile) -> str:
+    """Of all values and of what the file says of itself: Parquet's footer has no check sum."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(json.dumps(asdict(about), sort_keys=True).encode())
+    for column in table.itercolumns():
+        values: Any = column.combine_chunks()
+        digest.update(np.asarray(values.is_null()).tobytes())
+        if pa.types.is_list(values.type):
+            lengths = values.value_lengths().fill_null(0)
+            digest.update(np.asarray(lengths).tobytes())
+            values = values.flatten()
+        if pa.types.is_string(values.type):
+            digest.update("\0".join(sorted(set(values.to_pylist()))).encode())
+        else:
+            digest.update(values.to_numpy(zero_copy_only=False).tobytes())
+    return digest.hexdigest()
 
 
 def _about(schema: pa.Schema) -> SegmentFile | None:

@@ -2,22 +2,25 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 import cv2
 
 from repscore.models.blazepose.network import Network
 from repscore.models.estimator import People, PoseEstimator, Unavailable, estimator_class
-from repscore.transforms.inputs import ProbeError
+from repscore.transforms.errors import DatasetUnusable, is_of_machine, retried, words_of
 from repscore.transforms.keypoints.names import kind_of
 from repscore.transforms.keypoints.source import read_keypoints
 from repscore.transforms.pose.decode import Decoder
 from repscore.transforms.pose.store import SegmentFile, find, segment_path, write_segment
 from repscore.transforms.pose.version import estimated_version, pose_version
-from repscore.transforms.records import CLOCK_JUMP, Failure, PoseConfig, Segment, SegmentPoses
-
-_EXPECTED: Final = (ProbeError, OSError)
-"""Errors that a video or its store may cause; the pool reports any other."""
+from repscore.transforms.records import (
+    CLOCK_JUMP,
+    Failure,
+    PoseConfig,
+    Segment,
+    SegmentPoses,
+    failure_of,
+)
 
 _Poses = Sequence[tuple[float, People]]
 _Extracted = tuple[SegmentFile, _Poses]
@@ -55,20 +58,26 @@ class Worker:
     def extract(self, segment: Segment) -> SegmentPoses:
         """Estimate the segment's frames and put its pose file in place; or say why not."""
         started_s = time.monotonic()
-        self._frames = 0
+        index = segment.index
         version = pose_version(self._poses, segment.video)
         path = segment_path(self._root, version, segment)
         keypoints = kind_of(segment.video.location) != "video"
+        take = self._read if keypoints else self._estimate
         try:
-            about, poses = (self._read if keypoints else self._estimate)(segment, version)
-            write_segment(path, about, poses)
-        except _EXPECTED as error:
-            return tombstone(segment, version, type(error).__name__, str(error))
+            about, poses = retried(lambda: take(segment, version))
+        except Exception as error:  # one input never ends a run
+            if is_of_machine(error):
+                raise DatasetUnusable(f"{segment.video.location}: {words_of(error)}") from error
+            return tombstone(segment, version, failure_of(segment.video, "pose", error, index))
+        try:
+            retried(lambda: write_segment(path, about, poses))
+        except Exception as error:
+            raise DatasetUnusable(f"{path}: poses cannot be written: {words_of(error)}") from error
         return finished(segment, path, about, busy_s=time.monotonic() - started_s)
 
     def _read(self, segment: Segment, version: str) -> _Extracted:
         """The poses that a segment of keypoints holds."""
-        keypoints = read_keypoints(segment, self._poses.rate_of_keypoints, self._poses.picture_px)
+        keypoints = read_keypoints(segment, self._poses.rate_of_keypoints)
         self._frames = len(keypoints.poses)
         about = _about(
             segment,
@@ -88,6 +97,7 @@ class Worker:
         """The poses that the estimator finds in a segment of video."""
         location = segment.video.location
         poses: list[tuple[float, People]] = []
+        self._frames = 0
         decoder = Decoder(
             location,
             segment.start_s,
@@ -192,12 +202,6 @@ def finished(segment: Segment, path: str, about: SegmentFile, *, busy_s: float) 
     )
 
 
-def tombstone(
-    segment: Segment, pose_version: str, error_class: str, message: str, attempts: int = 1
-) -> SegmentPoses:
+def tombstone(segment: Segment, pose_version: str, failure: Failure) -> SegmentPoses:
     """The record of a segment that has no poses."""
-    video = segment.video
-    failure = Failure(
-        video.uri, video.video_id, "pose", error_class, message, segment.index, attempts
-    )
     return SegmentPoses(segment, pose_version, None, failures=(failure,))

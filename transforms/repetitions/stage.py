@@ -3,18 +3,22 @@
 # pyright: reportIncompatibleMethodOverride=false, reportReturnType=false
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 import apache_beam as beam
 from apache_beam.coders import PickleCoder
+from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec
 
+from repscore.transforms.errors import retried
 from repscore.transforms.metrics import StageMetrics
-from repscore.transforms.records import Recording, SegmentPoses
-from repscore.transforms.repetitions.order import OpenRecording, advance, close
-from repscore.transforms.repetitions.stored import PosesMissing, StoredVideo, stored_recording
+from repscore.transforms.records import Recording, SegmentPoses, failure_of
+from repscore.transforms.repetitions.order import OpenRecording, advance, close, release
+from repscore.transforms.repetitions.stored import StoredVideo, stored_recording
 from repscore.transforms.repetitions.subject import Subjects
+
+FAILURES: Final = "failures"
 
 
 @dataclass
@@ -44,18 +48,20 @@ class RestoreRepetitions(beam.PTransform[StoredVideo, Recording]):
     """The recordings of inputs whose poses are in the store at `root`, without their videos.
 
     Their repetitions are cut once, stored beside the poses, and read the next time.
-    An input whose poses are not in the store leaves no recording (counter `missing`).
+    An input whose poses are damaged or not in the store leaves no recording but, in the output
+    `failures`, its failures with one that names the file.
     """
 
     root: str
     subjects: Subjects = field(default_factory=Subjects)
 
-    def expand(self, stored: beam.PCollection[StoredVideo]) -> beam.PCollection[Recording]:
-        """Read or cut each input by itself."""
+    def expand(self, stored: beam.PCollection[StoredVideo]) -> Any:
+        """Read or cut each input by itself: outputs `recordings` and `failures`."""
+        restore = beam.ParDo(_Restore(self.root, self.subjects))
         return (
             stored
             | "Spread" >> beam.Reshuffle()
-            | "Restore" >> beam.ParDo(_Restore(self.root, self.subjects))
+            | "Restore" >> restore.with_outputs(FAILURES, main="recordings")
         )
 
 
@@ -64,13 +70,15 @@ class _Restore(beam.DoFn):
         self._root, self._subjects = root, subjects
         self._metrics = StageMetrics("repetitions")
 
-    def process(self, element: StoredVideo) -> Iterator[Recording]:
+    def process(self, element: StoredVideo) -> Iterator[Recording | TaggedOutput]:
         self._metrics.count_in()
         try:
             with self._metrics.timed():
-                recording = stored_recording(self._root, element, self._subjects)
-        except PosesMissing:
+                recording = retried(lambda: stored_recording(self._root, element, self._subjects))
+        except Exception as error:  # one recording never ends a run
             self._metrics.add("missing", 1)
+            failure = failure_of(element.video, "repetitions", error)
+            yield TaggedOutput(FAILURES, (*element.failures, failure))
             return
         self._metrics.count_out()
         self._metrics.add("frames", recording.frames)
@@ -79,6 +87,28 @@ class _Restore(beam.DoFn):
 
 def _recording_of(segment: SegmentPoses) -> str:
     return segment.segment.video.video_id
+
+
+def _advanced(recording: OpenRecording, segment: SegmentPoses) -> OpenRecording:
+    """Advance; a segment whose poses cannot be used is a hole in the recording, and a failure."""
+    try:
+        return advance(recording, segment)
+    except Exception as error:  # one recording never ends a run
+        place = segment.segment
+        failure = failure_of(place.video, "repetitions", error, place.index)
+        hole = replace(segment, path=None, failures=(*segment.failures, failure))
+        return release(recording, hole, None)
+
+
+def _closed(recording: OpenRecording, last: SegmentPoses, subjects: Subjects) -> Recording:
+    """Close; a recording that cannot be closed has no repetitions, and a failure."""
+    try:
+        return close(recording, last, subjects)
+    except Exception as error:  # one recording never ends a run
+        failure = failure_of(last.segment.video, "repetitions", error)
+        failures = (*recording.failures, failure)
+        nobody = replace(recording, people={}, repetitions=(), failures=failures)
+        return close(nobody, last, subjects)
 
 
 class _Window(beam.DoFn):
@@ -111,7 +141,7 @@ class _Window(beam.DoFn):
         released = 0
         while segment := segments.pop(recording.next_index, None):
             with self._metrics.timed():
-                recording = advance(recording, segment)
+                recording = _advanced(recording, segment)
             released += 1
             if recording.next_index == segment.segment.count:
                 self._metrics.add("held", 1 - released)
@@ -119,7 +149,7 @@ class _Window(beam.DoFn):
                 waiting.clear()
                 open_.clear()
                 with self._metrics.timed():
-                    closed = close(recording, segment, self._subjects)
+                    closed = _closed(recording, segment, self._subjects)
                 self._metrics.count_out()
                 yield closed
                 return

@@ -1,13 +1,14 @@
 """Repetitions of many recordings through a scorer in one batch."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from repscore.models.scorer.files import CONSISTENCY_VERSION
 from repscore.models.scorer.learned import LearnedScorer
 from repscore.models.scorer.reference import ReferenceScorer, score_set
-from repscore.models.scorer.score import Score
-from repscore.transforms.records import Recording, Repetition, ScoredRecording
+from repscore.models.scorer.score import Kind, Score, unscorable
+from repscore.transforms.records import Recording, Repetition, ScoredRecording, failure_of
 from repscore.transforms.score.sets import sessions
 
 
@@ -15,6 +16,7 @@ class Scorer(Protocol):
     """Scores the repetitions of recordings; the scores come in their order."""
 
     version: str
+    kind: Kind
 
     def __call__(self, recordings: Sequence[Recording]) -> list[list[Score]]:
         """One list of scores per recording."""
@@ -27,6 +29,7 @@ class ByModel:
     def __init__(self, model: ReferenceScorer | LearnedScorer) -> None:
         self._model = model
         self.version = model.version
+        self.kind: Kind = "learned" if isinstance(model, LearnedScorer) else "reference"
 
     def __call__(self, recordings: Sequence[Recording]) -> list[list[Score]]:
         """One list of scores per recording."""
@@ -39,6 +42,7 @@ class ByConsistency:
     """Every repetition against the others of its set."""
 
     version = CONSISTENCY_VERSION
+    kind: Kind = "consistency"
 
     def __call__(self, recordings: Sequence[Recording]) -> list[list[Score]]:
         """One list of scores per recording."""
@@ -61,3 +65,21 @@ def score_recordings(recordings: Sequence[Recording], scorer: Scorer) -> list[Sc
         ScoredRecording(recording, tuple(scores), scorer.version)
         for recording, scores in zip(recordings, scorer(recordings), strict=True)
     ]
+
+
+def score_each(recordings: Sequence[Recording], scorer: Scorer) -> list[ScoredRecording]:
+    """The same, where a recording may fail: it keeps its repetitions, unscored, and a failure.
+
+    A batch that fails is tried one by one before a recording is blamed.
+    """
+    try:
+        return score_recordings(recordings, scorer)
+    except Exception as error:  # one recording never ends a run
+        if len(recordings) > 1:
+            return [scored for each in recordings for scored in score_each([each], scorer)]
+        (recording,) = recordings
+        failure = failure_of(recording.video, "score", error)
+        failed = replace(recording, failures=(*recording.failures, failure))
+        reason = f"{failure.error_class}: {failure.message}"
+        scores = (unscorable(scorer.kind, reason),) * len(recording.repetitions)
+        return [ScoredRecording(failed, scores, scorer.version)]

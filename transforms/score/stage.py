@@ -12,6 +12,7 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 from repscore.models.scorer.learned import LearnedScorer
 from repscore.models.scorer.model import ScorerModel, read_scorer
 from repscore.models.scorer.reference import ReferenceScorer
+from repscore.transforms.errors import DatasetUnusable, retried, words_of
 from repscore.transforms.files import open_binary
 from repscore.transforms.metrics import StageMetrics
 from repscore.transforms.records import Recording, ScoredRecording
@@ -19,7 +20,7 @@ from repscore.transforms.score.repetitions import (
     ByConsistency,
     ByModel,
     Scorer,
-    score_recordings,
+    score_each,
 )
 
 _BATCH_REPETITIONS = 2048
@@ -54,7 +55,12 @@ class ScorerHandler(ModelHandler[Recording, ScoredRecording, Scorer]):
 
     def load_model(self) -> Scorer:
         """What `load_scorer` gives."""
-        return load_scorer(self._scorer)
+        try:
+            return retried(lambda: load_scorer(self._scorer))
+        except Exception as error:
+            raise DatasetUnusable(
+                f"{self._scorer}: the scorer cannot be read: {words_of(error)}"
+            ) from error
 
     def run_inference(
         self,
@@ -66,7 +72,7 @@ class ScorerHandler(ModelHandler[Recording, ScoredRecording, Scorer]):
         for _ in batch:
             self._metrics.count_in()
         with self._metrics.timed():
-            scored = score_recordings(batch, model)
+            scored = score_each(batch, model)
         for _ in scored:
             self._metrics.count_out()
         return scored

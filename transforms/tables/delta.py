@@ -114,15 +114,26 @@ def read_rows(
 
 
 def read_known(root: str) -> dict[str, Known]:
-    """What the dataset holds of each input, by URI."""
+    """What the dataset holds of each input, by URI; not of those that are to be tried again."""
     columns = [field.name for field in fields(Known)]
-    return {row["uri"]: Known(**row) for row in read_rows(root, "videos", columns)}
+    again = {row["video_id"] for row in _failed_for_now(root)}
+    rows = read_rows(root, "videos", [*columns, "video_id"])
+    known = {row["uri"]: row for row in rows if row.pop("video_id") not in again}
+    return {uri: Known(**row) for uri, row in known.items()}
+
+
+def _failed_for_now(root: str) -> list[dict[str, Any]]:
+    """Failures that may have passed."""
+    table = find_table(root, "failures")
+    if table is None or "kind" not in {field.name for field in table.schema().fields}:
+        return []
+    return _scan(table, ("video_id",), "kind IN ('transient', 'missing')")
 
 
 def append_run(root: str, row: Row) -> None:
     """Adds a row to `runs`; a row of the same run is replaced, so that a run can be updated."""
     where = f"run_id IN ({_quoted([row['run_id']])})"
-    _on_newest(root, "runs", lambda table: _replace(table, _arrow("runs", [row]), where))
+    _on_newest(root, "runs", lambda table: _replace(table, arrow_of("runs", [row]), where))
 
 
 def write_batch(root: str, rows: Rows) -> None:
@@ -214,7 +225,7 @@ def _withdraw(root: str, new: Sequence[Row]) -> Sequence[Row]:
 
 def _write_child(root: str, name: str, rows: Rows) -> int:
     where = _of_batch(name, rows)
-    data = _arrow(name, rows.get(name, ()))
+    data = arrow_of(name, rows.get(name, ()))
     return _on_newest(root, name, lambda table: _replace(table, data, where) if where else -1)
 
 
@@ -222,7 +233,7 @@ def _write_videos(table: DeltaTable, new: Sequence[Row]) -> None:
     if new:
         rows, gone = succession(_touched(table, new), new)
         uris = gone | {row["uri"] for row in rows}
-        _replace(table, _arrow("videos", rows), f"uri IN ({_quoted(uris)})")
+        _replace(table, arrow_of("videos", rows), f"uri IN ({_quoted(uris)})")
 
 
 def _is_written(root: str, name: str, rows: Rows, version: int) -> bool:
@@ -312,7 +323,7 @@ def _scan(
     return rows
 
 
-def _arrow(name: str, rows: Sequence[Row]) -> pa.Table:
+def arrow_of(name: str, rows: Sequence[Row]) -> pa.Table:
     """Rows as a table of its schema; NaN becomes null."""
     schema = SCHEMAS[name]
     unknown = {key for row in rows for key in row} - set(schema.names)

@@ -49,7 +49,6 @@ RUNS: Final = pa.schema(
         _column("device", _TEXT, "what estimated the poses"),
         _column("inputs", _COUNT, "inputs found"),
         _column("skipped", _COUNT, "inputs whose rows were current"),
-        _column("passed_over", _TEXT, "what folders hold besides inputs, by suffix or kind"),
         _column("videos", _COUNT, "videos processed"),
         _column("repetitions", _COUNT, "repetitions written"),
         _column("failures", _COUNT, "failure rows written"),
@@ -192,6 +191,12 @@ FAILURES: Final = pa.schema(
         _column("error_class", _TEXT, "class of the error", required=True),
         _column("message", _TEXT, "what happened and what to do about it", required=True),
         _column("attempts", _COUNT, "how often it was tried", required=True),
+        _column(
+            "kind",
+            _TEXT,
+            "transient or missing: the next run tries again; permission or "
+            "permanent: `replay` does",
+        ),
         *_stamps(),
     ]
 )

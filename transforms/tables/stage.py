@@ -9,10 +9,18 @@ from datetime import UTC, datetime
 
 import apache_beam as beam
 
+from repscore.transforms.errors import DatasetUnusable, retried, words_of
 from repscore.transforms.metrics import StageMetrics
-from repscore.transforms.records import ScoredRecording
-from repscore.transforms.tables.delta import compact, write_batch
-from repscore.transforms.tables.rows import Rows, RunStamp, merge_rows, rows_of, status_of
+from repscore.transforms.records import Failure, ScoredRecording, failure_of
+from repscore.transforms.tables.delta import arrow_of, compact, write_batch
+from repscore.transforms.tables.rows import (
+    Rows,
+    RunStamp,
+    merge_rows,
+    rows_of,
+    rows_of_failures,
+    status_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +37,10 @@ def _new_run() -> RunStamp:
 
 
 @dataclass
-class WriteTables(beam.PTransform[ScoredRecording, Commit]):
+class WriteTables(beam.PTransform[ScoredRecording | tuple[Failure, ...], Commit]):
     """Replace the rows of every recording in the dataset at `root`.
+
+    Failures without a recording replace earlier failures of their inputs; other rows stay.
 
     Each batch is one atomic commit per table, `videos` last: an input that has its row there is
     complete. Rows are replaced, so a bundle that is repeated, a run that is resumed and two runs
@@ -54,7 +64,9 @@ class WriteTables(beam.PTransform[ScoredRecording, Commit]):
     batch_s: float | None = None
     compact_every: int | None = None
 
-    def expand(self, scored: beam.PCollection[ScoredRecording]) -> beam.PCollection[Commit]:
+    def expand(
+        self, scored: beam.PCollection[ScoredRecording | tuple[Failure, ...]]
+    ) -> beam.PCollection[Commit]:
         """Rows, gathered by one writer, committed batch by batch."""
         batches = beam.GroupIntoBatches(self.batch_size, max_buffering_duration_secs=self.batch_s)
         return (
@@ -71,12 +83,33 @@ class _Rows(beam.DoFn):
         self._run = run
         self._metrics = StageMetrics("write")
 
-    def process(self, element: ScoredRecording) -> Iterator[Rows]:
+    def process(self, element: ScoredRecording | tuple[Failure, ...]) -> Iterator[Rows]:
+        run = replace(self._run, processed_at=datetime.now(UTC))
+        if not isinstance(element, ScoredRecording):
+            self._metrics.add("failures", len(element))
+            yield rows_of_failures(element, run)
+            return
         self._metrics.count_in()
+        element, rows = _rows(element, run)
         self._metrics.count_out(failed=status_of(element.recording) == "failed")
         self._metrics.add("repetitions", len(element.recording.repetitions))
         self._metrics.add("failures", len(element.recording.failures))
-        yield rows_of(element, replace(self._run, processed_at=datetime.now(UTC)))
+        yield rows
+
+
+def _rows(scored: ScoredRecording, run: RunStamp) -> tuple[ScoredRecording, Rows]:
+    """Rows that the tables can take; a recording that gives none has its failure alone."""
+    try:
+        rows = rows_of(scored, run)
+        for name, some in rows.items():
+            arrow_of(name, some)
+    except Exception as error:  # one recording never ends a run
+        recording = scored.recording
+        failures = (*recording.failures, failure_of(recording.video, "write", error))
+        bare = replace(recording, repetitions=(), failures=failures)
+        scored = replace(scored, recording=bare, scores=())
+        return scored, rows_of(scored, run)
+    return scored, rows
 
 
 class _Commit(beam.DoFn):
@@ -89,10 +122,15 @@ class _Commit(beam.DoFn):
         batch = list(element[1])
         rows = merge_rows(batch)
         with self._metrics.timed():
-            write_batch(self._root, rows)
+            try:
+                retried(lambda: write_batch(self._root, rows))
+            except Exception as error:
+                raise DatasetUnusable(
+                    f"the tables of {self._root} cannot be written: {words_of(error)}"
+                ) from error
         self._commits += 1
         if self._compact_every and self._commits % self._compact_every == 0:
             compact(self._root)
-        status = {row["video_id"]: row["status"] for part in batch for row in part["videos"]}
+        status = {r["video_id"]: r["status"] for part in batch for r in part.get("videos", ())}
         failed = sum(value == "failed" for value in status.values())
         yield Commit(tuple(sorted(status)), sum(len(table) for table in rows.values()), failed)
