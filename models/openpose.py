@@ -2,20 +2,19 @@
 
 The format is that of OpenPose's `--write_json` (doc/02_output.md): `people` is a list, and each
 holds `pose_keypoints_2d` (`pose_keypoints` before version 1.1), flat triples of x, y, confidence.
+Others write the same documents with landmarks of other topologies.
 """
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from repscore.models.skeleton import TOPOLOGIES
+from repscore.models.skeleton import BY_COUNT
 
-_TOPOLOGY: Final[Mapping[int, str]] = {TOPOLOGIES[name][0]: name for name in ("body25", "coco18")}
 _NO_PIXEL: Final = 1e9
 _KEYS: Final = ("pose_keypoints_2d", "pose_keypoints")
 
@@ -29,13 +28,13 @@ class Document:
     """The people in one frame, in the order of the file, which says nothing of who they are.
 
     Attributes:
-        topology: `body25` or `coco18`; None where the document names nobody.
-        joints_px: (P, L, 2) float32, x right, y down; NaN where OpenPose found no joint.
+        topology: by the number of landmarks; None where the document names nobody.
+        joints: (P, L, 2) float32, x right, y down, in the writer's unit; NaN where it found none.
         confidence: (P, L) float32 in 0..1, 0 where it found none.
     """
 
     topology: str | None
-    joints_px: npt.NDArray[np.float32]
+    joints: npt.NDArray[np.float32]
     confidence: npt.NDArray[np.float32]
 
 
@@ -56,16 +55,17 @@ def parse(text: bytes) -> Document:
     counts = sorted({len(row) for row in rows})
     if not counts:
         return Document(None, np.empty((0, 0, 2), np.float32), np.empty((0, 0), np.float32))
-    topology = _TOPOLOGY.get(counts[0] // 3) if len(counts) == 1 and counts[0] % 3 == 0 else None
+    topology = BY_COUNT.get(counts[0] // 3) if len(counts) == 1 and counts[0] % 3 == 0 else None
     if topology is None:
         named = " and ".join(f"{count / 3:g}" for count in counts)
-        raise NotOpenPose(f"expected 25 (BODY_25) or 18 (COCO) keypoints a person, found {named}")
+        known = ", ".join(f"{count} ({name})" for count, name in BY_COUNT.items())
+        raise NotOpenPose(f"expected keypoints of one topology, {known}, found {named} a person")
     triples = np.array(rows, np.float64).reshape(len(rows), -1, 3)
     seen = (np.abs(triples) < _NO_PIXEL).all(axis=-1) & (triples[..., 2] > 0)
-    joints_px = np.where(seen[..., None], triples[..., :2], np.nan).astype(np.float32)
+    joints = np.where(seen[..., None], triples[..., :2], np.nan).astype(np.float32)
     confidence = np.where(seen, np.minimum(triples[..., 2], 1), 0).astype(np.float32)
     bodies = seen.any(axis=1)
-    return Document(topology, joints_px[bodies], confidence[bodies])
+    return Document(topology, joints[bodies], confidence[bodies])
 
 
 def _numbers(person: Any) -> list[float]:

@@ -70,14 +70,54 @@ _COCO18 = (
     (8, 11), (8,), (9,), (10,), (11,), (12,), (13,),
 )  # fmt: skip
 _BODY25 = tuple((index,) for index in range(15))
+_COCO17 = (
+    (0,), (5, 6), (6,), (8,), (10,), (5,), (7,), (9,),
+    (11, 12), (12,), (14,), (16,), (11,), (13,), (15,),
+)  # fmt: skip
+_FACE = [1, 2, 3, 4]
+_HALPE26 = (*_COCO17[:1], (18,), *_COCO17[2:8], (19,), *_COCO17[9:])
 
 TOPOLOGIES: Final[Mapping[str, tuple[int, tuple[tuple[int, ...], ...]]]] = {
     "blazepose33": (33, _BLAZEPOSE),
     "body25": (25, _BODY25),
     "coco18": (18, _COCO18),
     "canonical15": (15, _BODY25),
+    "coco17": (17, _COCO17),
+    "halpe26": (26, _HALPE26),
+    "body25b": (25, _COCO17),
 }
-"""Name -> (number of landmarks, source landmarks of each canonical joint)."""
+"""Name -> (number of landmarks, source landmarks of each canonical joint).
+
+blazepose33: MediaPipe's pose landmarks. body25, coco18: OpenPose, doc/02_output.md. coco17: COCO's
+person keypoints, the order of YOLO, rtmlib, MMPose and MoveNet. halpe26: Halpe-FullBody, COCO-17
+first, then head, neck, hip and feet. body25b: openpose_train, COCO-17 first, then upper neck, top
+of the head and feet; its upper neck lies above the others' neck, which is between the shoulders.
+"""
+
+BY_COUNT: Final[Mapping[int, str]] = {
+    count: name for name, (count, _) in reversed(list(TOPOLOGIES.items()))
+}
+"""Number of landmarks -> topology; 25 are body25 unless `twenty_five` says otherwise."""
+
+
+def twenty_five(landmarks: npt.NDArray[np.floating]) -> str:
+    """`body25` or `body25b` for landmarks (N, 25, 2 or more), NaN for those that are not seen.
+
+    Beside the nose lie eyes and ears: of BODY_25 the landmarks 15 to 18, of BODY_25B 1 to 4, where
+    BODY_25 has neck and right arm. Without a face the hips tell: landmark 8 of BODY_25 is the
+    middle of 9 and 12, of BODY_25B an elbow.
+    """
+    places = landmarks[..., :2].astype(np.float64)
+    away = np.linalg.norm(places - places[:, :1], axis=-1)
+    nearest = [away[:, group][np.isfinite(away[:, group])] for group in ([15, 16, 17, 18], _FACE)]
+    if all(map(len, nearest)):
+        return "body25" if np.median(nearest[0]) <= np.median(nearest[1]) else "body25b"
+    middle = np.linalg.norm(places[:, 8] - (places[:, 9] + places[:, 12]) / 2, axis=-1)
+    trunk = np.linalg.norm(places[:, 5] - places[:, 12], axis=-1)
+    told = np.isfinite(middle) & np.isfinite(trunk) & (trunk > 0)
+    if not told.any():
+        return "body25"
+    return "body25" if np.median(middle[told] / trunk[told]) < 1 / 4 else "body25b"
 
 
 def to_canonical(landmarks: npt.NDArray[_Real], topology: str) -> npt.NDArray[_Real]:

@@ -1,6 +1,7 @@
 """Options that several commands share, and the record of their values."""
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -38,6 +39,17 @@ def _read_config(context: click.Context, _: click.Parameter, path: str | None) -
         )
     defaults = {names[key]: value for key, value in values.items()}
     context.default_map = {**(context.default_map or {}), **defaults}
+
+
+def _picture_size(
+    _: click.Context, __: click.Parameter, text: str | None
+) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,5})[xX]([1-9][0-9]{0,5})", text)
+    if found is None:
+        raise click.BadParameter(f"expected WIDTHxHEIGHT, such as 1920x1080, found {text!r}")
+    return int(found[1]), int(found[2])
 
 
 def _sample_fps(context: click.Context, _: click.Parameter, text: str) -> float | None:
@@ -130,6 +142,12 @@ _SCORE = (
         type=click.FloatRange(min=0, min_open=True, max=10_000),
         help="Frames per second of inputs without times: OpenPose folders, keypoint files, raw "
         "video streams.  [default: 30 for keypoints, the header's rate for raw video]",
+    ),
+    click.option(
+        "--picture-size",
+        callback=_picture_size,
+        metavar="WIDTHxHEIGHT",
+        help="Pixels of the picture, for keypoints that are shares of it (0 to 1).",
     ),
     click.option(
         "--model",
@@ -263,6 +281,7 @@ def score_flags(command: Callable[..., Any]) -> Callable[..., Any]:
 def options_of(values: dict[str, Any]) -> "ScoreOptions":
     """The values of `score_flags` and `--runner` as a record; raises UsageError."""
     from repscore.pipelines.options import RunnerConfig, ScoreOptions
+    from repscore.transforms.files import uri_of
     from repscore.transforms.pose.pool_plan import PoolConfig
     from repscore.transforms.records import PoseConfig
 
@@ -277,7 +296,7 @@ def options_of(values: dict[str, Any]) -> "ScoreOptions":
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     return ScoreOptions(
-        inputs=values["inputs"],
+        inputs=tuple(map(uri_of, values["inputs"])),
         output=values["output"],
         scorer=located(values["scorer"]),
         references=values["references"],
@@ -291,6 +310,7 @@ def options_of(values: dict[str, Any]) -> "ScoreOptions":
             sample_fps=values["sample_fps"],
             segment_s=values["segment_seconds"],
             fps=values["fps"],
+            picture_px=values["picture_size"],
         ),
         pool=PoolConfig(
             actors=values["actors"],

@@ -95,12 +95,13 @@ class ScoreOptions:
     def from_json(cls, text: str, inputs: tuple[str, ...], output: str) -> "ScoreOptions":
         """The same configuration for other inputs, all of which are processed."""
         stored = json.loads(text)
+        size = stored["poses"].get("picture_px")
         return cls(
             inputs=inputs,
             output=output,
             scorer=stored.get("scorer"),
             references=tuple((name, clip) for name, clip in stored["references"]),
-            poses=PoseConfig(**stored["poses"]),
+            poses=PoseConfig(**{**stored["poses"], "picture_px": size and tuple(size)}),
             person=stored["person"],
             pool=PoolConfig(**stored["pool"]),
             group_size=stored["group_size"],

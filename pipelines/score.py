@@ -5,11 +5,12 @@ import platform
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import chain
 from typing import Any, Final
 
 import click
@@ -22,8 +23,10 @@ from repscore.pipelines.progress import console, following
 from repscore.pipelines.query import QueryError, query
 from repscore.pipelines.runner.prism import PrismMissing, binary_of
 from repscore.transforms.discover.changes import Changes, in_groups
+from repscore.transforms.discover.folders import in_words
 from repscore.transforms.discover.sources import (
     InputNotFound,
+    Source,
     is_there,
     list_inputs,
     require,
@@ -80,6 +83,8 @@ class RunReport:
             f"{row['repetitions']} repetitions{failed}; {row['frames']} frames{rate}, "
             f"{row['wall_s']:.1f} s in all"
         )
+        if row.get("passed_over"):
+            console().print(f"in the folders: {row['passed_over']}")
         if row.get("moved"):
             moved = json.loads(row["moved"])
             console().print(
@@ -101,7 +106,7 @@ class OpenRun:
     pool: PosePool
     started_s: float
 
-    def close(self, counts: Counter[str], skipped: int) -> RunReport:
+    def close(self, counts: Counter[str], skipped: int, passed_over: Counter[str]) -> RunReport:
         """Complete the row in `runs`."""
         poses = self.pool.status()
         busy_s = {stage: counts[f"{stage} microseconds"] / 1e6 for stage in ("plan", *_LIGHT)}
@@ -110,6 +115,7 @@ class OpenRun:
             "finished_at": datetime.now(UTC),
             "inputs": skipped + counts["discover in"],
             "skipped": skipped,
+            "passed_over": in_words(passed_over),
             "videos": counts["write in"],
             "repetitions": counts["write repetitions"],
             "failures": counts["write failures"],
@@ -166,11 +172,13 @@ def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:
     Raises UnusableConfiguration, before anything is written, for inputs, weights or references
     that cannot be used. Whatever is wrong with a single video ends in `failures` instead.
     """
+    passed_over: Counter[str] = Counter()
+    sources = _some(options.inputs, passed_over)
     with opened(options, "score", quiet=quiet) as open_run, ExitStack() as stack:
         counts: Counter[str] = Counter()
         skipped, runner = 0, None
         changes = Changes(open_run.known, open_run.stamp.config)
-        groups = in_groups(list_inputs(options.inputs), changes, options.group_size)
+        groups = in_groups(sources, changes, options.group_size)
         for number, (videos, unchanged) in enumerate(groups, 1):
             skipped += unchanged
             if not videos:
@@ -187,7 +195,24 @@ def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:
             size_bytes = sum(video.size_bytes for video in videos)
             with following(title, size_bytes, open_run.pool.status, quiet=quiet):
                 counts += run_group(runner, videos, options, open_run.scorer, open_run.stamp)
-        return open_run.close(counts, skipped)
+        return open_run.close(counts, skipped, passed_over)
+
+
+def _some(inputs: Sequence[str], passed_over: Counter[str]) -> Iterator[Source]:
+    """The inputs of a run; raises UnusableConfiguration where there are none."""
+    try:
+        require(inputs)
+        sources = list_inputs(inputs, passed_over)
+        first = next(sources, None)
+    except InputNotFound as error:
+        raise UnusableConfiguration(str(error)) from error
+    if first is None:
+        found = in_words(passed_over) or "nothing"
+        raise UnusableConfiguration(
+            f"{', '.join(inputs)}: expected videos or keypoints, found {found}; a file that is "
+            "named itself is taken whatever it is called"
+        )
+    return chain([first], sources)
 
 
 def prepare_scorer(options: ScoreOptions, *, quiet: bool) -> tuple[str | None, str]:

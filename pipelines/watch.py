@@ -74,7 +74,7 @@ def run(
         status = inputs.status()  # Prism's own counters once lacked the last commit
         counts["discover in"] = counts["write in"] = status.done
         counts["write failed"] = status.failed
-        return open_run.close(counts, skipped=0)
+        return open_run.close(counts, 0, inputs.passed_over)
 
 
 def _give_memory_back() -> None:

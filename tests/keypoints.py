@@ -15,6 +15,17 @@ _BODY25 = (
     *((31,), (31,), (29,), (32,), (32,), (30,)),
 )
 _COCO18 = (*_BODY25[:8], *_BODY25[9:15], *_BODY25[15:19])
+_COCO17 = tuple((index,) for index in (0, 2, 5, 7, 8, *range(11, 17), *range(23, 29)))
+_HALPE26 = (
+    *(*_COCO17, (2, 5), (11, 12), (23, 24)),
+    *((31,), (32,), (31,), (32,), (29,), (30,)),
+)
+_BODY25B = (*_COCO17, (9, 10, 11, 12), (2, 5), *_BODY25[19:])
+_SOURCES = {
+    "blazepose33": tuple((index,) for index in range(33)),
+    "body25": _BODY25, "body25b": _BODY25B, "coco18": _COCO18, "coco17": _COCO17,
+    "halpe26": _HALPE26, "canonical15": _BODY25[:15],
+}  # fmt: skip
 
 
 def blazepose(time_s: float, x_px: float = 320.0) -> np.ndarray:
@@ -25,14 +36,18 @@ def blazepose(time_s: float, x_px: float = 320.0) -> np.ndarray:
 
 def body25(time_s: float, x_px: float = 320.0) -> np.ndarray:
     """(25, 2) pixels."""
-    points = blazepose(time_s, x_px)
-    return np.stack([points[list(sources)].mean(axis=0) for sources in _BODY25])
+    return landmarks("body25", time_s, x_px)
 
 
 def coco18(time_s: float, x_px: float = 320.0) -> np.ndarray:
     """(18, 2) pixels."""
+    return landmarks("coco18", time_s, x_px)
+
+
+def landmarks(topology: str, time_s: float, x_px: float = 320.0) -> np.ndarray:
+    """(L, 2) pixels."""
     points = blazepose(time_s, x_px)
-    return np.stack([points[list(sources)].mean(axis=0) for sources in _COCO18])
+    return np.stack([points[list(sources)].mean(axis=0) for sources in _SOURCES[topology]])
 
 
 def document(*people: np.ndarray) -> str:

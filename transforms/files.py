@@ -3,6 +3,7 @@
 import io
 import os
 import posixpath
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +13,27 @@ from typing import IO, cast
 from fsspec.core import url_to_fs
 
 _BUFFER_BYTES = 1 << 18
+_ESCAPE = re.compile(r"\\x[0-9a-f]{2}")
+_ESCAPE_BYTES = re.compile(rb"\\x([0-9a-f]{2})")
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
 def local_path(uri: str) -> Path | None:
     """The path of a local file (also of a `file://` URL), None for what lies elsewhere."""
-    if uri.startswith("file://"):
-        return Path(uri.removeprefix("file://"))
-    return None if "://" in uri else Path(uri)
+    if "://" in uri and not uri.startswith("file://"):
+        return None
+    name = os.fsencode(uri.removeprefix("file://"))
+    return Path(os.fsdecode(_ESCAPE_BYTES.sub(lambda byte: bytes([int(byte[1], 16)]), name)))
+
+
+def uri_of(path: str | Path) -> str:
+    """The name of a local file as text that tables and JSON can hold; `local_path` leads back.
+
+    A byte that is not UTF-8 becomes `\\xNN`, and the backslash of a name that reads like that
+    becomes `\\x5c`.
+    """
+    text = _ESCAPE.sub(lambda found: "\\x5c" + found[0][1:], str(path))
+    return _NOT_UTF8.sub(lambda byte: f"\\x{ord(byte[0]) - 0xDC00:02x}", text)
 
 
 def join(root: str, *parts: str) -> str:
@@ -50,7 +65,7 @@ def names_in(folder: str) -> list[str]:
     """Names of what lies in a folder, in no order; raises FileNotFoundError or another OSError."""
     path = local_path(folder)
     if path is not None:
-        return [found.name for found in path.iterdir()]
+        return [uri_of(found.name) for found in path.iterdir()]
     files, name = url_to_fs(folder)
     return [posixpath.basename(found) for found in files.ls(name, detail=False)]
 

@@ -326,6 +326,8 @@ class PoseConfig(EstimatorConfig):
         warm_up_s: time before a segment that the tracker sees and whose poses are dropped.
         fps: frames per second of inputs whose files say nothing of time; None is 30 for keypoints,
             of which every frame is taken, and what the header says for raw video streams.
+        picture_px: width and height of the picture, for keypoints in shares of it whose files do
+            not say it.
     """
 
     estimator: str = "blazepose"
@@ -333,6 +335,7 @@ class PoseConfig(EstimatorConfig):
     segment_s: float = 60.0
     warm_up_s: float = 1.0
     fps: float | None = None
+    picture_px: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

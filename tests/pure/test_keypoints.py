@@ -167,8 +167,8 @@ def test_bad_files_are_left_out_and_told_in_one_line(tmp_path: Path) -> None:
 
 def test_a_recording_of_nothing_good_is_none(tmp_path: Path) -> None:
     for number in range(4):
-        keypoints.frame_path(tmp_path, number).write_text(keypoints.document(np.ones((17, 2))))
-    with pytest.raises(NotKeypoints, match=r"none in 4 files .*25.*18.*found 17"):
+        keypoints.frame_path(tmp_path, number).write_text(keypoints.document(np.ones((16, 2))))
+    with pytest.raises(NotKeypoints, match=r"none in 4 files .*25.*18.*found 16"):
         probe_keypoints(recording(tmp_path), FPS)
 
 
@@ -273,7 +273,7 @@ def test_an_array_in_fortrans_order(tmp_path: Path) -> None:
     [
         ({"keypoints": one()}, "found keypoints"),
         ({"image_px": np.ones((5, 2))}, r"found \(5, 2\)"),
-        ({"image_px": np.ones((5, 17, 2))}, "found 17"),
+        ({"image_px": np.ones((5, 16, 2))}, "found 16"),
         ({"image_px": one(), "topology": "kinect"}, "found 33 called 'kinect'"),
         ({"image_px": np.ones((5, 25, 2)), "topology": "coco18"}, "found 25 called 'coco18'"),
         ({"image_px": one(), "time_s": np.arange(29)}, r"`time_s` of shape \(30,\)"),

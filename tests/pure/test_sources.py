@@ -1,13 +1,25 @@
 """Listing inputs: every video once, nothing invented."""
 
 import os
+import socket
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import fsspec
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
-from repscore.transforms.discover.sources import InputNotFound, fingerprint, is_there, list_inputs
+from repscore.transforms.discover.folders import in_words
+from repscore.transforms.discover.sources import (
+    InputNotFound,
+    fingerprint,
+    is_there,
+    list_inputs,
+    require,
+)
+from repscore.transforms.files import local_path, uri_of
 
 
 @pytest.fixture
@@ -154,3 +166,85 @@ def test_an_input_arrived_when_its_source_says_so(folder: Path) -> None:
     (remote,) = list_inputs(["memory://arrivals"])
     assert remote.arrived_at is not None
     assert abs(remote.arrived_at - before) < timedelta(minutes=1)
+
+
+def counted(*inputs: str) -> tuple[list[str], str | None]:
+    """Names listed, and what was passed over in words."""
+    passed_over: Counter[str] = Counter()
+    names = [Path(source.uri).name for source in list_inputs(inputs, passed_over)]
+    return names, in_words(passed_over)
+
+
+def test_what_a_folder_holds_besides_is_counted(folder: Path) -> None:
+    for number in range(3):
+        (folder / f"{number}.JSON").touch()
+    (folder / "README").touch()
+    names, words = counted(str(folder))
+    assert len(names) == 4
+    assert words == "3 .json, 1 .txt, 1 without suffix not recognised; 1 hidden passed over"
+
+
+def test_a_store_counts_too_and_leaves_datasets_aside() -> None:
+    store = fsspec.filesystem("memory")
+    for name in ("a.mp4", "b.txt", "out/tables/runs/_delta_log/0.json", "out/poses/x.parquet"):
+        store.pipe(f"/counted/{name}", b"1")
+    try:
+        assert counted("memory://counted") == (["a.mp4"], "1 .txt not recognised")
+    finally:
+        store.rm("/counted", recursive=True)
+
+
+def test_a_dataset_within_a_folder_is_no_input(folder: Path) -> None:
+    for name in ("tables/runs/_delta_log/0.json", "poses/x.keypoints.parquet", "kept/d.mp4"):
+        (folder / "deep" / name).parent.mkdir(parents=True)
+        (folder / "deep" / name).touch()
+    assert counted(str(folder / "deep")) == (["c.webm", "d.mp4"], None)
+
+
+def test_links_are_followed_once_and_special_files_passed_over(tmp_path: Path) -> None:
+    """Two folders that link to each other, a link to the top, and what cannot be read to an end."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.mp4").touch()
+    (tmp_path / "one" / "to_two").symlink_to("../two")
+    (tmp_path / "two" / "to_one").symlink_to("../one")
+    (tmp_path / "two" / "up").symlink_to("..")
+    (tmp_path / "gone.mp4").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "null.mp4").symlink_to("/dev/null")
+    with socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(str(tmp_path / "s.mp4"))
+        names, words = counted(str(tmp_path))
+        assert names == ["one.mp4", "two.mp4", "two.mp4", "one.mp4"]
+        assert words is not None
+        for part in ("1 FIFO", "1 device", "1 socket", "1 broken link", "4 link to an enclosing"):
+            assert part in words
+        assert counted(str(tmp_path / "*.mp4"))[0] == []
+        for name, kind in (("pipe.mp4", "FIFO"), ("null.mp4", "device"), ("s.mp4", "socket")):
+            with pytest.raises(InputNotFound, match=f"found a {kind}"):
+                require([str(tmp_path / name)])
+
+
+@given(st.binary(min_size=1).filter(lambda name: b"\0" not in name))
+def test_any_name_can_be_written_as_text_and_read_back(name: bytes) -> None:
+    uri = uri_of(os.fsdecode(name))
+    uri.encode()
+    assume("://" not in uri)
+    assert local_path(uri) == Path(os.fsdecode(name))
+    if name.isascii() and b"\\" not in name:
+        assert uri == name.decode()
+
+
+def test_a_name_that_is_not_utf8_is_listed_hashed_and_found_again(tmp_path: Path) -> None:
+    for name in (b"caf\xe9.mp4", b"a_0_keypoints.json", b"\xff_0_keypoints.json"):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(name)
+    sources = list(list_inputs([str(tmp_path)]))
+    assert [Path(source.uri).name for source in sources] == [
+        "a_%d_keypoints.json",
+        r"caf\xe9.mp4",
+        r"\xff_%d_keypoints.json",
+    ]
+    for source in sources:
+        assert fingerprint(source)
+        assert is_there(source.uri)
+        assert list(list_inputs([source.uri])) == [source]

@@ -1,11 +1,12 @@
 """List inputs and name their content: files, folders, globs and fsspec URLs."""
 
+import contextlib
 import glob
 import hashlib
 import json
-import os
 import posixpath
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,14 @@ from typing import Any, Final
 
 from fsspec.core import url_to_fs
 
-from repscore.transforms.files import open_binary
+from repscore.transforms.discover.folders import (
+    Wanted,
+    is_taken,
+    outside_datasets,
+    special_file,
+    walk,
+)
+from repscore.transforms.files import local_path, open_binary, uri_of
 from repscore.transforms.keypoints.names import (
     IN_FOLDERS,
     chunk_of,
@@ -58,15 +66,16 @@ class Source:
     arrived_at: datetime | None = None
 
 
-def list_inputs(inputs: Sequence[str]) -> Iterator[Source]:
+def list_inputs(inputs: Sequence[str], passed_over: Counter[str] | None = None) -> Iterator[Source]:
     """The inputs behind files, folders (recursive), globs and URLs, each once, sorted per input.
 
-    A frame of OpenPose stands for the whole recording that it belongs to. Raises InputNotFound for
-    an input that names nothing; an empty folder or glob yields nothing.
+    A frame of OpenPose stands for the whole recording that it belongs to. `passed_over` counts
+    what folders hold besides, by suffix or kind (`folders.in_words`). Raises InputNotFound for an
+    input that names nothing or cannot be listed; an empty folder or glob yields nothing.
     """
     listed: set[str] = set()
     for input_ in inputs:
-        for source in _listed(input_):
+        for source in _listed(input_, Counter() if passed_over is None else passed_over):
             recording = recording_of(source.uri)
             uri = recording or source.uri
             if uri not in listed:
@@ -74,20 +83,21 @@ def list_inputs(inputs: Sequence[str]) -> Iterator[Source]:
                 yield _recording(uri, _frames(uri)) if recording else source
 
 
-def list_files(inputs: Sequence[str]) -> Iterator[Source]:
+def list_files(inputs: Sequence[str], passed_over: Counter[str] | None = None) -> Iterator[Source]:
     """The files behind inputs, each once; the chunks and end marks of streams are among them.
 
-    Files of a recording stay apart. Raises InputNotFound like `list_inputs`.
+    Files of a recording stay apart. Counts and raises like `list_inputs`.
     """
     listed: set[str] = set()
     for input_ in inputs:
-        for source in _listed(input_, apart=True):
+        passed = Counter[str]() if passed_over is None else passed_over
+        for source in _listed(input_, passed, apart=True):
             if source.uri not in listed:
                 listed.add(source.uri)
                 yield source
 
 
-def _listed(input_: str, *, apart: bool = False) -> Iterator[Source]:
+def _listed(input_: str, passed_over: Counter[str], *, apart: bool = False) -> Iterator[Source]:
     """The files behind an input, those of a recording by its first one alone unless `apart`."""
     wanted = _is_input_or_chunk if apart else _is_input
     if is_recording(input_):
@@ -95,7 +105,8 @@ def _listed(input_: str, *, apart: bool = False) -> Iterator[Source]:
         if not frames:
             raise InputNotFound(f"input {input_!r}: no such files")
         return iter([frame for _, frame in (frames if apart else frames[:1])])
-    return _list_url(input_, wanted) if "://" in input_ else _list_local(input_, wanted)
+    in_folder = _list_url if "://" in input_ else _list_local
+    return in_folder(input_, wanted, passed_over)
 
 
 def is_there(input_: str) -> bool:
@@ -103,41 +114,55 @@ def is_there(input_: str) -> bool:
     if is_recording(input_):
         return bool(_frames(input_))
     if "://" not in input_:
-        path = Path(input_).expanduser()
+        path = _path_of(input_)
         return path.exists() or glob.has_magic(str(path))
     files, path_there = _file_system(input_)
     return bool(glob.has_magic(path_there) or files.exists(path_there))
 
 
 def require(inputs: Sequence[str]) -> None:
-    """Raise InputNotFound for the first input that names nothing."""
+    """Raise InputNotFound for the first input that names nothing, or no file or folder."""
     for input_ in inputs:
-        if not is_there(input_):
+        if not input_ or not is_there(input_):
             raise InputNotFound(f"input {input_!r}: no such file, folder or object")
+        special = None if "://" in input_ else special_file(_path_of(input_))
+        if special is not None:
+            raise InputNotFound(
+                f"input {input_!r}: expected a file or a folder, found a {special}: "
+                "save what it gives to a file"
+            )
 
 
-def _list_local(input_: str, wanted: Callable[[str], bool]) -> Iterator[Source]:
-    path = Path(input_).expanduser()
+def _path_of(input_: str) -> Path:
+    return (local_path(input_) or Path(input_)).expanduser()
+
+
+def _list_local(input_: str, wanted: Wanted, passed_over: Counter[str]) -> Iterator[Source]:
+    path = _path_of(input_)
     if path.is_dir():
-        files: Iterable[Path] = (
-            Path(folder, name)
-            for folder, folders, names in os.walk(path, onerror=_raise, followlinks=True)
-            for name in (folders.sort() or sorted(names))
-            if wanted(name) and not name.startswith(".")
-        )
-    elif path.exists():
+        files: Iterable[Path] = walk(path, wanted, passed_over)
+    elif path.is_file():
         files = (path,)
     elif glob.has_magic(str(path)):
-        matches = (Path(match) for match in sorted(glob.glob(str(path), recursive=True)))
-        files = (match for match in matches if match.is_file())
+        files = _matches(path, passed_over)
     else:
         raise InputNotFound(f"input {input_!r}: no such file or folder")
-    for file in files:
-        try:
-            yield _from_file(file)
-        except FileNotFoundError:
-            if file.is_symlink():  # a broken link, not a file that was removed meanwhile
-                raise
+    try:
+        for file in files:
+            with contextlib.suppress(FileNotFoundError):  # it was removed meanwhile
+                yield _from_file(file)
+    except OSError as error:
+        place = uri_of(error.filename or path)
+        raise InputNotFound(f"input {input_!r}: {place}: {error.strerror}") from error
+
+
+def _matches(pattern: Path, passed_over: Counter[str]) -> Iterator[Path]:
+    for match in sorted(glob.glob(str(pattern), recursive=True)):
+        path = Path(match)
+        if path.is_file():
+            yield path
+        elif (special := special_file(path)) is not None:
+            passed_over[special] += 1
 
 
 def _is_input(name: str) -> bool:
@@ -159,22 +184,19 @@ def _from_file(file: Path) -> Source:
     stamp = f"{status.st_size}-{status.st_mtime_ns}"
     # Not the modification time, which copying and moving may keep from another machine.
     arrived_at = datetime.fromtimestamp(status.st_ctime, UTC)
-    return Source(str(file.absolute()), status.st_size, stamp, arrived_at=arrived_at)
+    return Source(uri_of(file.absolute()), status.st_size, stamp, arrived_at=arrived_at)
 
 
-def _raise(error: OSError) -> None:
-    raise error
-
-
-def _list_url(input_: str, wanted: Callable[[str], bool]) -> Iterator[Source]:
+def _list_url(input_: str, wanted: Wanted, passed_over: Counter[str]) -> Iterator[Source]:
     files, path = _file_system(input_)
     if glob.has_magic(path) and not files.exists(path):
         infos = files.glob(path, detail=True).values()
     elif files.isdir(path):
+        found = files.find(path, detail=True)
         infos = (
-            info
-            for info in files.find(path, detail=True).values()
-            if wanted(posixpath.basename(info["name"]))
+            found[name]
+            for name in outside_datasets(found)
+            if is_taken(posixpath.basename(name), wanted, passed_over)
         )
     elif files.exists(path):
         infos = (files.info(path),)
@@ -182,7 +204,7 @@ def _list_url(input_: str, wanted: Callable[[str], bool]) -> Iterator[Source]:
         raise InputNotFound(f"input {input_!r}: nothing there")
     for info in sorted(infos, key=lambda info: str(info["name"])):
         if info["type"] == "file":
-            yield _from_info(files.unstrip_protocol(info["name"]), info)
+            yield _from_info(uri_of(files.unstrip_protocol(info["name"])), info)
 
 
 def _file_system(input_: str) -> tuple[Any, str]:
@@ -226,9 +248,8 @@ def _frames(recording: str) -> list[tuple[int, Source]]:
     folder, slash, _ = recording.rpartition("/")
     try:
         if "://" not in recording:
-            path = Path(recording).expanduser().absolute()
-            files = frame_files(str(path))
-            return [(number, _from_file(Path(place))) for number, place in files]
+            files = frame_files(uri_of(_path_of(recording).absolute()))
+            return [(number, _from_file(_path_of(place))) for number, place in files]
         system, place = _file_system(folder + slash)
         infos = {posixpath.basename(info["name"]): info for info in system.ls(place, detail=True)}
     except FileNotFoundError:

@@ -9,7 +9,7 @@ from repscore.transforms.files import names_in
 
 Kind = Literal["video", "openpose", "npz", "parquet", "stream"]
 
-REVISION: Final = 1
+REVISION: Final = 2
 """Rises with every change that gives other poses for the same files of keypoints."""
 
 IN_FOLDERS: Final = (".keypoints.npz", ".keypoints.parquet")

@@ -5,13 +5,13 @@ landmark that is not seen:
 
     image_px    (N, [P,] L, 2 or 3)  x right, y down in pixels, z in the scale of x; or instead
     image       (N, [P,] L, 2 or 3)  the same as shares of the picture, as MediaPipe gives them
-    size_px     (2,)                 width and height of the picture; required for `image`
-    time_s      (N,)                 increasing, from 0 on; without it the rate is `--fps`
+    size_px     (2,)                 width and height of the picture; shares need it, under either
+                                     name, or `--picture-size`
+    time_s      (N,)                 increasing (`rules.seconds_of`); without it the rate is `--fps`
     visibility  (N, [P,] L)          0..1
     world_m     (N, [P,] L, 3)       metres, origin between the hips, y down
     person      (P,) or (N, P)       who it is, -1 nobody; without it people are linked by place
-    topology    text                 without it the number of landmarks tells: 33 is blazepose33,
-                                     25 body25, 18 coco18, 15 canonical15
+    topology    text                 without it the landmarks tell (`rules.topology_of`)
 """
 
 import math
@@ -27,15 +27,17 @@ import numpy.typing as npt
 
 from repscore.transforms.files import open_binary
 from repscore.transforms.inputs import head_of
-from repscore.transforms.keypoints.span import (
-    NotKeypoints,
-    Span,
-    checked_times,
-    length_of,
-    people_of,
-    rate_of,
+from repscore.transforms.keypoints.rules import (
+    SAMPLE,
+    Scale,
+    are_shares,
+    scale_to_px,
+    seconds_of,
+    size_px_of,
+    to_px,
     topology_of,
 )
+from repscore.transforms.keypoints.span import NotKeypoints, Span, length_of, people_of, rate_of
 from repscore.transforms.records import Probe
 
 _DAMAGED: Final = (
@@ -60,17 +62,21 @@ class _Layout:
     topology: str
     time_s: npt.NDArray[np.float64]
     size_px: tuple[int, int] | None
+    scale: Scale | None
     names: frozenset[str]
 
 
-def probe(uri: str, fps: float) -> tuple[Probe, npt.NDArray[np.float64]]:
-    """What the archive holds, and the time of each of its frames.
+def probe(
+    uri: str, fps: float, picture_px: tuple[int, int] | None = None, *, stream: bool = False
+) -> tuple[Probe, npt.NDArray[np.float64]]:
+    """What the archive holds, and the time of each of its frames, on the clock of a `stream`.
 
-    Raises NotKeypoints or another ProbeError, and OSError.
+    `picture_px` is the size of the picture where the archive says none. Raises NotKeypoints
+    or another ProbeError, and OSError.
     """
     head_of(uri)
     with _archive(uri) as archive:
-        layout = _layout(uri, archive, fps)
+        layout = _layout(uri, archive, fps, picture_px, stream=stream)
     width_px, height_px = layout.size_px or (None, None)
     time_s, topology = layout.time_s, layout.topology
     rate = rate_of(time_s) if "time_s" in layout.names else fps
@@ -79,19 +85,24 @@ def probe(uri: str, fps: float) -> tuple[Probe, npt.NDArray[np.float64]]:
     return probed, time_s
 
 
-def read(uri: str, start_s: float, end_s: float, *, fps: float) -> Span:
+def read(
+    uri: str,
+    start_s: float,
+    end_s: float,
+    *,
+    fps: float,
+    picture_px: tuple[int, int] | None = None,
+    stream: bool = False,
+) -> Span:
     """The frames in [start_s, end_s); of the arrays no more is kept than these.
 
     Raises NotKeypoints where the archive is damaged, and OSError.
     """
     with _archive(uri) as archive:
-        layout = _layout(uri, archive, fps)
+        layout = _layout(uri, archive, fps, picture_px, stream=stream)
         first, end = np.searchsorted(layout.time_s, [start_s, end_s]).tolist()
         times = layout.time_s[first:end].tolist()
-        places = _rows(archive, layout.places, first, end).astype(np.float64)
-        if layout.places == "image" and layout.size_px is not None:
-            width_px, height_px = layout.size_px
-            places *= np.array([width_px, height_px, width_px])[: places.shape[-1]]
+        places = to_px(_rows(archive, layout.places, first, end), layout.scale)
         world, visibility = (
             _rows(archive, name, first, end) if name in layout.names else None
             for name in ("world_m", "visibility")
@@ -128,7 +139,14 @@ def _archive(uri: str) -> Iterator[zipfile.ZipFile]:
             ) from error
 
 
-def _layout(uri: str, archive: zipfile.ZipFile, fps: float) -> _Layout:
+def _layout(
+    uri: str,
+    archive: zipfile.ZipFile,
+    fps: float,
+    picture_px: tuple[int, int] | None,
+    *,
+    stream: bool,
+) -> _Layout:
     names = {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
     places = next((name for name in ("image_px", "image") if name in names), None)
     if places is None:
@@ -160,22 +178,40 @@ def _layout(uri: str, archive: zipfile.ZipFile, fps: float) -> _Layout:
                 f"{uri}: expected numbers `{name}` of shape {wanted}, as `{places}` is {shape}, "
                 f"found {found_shape} of {kind}"
             )
-    size_px = None
+    size_px = picture_px
     if "size_px" in names:
-        width_px, height_px = (float(size) for size in _whole(archive, "size_px"))
-        if not (0 < width_px < math.inf and 0 < height_px < math.inf):
-            raise NotKeypoints(f"{uri}: expected `size_px` in pixels, found {width_px, height_px}")
-        size_px = (round(width_px), round(height_px))
-    elif places == "image":
+        size_px = size_px_of(uri, *map(float, _whole(archive, "size_px")))
+    elif places == "image" and size_px is None:
         raise NotKeypoints(
             f"{uri}: expected `size_px` (width, height) beside `image`, whose places are shares of "
-            "the picture, found none"
+            "the picture, found none; add it, or give --picture-size WIDTHxHEIGHT"
         )
     declared = str(_whole(archive, "topology")) if "topology" in names else None
-    topology = topology_of(uri, shape[-2], declared)
-    time_s = _whole(archive, "time_s") if "time_s" in names else np.arange(frames) / fps
-    time_s = checked_times(uri, time_s)
-    return _Layout(places, several, shape, topology, time_s, size_px, frozenset(names))
+    sample = _sample(archive, places, shape)
+    topology = topology_of(uri, shape[-2], declared, sample)
+    if places == "image" and np.isfinite(sample[..., :2]).any() and not are_shares(sample):
+        raise NotKeypoints(
+            f"{uri}: expected shares of the picture in `image`, found places up to "
+            f"{np.nanmax(sample[..., :2]):g}; call pixels `image_px`"
+        )
+    scale = scale_to_px(uri, sample, size_px)
+    time_s = np.arange(frames) / fps
+    if "time_s" in names:
+        time_s = seconds_of(uri, _whole(archive, "time_s"), stream=stream)
+    elif not frames:
+        raise NotKeypoints(f"{uri}: expected frames, found none")
+    return _Layout(places, several, shape, topology, time_s, size_px, scale, frozenset(names))
+
+
+def _sample(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """The first places that are seen, (N, L, 2 or 3)."""
+    places = np.empty((0, *shape[-2:]))
+    for first in range(0, shape[0], SAMPLE):
+        rows = _rows(archive, name, first, min(first + SAMPLE, shape[0])).astype(np.float64)
+        places = rows.reshape(-1, *shape[-2:])
+        if np.isfinite(places).any():
+            break
+    return places
 
 
 def _people(

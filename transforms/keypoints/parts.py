@@ -29,7 +29,7 @@ def probe(uri: str, fps: float) -> tuple[Probe, npt.NDArray[np.float64]]:
     if kind_of(part.stream) == "openpose":
         files = chunk_files(part)
         times = np.array([number for number, _ in files], np.float64) / fps
-        topology = openpose.topology_of(part.stream, files) if files else None
+        topology = openpose.layout_of(part.stream, files, None)[0] if files else None
         codec, rate = "openpose", fps
     else:
         times, topology, fault = np.zeros(0), None, "none has come"
@@ -53,7 +53,9 @@ def probe(uri: str, fps: float) -> tuple[Probe, npt.NDArray[np.float64]]:
 
 def times_of(place: str, fps: float) -> tuple[Probe, npt.NDArray[np.float64]]:
     """What a single chunk holds and the times of its frames on the stream's clock."""
-    return npz.probe(place, fps) if kind_of(place) == "npz" else parquet.probe(place)
+    if kind_of(place) == "npz":
+        return npz.probe(place, fps, stream=True)
+    return parquet.probe(place, stream=True)
 
 
 def read(uri: str, start_s: float, end_s: float, *, fps: float, topology: str) -> Span:
@@ -84,9 +86,9 @@ def read(uri: str, start_s: float, end_s: float, *, fps: float, topology: str) -
                     f"found {time_s[0]:g} s"
                 )
             if kind_of(place) == "npz":
-                span = npz.read(place, begin_s, until_s, fps=fps)
+                span = npz.read(place, begin_s, until_s, fps=fps, stream=True)
             else:
-                span = parquet.read(place, begin_s, until_s)
+                span = parquet.read(place, begin_s, until_s, stream=True)
             if span.topology != topology:
                 raise NotKeypoints(f"{place}: expected {topology}, found {span.topology}")
         except ProbeError as error:

@@ -33,21 +33,26 @@ class Imported:
     shortfall: str | None
 
 
-def probe_keypoints(uri: str, fps: float) -> tuple[Probe, npt.NDArray[np.float64]]:
+def probe_keypoints(
+    uri: str, fps: float, picture_px: tuple[int, int] | None = None
+) -> tuple[Probe, npt.NDArray[np.float64]]:
     """What a file or recording of keypoints is, and the times of its frames.
 
-    `fps` is the rate of what says nothing of time. Raises NotKeypoints or another ProbeError that
+    `fps` is the rate of what says nothing of time, `picture_px` the size of a picture whose file
+    says none. Raises NotKeypoints or another ProbeError that
     says why it is none, and OSError.
     """
     kind = kind_of(uri)
     if kind == "stream":
         return parts.probe(uri, fps)
     if kind == "openpose":
-        return openpose.probe(uri, fps)
-    return npz.probe(uri, fps) if kind == "npz" else parquet.probe(uri)
+        return openpose.probe(uri, fps, picture_px)
+    return npz.probe(uri, fps, picture_px) if kind == "npz" else parquet.probe(uri, picture_px)
 
 
-def read_keypoints(segment: Segment, fps: float) -> Imported:
+def read_keypoints(
+    segment: Segment, fps: float, picture_px: tuple[int, int] | None = None
+) -> Imported:
     """Every frame of a segment of keypoints; people without a name are linked by place.
 
     Raises NotKeypoints and OSError.
@@ -59,11 +64,18 @@ def read_keypoints(segment: Segment, fps: float) -> Imported:
         span = parts.read(uri, segment.start_s, segment.end_s, fps=fps, topology=topology)
     elif kind == "openpose":
         topology = (segment.probe and segment.probe.topology) or _NOBODYS
-        span = openpose.read(uri, segment.start_s, segment.end_s, fps=fps, topology=topology)
+        span = openpose.read(
+            uri,
+            segment.start_s,
+            segment.end_s,
+            fps=fps,
+            topology=topology,
+            picture_px=picture_px,
+        )
     elif kind == "npz":
-        span = npz.read(uri, segment.start_s, segment.end_s, fps=fps)
+        span = npz.read(uri, segment.start_s, segment.end_s, fps=fps, picture_px=picture_px)
     else:
-        span = parquet.read(uri, segment.start_s, segment.end_s)
+        span = parquet.read(uri, segment.start_s, segment.end_s, picture_px=picture_px)
     identity = {"importer": kind, "revision": str(REVISION), "named": str(span.named)}
     poses = list(span.poses if span.named else _linked(span))
     return Imported(span.topology, identity, poses, span.shortfall)

@@ -8,10 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from repscore.models.estimator import People
-from repscore.models.skeleton import TOPOLOGIES
 from repscore.transforms.inputs import ProbeError
 
-_BY_COUNT: Final = {count: name for name, (count, _) in TOPOLOGIES.items()}
 _BEYOND: Final = 1e9
 
 
@@ -34,32 +32,6 @@ class Span:
     poses: Sequence[tuple[float, People]]
     named: bool
     shortfall: str | None = None
-
-
-def topology_of(uri: str, landmarks: int, declared: str | None) -> str:
-    """The topology that a file declares, or that the number of its landmarks tells.
-
-    Raises NotKeypoints where it is unknown or has another number of landmarks.
-    """
-    known = ", ".join(f"{name} ({count})" for name, (count, _) in TOPOLOGIES.items())
-    name = _BY_COUNT.get(landmarks) if declared is None else declared
-    if name is None or TOPOLOGIES.get(name, (None,))[0] != landmarks:
-        called = "" if declared is None else f" called {declared!r}"
-        raise NotKeypoints(f"{uri}: expected landmarks of {known}, found {landmarks}{called}")
-    return name
-
-
-def checked_times(uri: str, time_s: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """The times (N,) of frames as float64; raises NotKeypoints unless they increase from 0 on."""
-    times = time_s.astype(np.float64)
-    if not len(times):
-        raise NotKeypoints(f"{uri}: expected frames, found none")
-    if not (np.isfinite(times).all() and times[0] >= 0 and (np.diff(times) > 0).all()):
-        raise NotKeypoints(
-            f"{uri}: expected times that increase from 0 s on, each a frame, found "
-            f"{times[0]:g} s to {times[-1]:g} s, not all in order"
-        )
-    return times
 
 
 def rate_of(time_s: npt.NDArray[np.float64]) -> float:

@@ -49,7 +49,7 @@ def _segments_of(video: Video, poses: PoseConfig) -> tuple[Segment, ...]:
                 f"{video.location}: changed while the run was on; run again to take it"
             )
     if kind_of(video.location) != "video":
-        probed, time_s = probe_keypoints(video.location, poses.rate_of_keypoints)
+        probed, time_s = probe_keypoints(video.location, poses.rate_of_keypoints, poses.picture_px)
         return plan_frames(video, probed, poses.segment_s, time_s)
     probed, keyframes_s = probe(video.location, poses.fps)
     return plan(video, probed, poses.segment_s, keyframes_s)

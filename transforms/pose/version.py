@@ -22,7 +22,7 @@ def pose_version(poses: PoseConfig, video: Video) -> str:
 
 def keypoints_version(poses: PoseConfig) -> str:
     """`keypoints-<rate>-<hash>`: the version of keypoints, which no estimator touches."""
-    digest = _digest([REVISION, poses.rate_of_keypoints])
+    digest = _digest([REVISION, poses.rate_of_keypoints, poses.picture_px])
     return f"keypoints-{poses.rate_of_keypoints:g}fps-{digest}"
 
 

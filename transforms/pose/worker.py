@@ -77,7 +77,7 @@ class Worker:
 
     def _read(self, segment: Segment, version: str) -> _Extracted:
         """The poses that a segment of keypoints holds."""
-        keypoints = read_keypoints(segment, self._poses.rate_of_keypoints)
+        keypoints = read_keypoints(segment, self._poses.rate_of_keypoints, self._poses.picture_px)
         self._frames = len(keypoints.poses)
         about = _about(
             segment,

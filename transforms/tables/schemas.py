@@ -49,6 +49,7 @@ RUNS: Final = pa.schema(
         _column("device", _TEXT, "what estimated the poses"),
         _column("inputs", _COUNT, "inputs found"),
         _column("skipped", _COUNT, "inputs whose rows were current"),
+        _column("passed_over", _TEXT, "what folders hold besides inputs, by suffix or kind"),
         _column("videos", _COUNT, "videos processed"),
         _column("repetitions", _COUNT, "repetitions written"),
         _column("failures", _COUNT, "failure rows written"),

@@ -3,6 +3,7 @@
 import queue
 import threading
 import time
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,7 +59,11 @@ class CommitReport:
 
 
 class WatchedInputs:
-    """The inputs of one run, in the process that runs it; `watched_inputs` finds them by name."""
+    """The inputs of one run, in the process that runs it; `watched_inputs` finds them by name.
+
+    Attributes:
+        passed_over: what the folders held besides at the latest listing, by suffix or kind.
+    """
 
     def __init__(self, config: WatchConfig, known: Mapping[str, Known], key: str) -> None:
         self._config = config
@@ -69,6 +74,7 @@ class WatchedInputs:
         self._stop = threading.Event()
         self._listed = False
         self._failed_listings = 0
+        self.passed_over: Counter[str] = Counter()
         self.commits: queue.SimpleQueue[CommitReport] = queue.SimpleQueue()
 
     @property
@@ -96,20 +102,22 @@ class WatchedInputs:
         """
         now_s, instant_s = time.monotonic(), time.time()
         inputs, chunks = self._config.inputs, list[Chunk]()
+        passed_over: Counter[str] = Counter()
         try:
             if self._config.streams:
-                listing = list(list_files(inputs))
+                listing = list(list_files(inputs, passed_over))
                 whole = [source for source in listing if chunk_of(source.uri) is None]
                 arrived = self._arrivals.poll(whole, now_s)
                 chunks, instant_s = self._chunks.poll(listing, now_s, instant_s)
             else:
-                arrived = self._arrivals.poll(list_inputs(inputs), now_s)
+                arrived = self._arrivals.poll(list_inputs(inputs, passed_over), now_s)
         except (InputNotFound, OSError):
             self._failed_listings += 1
             if self._failed_listings >= _LISTINGS:
                 raise
             return (), (), None
         self._failed_listings = 0
+        self.passed_over = passed_over
         if chunks or not self._listed:
             self._listed = True
             self._arrivals.stay_active(now_s)

@@ -1,0 +1,105 @@
+"""What lies in a folder: the files that are inputs, and what is passed over."""
+
+import stat
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from repscore.transforms.files import uri_of
+
+_DATASET: Final = ("tables", "poses", "scorers")
+_MARK: Final = ("tables", "runs", "_delta_log")
+_NAMED: Final = 10
+
+Wanted = Callable[[str], bool]
+"""Whether a name inside a folder is that of an input."""
+
+
+def walk(folder: Path, wanted: Wanted, passed_over: Counter[str]) -> Iterator[Path]:
+    """The inputs below a folder, sorted; what is none is counted by suffix or kind.
+
+    Links are followed, except to a folder that encloses them. Datasets are no inputs. Raises
+    OSError where a folder cannot be listed.
+    """
+    yield from _walk(folder, wanted, passed_over, frozenset())
+
+
+def _walk(
+    folder: Path, wanted: Wanted, passed_over: Counter[str], above: frozenset[tuple[int, int]]
+) -> Iterator[Path]:
+    status = folder.stat()
+    above |= {(status.st_dev, status.st_ino)}
+    is_dataset = Path(folder, *_MARK).is_dir()
+    folders: list[Path] = []
+    for path in sorted(folder.iterdir()):
+        name = path.name
+        try:
+            status = path.stat()
+        except OSError:
+            if path.is_symlink():  # else it was removed meanwhile
+                passed_over["broken link"] += 1
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            if (status.st_dev, status.st_ino) in above:
+                passed_over["link to an enclosing folder"] += 1
+            elif not (is_dataset and name in _DATASET):
+                folders.append(path)
+        elif (special := _special(status.st_mode)) is not None:
+            passed_over[special] += 1
+        elif is_taken(name, wanted, passed_over):
+            yield path
+    for path in folders:
+        yield from _walk(path, wanted, passed_over, above)
+
+
+def is_taken(name: str, wanted: Wanted, passed_over: Counter[str]) -> bool:
+    """Whether a file in a folder is an input; counted where it is none."""
+    hidden = name.startswith(".")
+    if wanted(name) and not hidden:
+        return True
+    if not hidden:
+        passed_over[Path(uri_of(name.lower())).suffix or "without suffix"] += 1
+    elif wanted(name.lstrip("._")):
+        passed_over["hidden"] += 1
+    return False
+
+
+def special_file(path: Path) -> str | None:
+    """What a place holds instead of a file or a folder: a FIFO, a device or a socket."""
+    try:
+        return _special(path.stat().st_mode)
+    except (OSError, ValueError):
+        return None
+
+
+def _special(mode: int) -> str | None:
+    if stat.S_ISFIFO(mode):
+        return "FIFO"
+    if stat.S_ISSOCK(mode):
+        return "socket"
+    return "device" if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else None
+
+
+def outside_datasets(names: Iterable[str]) -> Iterator[str]:
+    """Those of the names in an object store that belong to no dataset."""
+    names = list(names)
+    mark = f"/{'/'.join(_MARK)}/"
+    roots = {name.partition(mark)[0] for name in names if mark in name}
+    inside = tuple(f"{root}/{part}/" for root in roots for part in _DATASET)
+    return (name for name in names if not name.startswith(inside))
+
+
+def in_words(passed_over: Counter[str]) -> str | None:
+    """`1 .h264, 241 .json not recognised; 1 FIFO passed over`; None where nothing was."""
+
+    def counted(kinds: list[tuple[str, int]], what: str) -> list[str]:
+        kinds.sort(key=lambda kind: (-kind[1], kind[0]))
+        more = sum(count for _, count in kinds[_NAMED:])
+        listed = [f"{count} {kind}" for kind, count in kinds[:_NAMED]]
+        listed += [f"{more} others"] if more else []
+        return [f"{', '.join(listed)} {what}"] if listed else []
+
+    unknown = [(k, n) for k, n in passed_over.items() if k.startswith((".", "without"))]
+    others = [(k, n) for k, n in passed_over.items() if not k.startswith((".", "without"))]
+    return "; ".join(counted(unknown, "not recognised") + counted(others, "passed over")) or None
