@@ -14,6 +14,7 @@ from repscore import __version__
 from repscore.models.scorer.shipped import located
 from repscore.pipelines.evaluate.commands import evaluate
 from repscore.pipelines.flags import (
+    FiniteRange,
     as_json_flag,
     dataset_flag,
     labels_flag,
@@ -63,6 +64,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo(f"repscore: interrupted{_CONTINUE.get(words[0], _AGAIN)}", err=True)
         status = INTERRUPTED
+    except Exception as error:
+        from repscore.pipelines.ready import full_disk
+
+        reason = full_disk(error)
+        if reason is None:
+            raise
+        click.echo(
+            f"repscore: the disk is full ({reason}); what was committed is whole: free some "
+            f"space{_CONTINUE.get(words[0], _AGAIN)}",
+            err=True,
+        )
+        status = CRASHED
     sys.exit(status or DONE)
 
 
@@ -107,7 +120,7 @@ def _run(options: Any, *, as_json: bool, quiet: bool) -> int:
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option(
     "--every",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     default=10.0,
     show_default=True,
     metavar="SECONDS",
@@ -115,7 +128,7 @@ def _run(options: Any, *, as_json: bool, quiet: bool) -> int:
 )
 @click.option(
     "--until-idle",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     metavar="SECONDS",
     help="Stop when no new input has arrived for so long.  [default: run until stopped]",
 )
@@ -127,7 +140,7 @@ def _run(options: Any, *, as_json: bool, quiet: bool) -> int:
 )
 @click.option(
     "--grace",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     default=120.0,
     show_default=True,
     metavar="SECONDS",

@@ -1,5 +1,6 @@
 """Options that several commands share, and the record of their values."""
 
+import math
 import os
 import re
 import tomllib
@@ -52,6 +53,19 @@ def _picture_size(
     return int(found[1]), int(found[2])
 
 
+class FiniteRange(click.FloatRange):
+    """A number within a range; neither `nan` nor `inf`, which ranges let through."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Raises BadParameter."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number.", param, ctx)
+        return number
+
+
 def _sample_fps(context: click.Context, _: click.Parameter, text: str) -> float | None:
     if text == "native":
         return None
@@ -59,7 +73,7 @@ def _sample_fps(context: click.Context, _: click.Parameter, text: str) -> float 
         value = float(text)
     except ValueError:
         value = 0.0
-    if not value > 0:
+    if not 0 < value < math.inf:
         raise click.BadParameter(f"{text!r} is neither a positive number nor 'native'", context)
     return value
 
@@ -139,7 +153,7 @@ _SCORE = (
     ),
     click.option(
         "--fps",
-        type=click.FloatRange(min=0, min_open=True, max=10_000),
+        type=FiniteRange(min=0, min_open=True, max=10_000),
         help="Frames per second of inputs without times: OpenPose folders, keypoint files, raw "
         "video streams.  [default: 30 for keypoints, the header's rate for raw video]",
     ),
@@ -188,7 +202,7 @@ _SCORE = (
     ),
     click.option(
         "--segment-seconds",
-        type=click.FloatRange(min=1),
+        type=FiniteRange(min=1),
         default=60.0,
         show_default=True,
         help="Long videos are cut into segments of this length, at keyframes.",
@@ -200,7 +214,7 @@ _SCORE = (
         help="Pose workers.  [default: one per CPU]",
     ),
     click.option(
-        "--cpus-per-actor", type=click.FloatRange(min=0), default=1.0, help="A fraction is allowed."
+        "--cpus-per-actor", type=FiniteRange(min=0), default=1.0, help="A fraction is allowed."
     ),
     click.option(
         "--device",
@@ -217,14 +231,14 @@ _SCORE = (
     ),
     click.option(
         "--gpus-per-actor",
-        type=click.FloatRange(min=0),
+        type=FiniteRange(min=0),
         help="GPUs of each actor that runs the pose model; may be a fraction.  "
         "[default: 1 with --device cuda, else 0]",
     ),
     click.option("--ray-address", help="A running Ray cluster.  [default: a local one]"),
     click.option(
         "--segment-timeout",
-        type=click.FloatRange(min=0, min_open=True),
+        type=FiniteRange(min=0, min_open=True),
         default=1800.0,
         show_default=True,
         help="Seconds after which a worker that hangs on a segment is replaced.",
@@ -238,7 +252,7 @@ _SCORE = (
     ),
     click.option(
         "--max-failure-rate",
-        type=click.FloatRange(0, 1),
+        type=FiniteRange(0, 1),
         default=1.0,
         show_default=True,
         help="Exit with status 3 if a larger share of the inputs failed.",

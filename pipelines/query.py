@@ -40,7 +40,7 @@ def connect(root: str, *, poses: bool = False) -> duckdb.DuckDBPyConnection:
     every file of the pose store.
 
     Raises:
-        QueryError: no dataset at `root`.
+        QueryError: no dataset at `root`, or a damaged one.
     """
     path = local_path(root)
     if path is not None and not path.is_dir():
@@ -52,14 +52,16 @@ def connect(root: str, *, poses: bool = False) -> duckdb.DuckDBPyConnection:
         connection.register_filesystem(url_to_fs(root)[0])
     try:
         files = {name: table_files(root, name) for name in SCHEMAS}
+        if path is None and not any(files.values()):
+            raise QueryError(f"{root}: no dataset, expected one made by `repscore score`")
+        for name, schema in SCHEMAS.items():
+            _view(connection, name, files[name], schema)
+        if poses:
+            _view(connection, "poses", _pose_files(root), _POSES)
     except UnusableRootError as error:
         raise QueryError(str(error)) from error
-    if path is None and not any(files.values()):
-        raise QueryError(f"{root}: no dataset, expected one made by `repscore score`")
-    for name, schema in SCHEMAS.items():
-        _view(connection, name, files[name], schema)
-    if poses:
-        _view(connection, "poses", _pose_files(root), _POSES)
+    except duckdb.Error as error:
+        raise _explained(error) from error
     return connection
 
 
@@ -87,7 +89,7 @@ def run_query(root: str, sql: str, *, as_json: bool = False, out: TextIO | None 
     result = query(root, sql)
     if result is None:
         return
-    rows = _rows(result)
+    rows = rows_of(result)
     if as_json:
         write_json(result.columns, rows, target)
     elif target.isatty():
@@ -173,7 +175,7 @@ def _side(value: object) -> Any:
     return "right" if isinstance(value, int | float | Decimal) else "left"
 
 
-def _rows(result: duckdb.DuckDBPyRelation) -> Iterator[Sequence[Any]]:
+def rows_of(result: duckdb.DuckDBPyRelation) -> Iterator[Sequence[Any]]:
     """Rows, computed as they are read; an error of theirs is a QueryError."""
     try:
         for batch in result.to_arrow_reader(10_000):

@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any, Final
 
 import click
+from deltalake.exceptions import DeltaError
 
 from repscore.models.estimator import Unavailable, UnknownEstimator, estimator_class
 from repscore.models.scorer.files import CONSISTENCY_VERSION
@@ -21,6 +22,7 @@ from repscore.models.weights import WeightsCorrupt, WeightsMissing
 from repscore.pipelines.options import NoReference, NoScorer, ScoreOptions, config_key
 from repscore.pipelines.progress import console, following
 from repscore.pipelines.query import QueryError, query
+from repscore.pipelines.ready import NotReady, check_beam_options, check_output, check_ray
 from repscore.pipelines.runner.prism import PrismMissing, binary_of
 from repscore.transforms.discover.changes import Changes, in_groups
 from repscore.transforms.discover.folders import in_words
@@ -36,14 +38,13 @@ from repscore.transforms.records import Known
 from repscore.transforms.tables.delta import (
     UnusableRootError,
     append_run,
-    check_root,
     read_known,
 )
 from repscore.transforms.tables.rows import RunStamp
 
 UNUSABLE: Final = (
     *(InputNotFound, WeightsMissing, WeightsCorrupt, NoReference, NoScorer),
-    *(UnknownEstimator, Unavailable, UnusableRootError, PrismMissing),
+    *(UnknownEstimator, Unavailable, UnusableRootError, PrismMissing, NotReady),
 )
 """What is wrong with a run before it starts."""
 
@@ -150,7 +151,9 @@ def _open(options: ScoreOptions, command: str, *, quiet: bool) -> OpenRun:
     started_at, started_s = datetime.now(UTC), time.monotonic()
     root = options.output
     require(options.inputs)
-    check_root(root)
+    check_output(root)
+    check_ray(options.pool.ray_address)
+    check_beam_options(options.runner)
     if options.runner.name == "prism":
         binary_of(options.runner.prism)
     estimator_class(options.poses.estimator).require(options.poses)
@@ -158,10 +161,15 @@ def _open(options: ScoreOptions, command: str, *, quiet: bool) -> OpenRun:
         check_devices(options.poses.device, options.pool)
     scorer, scorer_version = prepare_scorer(options, quiet=quiet)
     config = config_key(options, scorer_version)
-    known = {uri: row for uri, row in read_known(root).items() if uri not in options.again}
     stamp = RunStamp(uuid.uuid4().hex, started_at, config)
     row = opening_row(options, stamp, command)
-    append_run(root, row)
+    try:
+        rows = read_known(root)
+        append_run(root, row)
+    except (OSError, DeltaError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UnusableRootError(f"{root}: its tables cannot be used: {reason}") from error
+    known = {uri: known for uri, known in rows.items() if uri not in options.again}
     pool = shared_pool(options.poses, root, options.pool)
     return OpenRun(options, scorer, known, stamp, row, pool, started_s)
 

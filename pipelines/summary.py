@@ -10,7 +10,7 @@ from typing import Any, Final, TextIO
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from repscore.pipelines.query import connect, format_table, plain
+from repscore.pipelines.query import connect, format_table, plain, rows_of
 
 _PLAIN_WIDTH: Final = 200
 
@@ -90,7 +90,7 @@ def summary(root: str) -> Summary:
 
     def records(sql: str) -> tuple[dict[str, Any], ...]:
         result = connection.sql(sql)
-        return tuple(dict(zip(result.columns, row, strict=True)) for row in result.fetchall())
+        return tuple(dict(zip(result.columns, row, strict=True)) for row in rows_of(result))
 
     runs = records(_LAST_RUN)
     return Summary(

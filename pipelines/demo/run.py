@@ -16,7 +16,9 @@ from repscore.pipelines.demo.cast import CAST, TRUTH_FILE, Performance, write_ca
 from repscore.pipelines.options import ScoreOptions
 from repscore.pipelines.progress import console
 from repscore.pipelines.query import query
+from repscore.pipelines.ready import check_output
 from repscore.pipelines.score import UnusableConfiguration, run
+from repscore.transforms.tables.delta import UnusableRootError
 
 _PER_CLIP: Final = """
 SELECT v.uri, count(r.repetition), avg(r.score), any_value(r.exercise)
@@ -38,8 +40,9 @@ def run_demo(output: str, *, quiet: bool) -> int:
     """Render the clips, score them against the references, print truth beside result; 0."""
     folder = Path(output)
     try:
+        check_output(output)
         results = demo(folder, quiet=quiet)
-    except (UnusableConfiguration, weights.WeightsMissing) as error:
+    except (UnusableConfiguration, UnusableRootError, weights.WeightsMissing) as error:
         raise click.ClickException(str(error)) from error
     _show(results)
     click.echo(

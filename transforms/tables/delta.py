@@ -50,7 +50,7 @@ class WriteConflictError(RuntimeError):
 
 
 class UnusableRootError(ValueError):
-    """A folder whose name the table format's library cannot write below."""
+    """A place where a dataset cannot be kept, or whose tables cannot be read."""
 
 
 def check_root(root: str) -> None:
@@ -98,11 +98,21 @@ def open_table(root: str, name: str) -> DeltaTable:
 
 
 def find_table(root: str, name: str) -> DeltaTable | None:
-    """The newest snapshot of a table, None where it is missing: reading creates nothing."""
+    """The newest snapshot of a table, None where it is missing: reading creates nothing.
+
+    Raises UnusableRootError where its log is damaged.
+    """
+    uri = _location(root, name)
     try:
-        return DeltaTable(_location(root, name))
+        return DeltaTable(uri)
     except TableNotFoundError:
         return None
+    except DeltaError as error:
+        reason = str(error).partition("\n")[0]  # a backtrace may follow
+        raise UnusableRootError(
+            f"{uri}: the table cannot be read ({reason}): restore the dataset, or score anew into "
+            "another folder"
+        ) from error
 
 
 def read_rows(
