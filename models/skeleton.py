@@ -94,6 +94,23 @@ first, then head, neck, hip and feet. body25b: openpose_train, COCO-17 first, th
 of the head and feet; its upper neck lies above the others' neck, which is between the shoulders.
 """
 
+BLAZEPOSE_NAMES: Final = (
+    "nose", "left_eye_inner", "left_eye", "left_eye_outer", "right_eye_inner", "right_eye",
+    "right_eye_outer", "left_ear", "right_ear", "mouth_left", "mouth_right",
+    "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
+    "left_pinky", "right_pinky", "left_index", "right_index", "left_thumb", "right_thumb",
+    "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
+    "left_heel", "right_heel", "left_foot_index", "right_foot_index",
+)  # fmt: skip
+"""MediaPipe's PoseLandmark, in its order."""
+
+COCO_NAMES: Final = (
+    "nose", "left_eye", "right_eye", "left_ear", "right_ear",
+    "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
+    "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle",
+)  # fmt: skip
+"""The landmarks of coco17, in its order."""
+
 BY_COUNT: Final[Mapping[int, str]] = {
     count: name for name, (count, _) in reversed(list(TOPOLOGIES.items()))
 }

@@ -57,7 +57,10 @@ def recording(folder: Path, name: str = "clip_") -> str:
         ("/a/photo_keypoints.json", "openpose", None),
         ("/a/x.NPZ", "npz", None),
         ("/a/x.keypoints.parquet", "parquet", None),
-        ("/a/x.json", "video", None),
+        ("/a/cam01.0031.json", "json", "/a/cam01.%d.json"),
+        ("/a/cam01.%d.json", "openpose", None),
+        ("/a/x.json", "json", None),
+        ("/a/x.csv", "csv", None),
         ("/a/x.mp4", "video", None),
     ],
 )

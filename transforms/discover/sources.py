@@ -22,12 +22,14 @@ from repscore.transforms.discover.folders import (
     walk,
 )
 from repscore.transforms.files import local_path, open_binary, uri_of
+from repscore.transforms.keypoints.contents import Recognised
 from repscore.transforms.keypoints.names import (
     IN_FOLDERS,
     chunk_of,
     frame_files,
     frames_among,
     is_recording,
+    kind_of,
     recording_of,
 )
 
@@ -74,13 +76,18 @@ def list_inputs(inputs: Sequence[str], passed_over: Counter[str] | None = None) 
     input that names nothing or cannot be listed; an empty folder or glob yields nothing.
     """
     listed: set[str] = set()
+    recognised = Recognised().input_of
     for input_ in inputs:
-        for source in _listed(input_, Counter() if passed_over is None else passed_over):
-            recording = recording_of(source.uri)
-            uri = recording or source.uri
-            if uri not in listed:
+        passed = Counter[str]() if passed_over is None else passed_over
+        for source in _listed(input_, passed):
+            uri = recording_of(source.uri) if is_recording(input_) else recognised(source.uri)
+            if uri is None and kind_of(input_) in ("json", "csv"):  # it was named outright
+                uri = source.uri
+            if uri is None:
+                passed[Path(source.uri.lower()).suffix] += 1
+            elif uri not in listed:
                 listed.add(uri)
-                yield _recording(uri, _frames(uri)) if recording else source
+                yield _recording(uri, _frames(uri)) if is_recording(uri) else source
 
 
 def list_files(inputs: Sequence[str], passed_over: Counter[str] | None = None) -> Iterator[Source]:
@@ -99,7 +106,7 @@ def list_files(inputs: Sequence[str], passed_over: Counter[str] | None = None) -
 
 def _listed(input_: str, passed_over: Counter[str], *, apart: bool = False) -> Iterator[Source]:
     """The files behind an input, those of a recording by its first one alone unless `apart`."""
-    wanted = _is_input_or_chunk if apart else _is_input
+    wanted = _is_input_or_chunk if apart else _may_be_input
     if is_recording(input_):
         frames = _frames(input_)
         if not frames:
@@ -171,8 +178,13 @@ def _is_input(name: str) -> bool:
     return (
         Path(lower).suffix in VIDEO_SUFFIXES
         or lower.endswith(IN_FOLDERS)
-        or recording_of(name) is not None
+        or kind_of(name) == "openpose"
     )
+
+
+def _may_be_input(name: str) -> bool:
+    """Whether a name is that of an input, or of a file whose contents will tell."""
+    return _is_input(name) or kind_of(name) in ("json", "csv")
 
 
 def _is_input_or_chunk(name: str) -> bool:

@@ -2,12 +2,12 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple
 
 from repscore.transforms.files import names_in
 
-Kind = Literal["video", "openpose", "npz", "parquet", "stream"]
+Kind = Literal["video", "openpose", "npz", "parquet", "json", "csv", "stream"]
 
 REVISION: Final = 2
 """Rises with every change that gives other poses for the same files of keypoints."""
@@ -16,9 +16,17 @@ IN_FOLDERS: Final = (".keypoints.npz", ".keypoints.parquet")
 """What counts as keypoints inside a folder; a file that is named outright is always taken."""
 
 _JSON: Final = "_keypoints.json"
-_FRAME: Final = re.compile(rf"(?P<before>.*?)(?P<number>[0-9]{{1,18}}){re.escape(_JSON)}")
+_FRAME: Final = re.compile(r"(?P<before>.*?)(?P<number>[0-9]{1,18})(?P<after>[^0-9/%]*\.json)")
+_RECORDING: Final = re.compile(r"(?P<before>.*)%d(?P<after>[^0-9/%]*\.json)")
 _CHUNK: Final = re.compile(r"(.+\.)([0-9]{1,18})(\.keypoints\.(?:npz|parquet))")
 _PART: Final = re.compile(r"(.+%d.+)#([0-9]+)-([0-9]+)@(?:([0-9.]+)-([0-9.]*)|late)")
+
+_SUFFIXES: Final[Mapping[str, Kind]] = {
+    "npz": "npz",
+    "parquet": "parquet",
+    "json": "json",
+    "csv": "csv",
+}
 
 END_MARK: Final = ".end"
 """What is appended to the name that the next chunk of a stream would have, in place of it."""
@@ -66,7 +74,7 @@ def chunk_of(place: str) -> tuple[str, int] | None:
     `FOLDER/<name>.%d.keypoints.npz`; a frame of OpenPose is a chunk of its recording.
     """
     folder, slash, name = place.removesuffix(END_MARK).rpartition("/")
-    if (frame := _FRAME.fullmatch(name)) is not None:
+    if (frame := _FRAME.fullmatch(name)) is not None and frame["after"] == _JSON:
         return f"{folder}{slash}{frame['before']}%d{_JSON}", int(frame["number"])
     if (chunk := _CHUNK.fullmatch(name)) is not None:
         return f"{folder}{slash}{chunk[1]}%d{chunk[3]}", int(chunk[2])
@@ -90,37 +98,40 @@ def kind_of(uri: str) -> Kind:
     name = uri.lower()
     if part_of(uri) is not None:
         return "stream"
-    if name.endswith(_JSON):
+    if name.endswith(_JSON) or is_recording(uri):
         return "openpose"
-    if name.endswith(".npz"):
-        return "npz"
-    return "parquet" if name.endswith(".parquet") else "video"
+    suffix = name.rpartition(".")[2]
+    return _SUFFIXES.get(suffix, "video")
 
 
 def recording_of(uri: str) -> str | None:
-    """The recording that a JSON file of OpenPose is a frame of; None for any other file.
+    """The recording that a JSON file with a number in its name would be a frame of, else None.
 
-    OpenPose writes `<name>_<12 digits>_keypoints.json`. The recording is called after all its
-    files, `%d` standing for the number of the frame: `FOLDER/<name>_%d_keypoints.json`.
+    OpenPose writes `<name>_<12 digits>_keypoints.json`, Pose2Sim `<name>.<number>.json`. The
+    recording is called after all its files, `%d` standing for the number of the frame:
+    `FOLDER/<name>_%d_keypoints.json`.
     """
     folder, slash, name = uri.rpartition("/")
     found = _FRAME.fullmatch(name)
-    return None if found is None else f"{folder}{slash}{found['before']}%d{_JSON}"
+    return None if found is None else f"{folder}{slash}{found['before']}%d{found['after']}"
 
 
 def is_recording(uri: str) -> bool:
     """Whether a place is the name of a recording, and no file."""
-    return uri.endswith(f"%d{_JSON}")
+    return _RECORDING.fullmatch(uri) is not None
 
 
 def frames_among(names: Iterable[str], recording: str) -> list[tuple[int, str]]:
     """The frames of a recording among the names in its folder: (number, name) in order."""
-    before = recording.rpartition("/")[2].removesuffix(f"%d{_JSON}")
+    parts = _RECORDING.fullmatch(recording.rpartition("/")[2])
+    if parts is None:
+        return []
+    before, after = parts.groups()
     found = (_FRAME.fullmatch(name) for name in names if name.startswith(before))
     return sorted(
         (int(match["number"]), match.string)
         for match in found
-        if match is not None and match["before"] == before
+        if match is not None and (match["before"], match["after"]) == (before, after)
     )
 
 

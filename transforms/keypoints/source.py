@@ -9,7 +9,7 @@ import numpy.typing as npt
 from repscore.models.estimator import People
 from repscore.models.people import Following, follow
 from repscore.models.skeleton import to_canonical
-from repscore.transforms.keypoints import npz, openpose, parquet, parts
+from repscore.transforms.keypoints import exports, npz, openpose, parquet, parts
 from repscore.transforms.keypoints.names import REVISION, kind_of
 from repscore.transforms.keypoints.span import Span
 from repscore.transforms.records import Probe, Segment
@@ -47,6 +47,8 @@ def probe_keypoints(
         return parts.probe(uri, fps)
     if kind == "openpose":
         return openpose.probe(uri, fps, picture_px)
+    if kind in ("json", "csv"):
+        return exports.probe(uri, fps, picture_px)
     return npz.probe(uri, fps, picture_px) if kind == "npz" else parquet.probe(uri, picture_px)
 
 
@@ -72,6 +74,8 @@ def read_keypoints(
             topology=topology,
             picture_px=picture_px,
         )
+    elif kind in ("json", "csv"):
+        span = exports.read(uri, segment.start_s, segment.end_s, fps=fps, picture_px=picture_px)
     elif kind == "npz":
         span = npz.read(uri, segment.start_s, segment.end_s, fps=fps, picture_px=picture_px)
     else:
