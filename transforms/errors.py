@@ -44,6 +44,7 @@ _NAMES: Final[dict[str, ErrorKind]] = {  # parts of class names of aiohttp, requ
     "Unauthorized": "permission",
     "NotFound": "missing",
     "NoSuch": "missing",
+    "Missing": "missing",
 }
 _T = TypeVar("_T")
 

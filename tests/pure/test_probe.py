@@ -22,13 +22,17 @@ from repscore.transforms.inputs import (
     NotAVideo,
     ProbeError,
 )
+from repscore.transforms.plan import probe as probing
 from repscore.transforms.plan.probe import (
     AudioOnly,
     IncompleteVideo,
     NoDecodableFrame,
+    TooLarge,
     probe,
     truncation,
 )
+from repscore.transforms.pose.decode import Decoder
+from repscore.transforms.video import container
 
 
 def box(kind: bytes, content: bytes = b"") -> bytes:
@@ -118,6 +122,21 @@ def test_a_video_stream_without_frames(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(NoDecodableFrame, match="64x48 pixels, but no picture"):
         probe(str(path))
+
+
+def test_pictures_of_absurd_size_are_not_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(plain(tmp_path / "large.mp4"))
+    probed, _ = probe(path)
+    pixels = (probed.width_px or 0) * (probed.height_px or 0)
+    monkeypatch.setattr(container, "MOST_PIXELS", pixels - 1)
+    monkeypatch.setattr(probing, "MOST_PIXELS", pixels - 1)
+    with pytest.raises(TooLarge, match=r"large\.mp4: its .* pictures have more than .* pixels"):
+        probe(path)
+    with Decoder(path) as decoder:
+        assert list(decoder) == []
+    assert "20 could not be decoded" in str(decoder.shortfall)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

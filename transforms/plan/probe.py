@@ -9,7 +9,13 @@ from typing import IO, Final
 from repscore.transforms.files import open_binary, size_bytes
 from repscore.transforms.inputs import HEAD_BYTES, NotAVideo, ProbeError, head_of
 from repscore.transforms.records import Probe
-from repscore.transforms.video.container import Container, ContainerError, frames_of, scan
+from repscore.transforms.video.container import (
+    MOST_PIXELS,
+    Container,
+    ContainerError,
+    frames_of,
+    scan,
+)
 from repscore.transforms.video.picture import Picture, matrix_of, rotation_deg
 
 _CAMERAS: Final = datetime(1990, 1, 1, tzinfo=UTC)
@@ -29,6 +35,10 @@ class IncompleteVideo(ProbeError):
 
 class NoDecodableFrame(ProbeError):
     """The file holds a video stream of which no picture can be decoded."""
+
+
+class TooLarge(ProbeError):
+    """The pictures are larger than is decoded."""
 
 
 class NoDecoder(ProbeError):
@@ -65,6 +75,11 @@ def _probe(container: Container, fps: float | None) -> tuple[Probe, Sequence[flo
     first = next(
         (frame for coded in container.coded_pictures() for frame in frames_of(coded, stream)), None
     ) or next(iter(frames_of(None, stream)), None)
+    if first is None and (context.width == 0 or context.width * context.height > MOST_PIXELS):
+        raise TooLarge(
+            f"{uri}: its {codec} pictures have more than {MOST_PIXELS:,} pixels, or no size at "
+            "all; make them smaller: `ffmpeg -i IN -vf scale=1920:-2 OUT.mp4`"
+        )
     if first is None:
         raise NoDecodableFrame(
             f"{uri}: holds {codec} of {context.width}x{context.height} pixels, but no picture of "

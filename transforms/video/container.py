@@ -33,6 +33,8 @@ _LEAP_PICTURES: Final = 20
 """The same in distances of pictures, so that a film of a picture per minute is one clock."""
 _REORDERED_S: Final = 1.0
 """Pictures are stored in the order of decoding: time stamps step back by less within one clock."""
+MOST_PIXELS: Final = 1 << 26
+"""Larger pictures than 8192 x 8192 are not decoded: one would take a gigabyte of memory."""
 _HEAD_PACKETS: Final = 32
 _BUFFER_BYTES: Final = 1 << 18
 _BROKEN_PACKETS: Final = 1000
@@ -108,8 +110,9 @@ class Container:
         self._file = _Guarded(open_binary(self.uri))
         try:
             # A file object and no path: a container that names other files does not open them.
+            limit = {"max_pixels": str(MOST_PIXELS)}  # FFmpeg decodes pictures to learn of a stream
             self._container: Any = av.open(
-                self._file, metadata_errors="replace", buffer_size=_BUFFER_BYTES
+                self._file, metadata_errors="replace", buffer_size=_BUFFER_BYTES, options=limit
             )
         except (av.FFmpegError, OSError) as error:
             self._file.close()
@@ -124,6 +127,8 @@ class Container:
         self.stream: VideoStream | None = (
             best if best in pictures else pictures[0] if pictures else None
         )
+        if self.stream is not None and self.stream.codec_context is not None:
+            self.stream.codec_context.options = limit
         self.others = tuple(
             _words(stream) for stream in self._container.streams if stream is not self.stream
         )
