@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
+    # Beam logs with a stack trace what it raises anyway.
+    logging.getLogger("apache_beam.runners.common").setLevel(logging.CRITICAL)
     words = [*(sys.argv[1:] if arguments is None else arguments), ""]
     try:
         status = cli.main(arguments, prog_name="repscore", standalone_mode=False)

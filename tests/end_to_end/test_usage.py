@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from repscore.pipelines import cli
+from repscore.pipelines.ready import full_disk
 from repscore.transforms.tables.delta import append_run
 
 WRONG: Sequence[tuple[str, str]] = (
@@ -196,3 +197,14 @@ def test_an_output_that_takes_no_bytes_is_told_before_the_run(
     (line,) = capfd.readouterr().err.splitlines()
     assert os.strerror(number) in line
     assert not (place / "out").exists()
+
+
+def test_a_full_disk_is_found_among_the_causes() -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "part.parquet")
+    outer = RuntimeError("bundle failed")
+    outer.__cause__ = full
+    assert full_disk(outer) == str(full)
+    assert (
+        full_disk(RuntimeError("write: No space left on device (os error 28)\n at x")) is not None
+    )
+    assert full_disk(RuntimeError("bundle failed")) is None
