@@ -3,12 +3,15 @@
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from repscore.models.weights import Model
+
 Precision = Literal["auto", "f32", "bf16"]
+Device = Literal["cpu", "cuda"]
 
 
 @dataclass(frozen=True)
@@ -22,14 +25,19 @@ class EstimatorConfig:
         device: where the networks run.
     """
 
-    model: Literal["lite", "full", "heavy"] = "full"
+    model: Model = "full"
     people: int = 1
     precision: Precision = "auto"
-    device: Literal["cpu", "cuda"] = "cpu"
+    device: Device = "cpu"
 
     def __post_init__(self) -> None:
         if self.people < 1:
             raise ValueError(f"people must be 1 or more, found {self.people}")
+        choices = {"model": Model, "precision": Precision, "device": Device}
+        for name, choice in choices.items():
+            if getattr(self, name) not in get_args(choice):
+                expected = ", ".join(get_args(choice))
+                raise ValueError(f"{name}: expected {expected}, found {getattr(self, name)!r}")
 
 
 class Unavailable(ValueError):

@@ -17,8 +17,12 @@ from repscore.pipelines.flags import (
     FiniteRange,
     as_json_flag,
     dataset_flag,
+    group_size_flag,
     labels_flag,
+    machine_flags,
+    max_failure_rate_flag,
     options_of,
+    pool_of,
     quiet_flag,
     reference_flag,
     score_flags,
@@ -189,14 +193,28 @@ def watch(**values: Any) -> int:
 
 @cli.command()
 @click.argument("dataset")
+@machine_flags
+@group_size_flag
+@max_failure_rate_flag
 @as_json_flag
 @quiet_flag
-def replay(dataset: str, *, as_json: bool, quiet: bool) -> int:
-    """Try the failed inputs of a dataset again, with the configuration of its last run."""
-    from repscore.pipelines.score import UnusableConfiguration, options_of_last_run
+def replay(dataset: str, *, as_json: bool, quiet: bool, **values: Any) -> int:
+    """Try the failed inputs of a dataset again, as its last run scored them.
+
+    What that says of machines and code is left aside: such options are given again.
+    """
+    from repscore.pipelines.last_run import replayed
+    from repscore.pipelines.score import UnusableConfiguration
 
     try:
-        options = options_of_last_run(dataset)
+        options = replayed(
+            dataset,
+            estimator=values["estimator"],
+            device=values["device"],
+            pool=pool_of(values),
+            group_size=values["group_size"],
+            max_failure_rate=values["max_failure_rate"],
+        )
     except UnusableConfiguration as error:
         raise click.ClickException(str(error)) from error
     if not options.inputs:
@@ -209,20 +227,30 @@ def replay(dataset: str, *, as_json: bool, quiet: bool) -> int:
 @click.argument("dataset")
 @scorer_flag
 @reference_flag
+@machine_flags
 @as_json_flag
 @quiet_flag
 def rescore(
-    dataset: str, *, scorer: str | None, references: Any, as_json: bool, quiet: bool
+    dataset: str, *, scorer: str | None, references: Any, as_json: bool, quiet: bool, **values: Any
 ) -> int:
     """Score a dataset again from its stored poses, without its videos, and say what changed.
 
-    Without --scorer and --reference it uses those of the last run.
+    Without --scorer and --reference it uses the scorer of the last run, which the dataset holds.
+    The options of estimator and workers are for the clips of --reference.
     """
     from repscore.pipelines.rescore import rescore as run_again
     from repscore.pipelines.score import UnusableConfiguration
 
     try:
-        report = run_again(dataset, located(scorer), references, quiet=quiet or as_json)
+        report = run_again(
+            dataset,
+            located(scorer),
+            references,
+            estimator=values["estimator"],
+            device=values["device"],
+            pool=pool_of(values),
+            quiet=quiet or as_json,
+        )
     except UnusableConfiguration as error:
         raise click.ClickException(str(error)) from error
     report.show(as_json=as_json)

@@ -14,6 +14,7 @@ from repscore.models.scorer.shipped import SHIPPED, located
 
 if TYPE_CHECKING:  # slow to import
     from repscore.pipelines.options import ScoreOptions
+    from repscore.transforms.pose.pool_plan import PoolConfig
 
 
 def _read_config(context: click.Context, _: click.Parameter, path: str | None) -> None:
@@ -139,6 +140,58 @@ reference_flag = click.option(
     help="A good execution that defines an exercise; repeatable. Without any, and without "
     "--scorer, repetitions are scored by their consistency within the set.",
 )
+group_size_flag = click.option(
+    "--group-size",
+    type=click.IntRange(min=1),
+    default=200,
+    show_default=True,
+    help="Videos that are processed and committed together.",
+)
+max_failure_rate_flag = click.option(
+    "--max-failure-rate",
+    type=FiniteRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="Exit with status 3 if a larger share of the inputs failed.",
+)
+_MACHINE = (
+    click.option(
+        "--actors",
+        type=click.IntRange(min=0),
+        default=0,
+        help="Pose workers.  [default: one per CPU]",
+    ),
+    click.option(
+        "--cpus-per-actor", type=FiniteRange(min=0), default=1.0, help="A fraction is allowed."
+    ),
+    click.option(
+        "--device",
+        type=click.Choice(["cpu", "cuda"]),
+        default="cpu",
+        show_default=True,
+        help="Where the pose model runs.",
+    ),
+    click.option(
+        "--inference-actors",
+        type=click.IntRange(min=0),
+        help="Actors that run the pose model for all workers, in batches across videos; 0: every "
+        "worker runs its own.  [default: one per GPU with --device cuda, else 0]",
+    ),
+    click.option(
+        "--gpus-per-actor",
+        type=FiniteRange(min=0),
+        help="GPUs of each actor that runs the pose model; may be a fraction.  "
+        "[default: 1 with --device cuda, else 0]",
+    ),
+    click.option("--ray-address", help="A running Ray cluster.  [default: a local one]"),
+    click.option(
+        "--segment-timeout",
+        type=FiniteRange(min=0, min_open=True),
+        default=1800.0,
+        show_default=True,
+        help="Seconds after which a worker that hangs on a segment is replaced.",
+    ),
+)
 _SCORE = (
     click.option("--output", "-o", required=True, help="Folder or URL of the dataset."),
     scorer_flag,
@@ -207,56 +260,9 @@ _SCORE = (
         show_default=True,
         help="Long videos are cut into segments of this length, at keyframes.",
     ),
-    click.option(
-        "--actors",
-        type=click.IntRange(min=0),
-        default=0,
-        help="Pose workers.  [default: one per CPU]",
-    ),
-    click.option(
-        "--cpus-per-actor", type=FiniteRange(min=0), default=1.0, help="A fraction is allowed."
-    ),
-    click.option(
-        "--device",
-        type=click.Choice(["cpu", "cuda"]),
-        default="cpu",
-        show_default=True,
-        help="Where the pose model runs.",
-    ),
-    click.option(
-        "--inference-actors",
-        type=click.IntRange(min=0),
-        help="Actors that run the pose model for all workers, in batches across videos; 0: every "
-        "worker runs its own.  [default: one per GPU with --device cuda, else 0]",
-    ),
-    click.option(
-        "--gpus-per-actor",
-        type=FiniteRange(min=0),
-        help="GPUs of each actor that runs the pose model; may be a fraction.  "
-        "[default: 1 with --device cuda, else 0]",
-    ),
-    click.option("--ray-address", help="A running Ray cluster.  [default: a local one]"),
-    click.option(
-        "--segment-timeout",
-        type=FiniteRange(min=0, min_open=True),
-        default=1800.0,
-        show_default=True,
-        help="Seconds after which a worker that hangs on a segment is replaced.",
-    ),
-    click.option(
-        "--group-size",
-        type=click.IntRange(min=1),
-        default=200,
-        show_default=True,
-        help="Videos that are processed and committed together.",
-    ),
-    click.option(
-        "--max-failure-rate",
-        type=FiniteRange(0, 1),
-        default=1.0,
-        show_default=True,
-        help="Exit with status 3 if a larger share of the inputs failed.",
-    ),
+    *_MACHINE,
+    group_size_flag,
+    max_failure_rate_flag,
     click.option(
         "--prism",
         type=click.Path(dir_okay=False),
@@ -285,6 +291,19 @@ _SCORE = (
 )
 
 
+def machine_flags(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command on a dataset what the dataset may not decide: code, devices, a cluster."""
+    estimator = click.option(
+        "--estimator",
+        metavar="MODULE:CLASS",
+        help="The estimator of the dataset's poses, where it is not one of repscore's: code of a "
+        "dataset runs only if it is named here too.",
+    )
+    for option in reversed((estimator, *_MACHINE)):
+        command = option(command)
+    return command
+
+
 def score_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of `score`, those of the runner aside."""
     for option in reversed((*_SCORE, _config, as_json_flag, quiet_flag)):
@@ -292,11 +311,24 @@ def score_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def pool_of(values: dict[str, Any]) -> "PoolConfig":
+    """The values of the machine's options as a record."""
+    from repscore.transforms.pose.pool_plan import PoolConfig
+
+    return PoolConfig(
+        actors=values["actors"],
+        cpus=values["cpus_per_actor"],
+        inference_actors=values["inference_actors"],
+        gpus=values["gpus_per_actor"],
+        ray_address=values["ray_address"],
+        segment_timeout_s=values["segment_timeout"],
+    )
+
+
 def options_of(values: dict[str, Any]) -> "ScoreOptions":
     """The values of `score_flags` and `--runner` as a record; raises UsageError."""
     from repscore.pipelines.options import RunnerConfig, ScoreOptions
     from repscore.transforms.files import uri_of
-    from repscore.transforms.pose.pool_plan import PoolConfig
     from repscore.transforms.records import PoseConfig
 
     try:
@@ -326,14 +358,7 @@ def options_of(values: dict[str, Any]) -> "ScoreOptions":
             fps=values["fps"],
             picture_px=values["picture_size"],
         ),
-        pool=PoolConfig(
-            actors=values["actors"],
-            cpus=values["cpus_per_actor"],
-            inference_actors=values["inference_actors"],
-            gpus=values["gpus_per_actor"],
-            ray_address=values["ray_address"],
-            segment_timeout_s=values["segment_timeout"],
-        ),
+        pool=pool_of(values),
         group_size=values["group_size"],
         max_failure_rate=values["max_failure_rate"],
         runner=runner,

@@ -11,9 +11,10 @@ from repscore.models.scorer.examples import Example, NoExamples
 from repscore.models.scorer.represent import Execution
 from repscore.models.torso import torso_m, torso_px
 from repscore.pipelines.labels import LabelledInput, LabelsUnusable, read_labels
+from repscore.pipelines.last_run import last_run
 from repscore.pipelines.options import ScoreOptions
 from repscore.pipelines.rescore import stored_videos
-from repscore.pipelines.score import options_of_last_run, run
+from repscore.pipelines.score import run
 from repscore.transforms.files import names_in
 from repscore.transforms.pose.store import read_people
 from repscore.transforms.records import PoseConfig, PoseFrames
@@ -77,7 +78,7 @@ def examples_of(root: str, inputs: Sequence[LabelledInput]) -> list[Example]:
 
     Raises NoExamples, LabelsUnusable for an input that is not in the dataset, and PosesMissing.
     """
-    subjects = options_of_last_run(root).subjects
+    subjects = last_run(root).subjects
     stored = {
         uri: each
         for each in stored_videos(root)

@@ -13,7 +13,7 @@ from repscore.models.scorer.model import (
     with_references,
 )
 from repscore.models.scorer.represent import Execution
-from repscore.pipelines.options import NoReference, NoScorer, ScoreOptions
+from repscore.pipelines.options import SCORERS, NoReference, NoScorer, ScoreOptions
 from repscore.pipelines.progress import following
 from repscore.transforms.discover.changes import Changes
 from repscore.transforms.discover.sources import list_inputs
@@ -37,8 +37,8 @@ def scorer_of(options: ScoreOptions, *, quiet: bool) -> SavedScorer | None:
 
 
 def store_scorer(root: str, scorer: SavedScorer) -> str:
-    """Put a scorer's file into a dataset, so that `rescore` finds it; returns its path."""
-    path = join(root, "scorers", f"{version_of(scorer)}.safetensors")
+    """Put a scorer's file into a dataset, so that it is whole; returns its path."""
+    path = join(root, SCORERS, f"{version_of(scorer)}.safetensors")
     with replacing(path) as file:
         file.write(scorer_bytes(scorer))
     return path

@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Final, Literal
 
 from repscore.transforms.pose.pool_plan import PoolConfig
-from repscore.transforms.pose.version import estimated_version, keypoints_version
+from repscore.transforms.pose.version import keypoints_version
 from repscore.transforms.records import PoseConfig
 from repscore.transforms.repetitions.motion import REVISION as REPETITIONS_VERSION
 from repscore.transforms.repetitions.subject import Rule, Subjects
 
-_STORED: Final = ("scorer", "references", "poses", "person", "pool", "group_size")
+SCORERS: Final = "scorers"
+"""Folder of a dataset: the scorers of its runs, also those that were made of references."""
 
 
 @dataclass(frozen=True)
@@ -86,33 +87,29 @@ class ScoreOptions:
         """Whose repetitions are kept."""
         return Subjects(self.poses.people, self.person)
 
-    def to_json(self) -> str:
-        """The configuration of a run, as the `runs` table holds it."""
-        stored = {name: asdict(self)[name] for name in _STORED}
-        return json.dumps({**stored, "inputs": self.inputs})
+    def to_json(self, scorer: str | None, pose_version: str) -> str:
+        """What decides the rows of a run, as the `runs` table holds it; and what it was given.
 
-    @classmethod
-    def from_json(cls, text: str, inputs: tuple[str, ...], output: str) -> "ScoreOptions":
-        """The same configuration for other inputs, all of which are processed."""
-        stored = json.loads(text)
-        size = stored["poses"].get("picture_px")
-        return cls(
-            inputs=inputs,
-            output=output,
-            scorer=stored.get("scorer"),
-            references=tuple((name, clip) for name, clip in stored["references"]),
-            poses=PoseConfig(**{**stored["poses"], "picture_px": size and tuple(size)}),
-            person=stored["person"],
-            pool=PoolConfig(**stored["pool"]),
-            group_size=stored["group_size"],
-            again=frozenset(inputs),
+        Args:
+            scorer: name of the scorer's file in the dataset.
+            pose_version: of the poses of videos.
+        """
+        poses = {name: value for name, value in asdict(self.poses).items() if name != "device"}
+        decides = {"poses": poses, "person": self.person}
+        return json.dumps(
+            {**decides, "pose_version": pose_version, "scorer": scorer}
+            | {"references": self.references, "inputs": self.inputs}
         )
 
 
-def config_key(options: ScoreOptions, scorer_version: str) -> str:
-    """What decides the rows of an input besides its content; equal key, equal rows."""
+def config_key(options: ScoreOptions, pose_version: str, scorer_version: str) -> str:
+    """What decides the rows of an input besides its content; equal key, equal rows.
+
+    Args:
+        pose_version: of the poses of videos.
+    """
     poses = options.poses
     rates = [keypoints_version(poses), str(poses.fps)]
-    parts = [estimated_version(poses), *rates, REPETITIONS_VERSION]
+    parts = [pose_version, *rates, REPETITIONS_VERSION]
     parts += [scorer_version, asdict(options.subjects)]
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()

@@ -13,18 +13,23 @@ from typing import Any, Final
 import apache_beam as beam
 from rich.progress import track
 
-from repscore.pipelines.options import NoReference, NoScorer, config_key
+from repscore.models.estimator import Device
+from repscore.pipelines.last_run import last_run
+from repscore.pipelines.options import ScoreOptions, config_key
 from repscore.pipelines.progress import console
 from repscore.pipelines.runner.runner import Runner
 from repscore.pipelines.score import (
+    UNUSABLE,
     RunReport,
     UnusableConfiguration,
     opening_row,
-    options_of_last_run,
     prepare_scorer,
 )
+from repscore.transforms.files import OutsideDataset
 from repscore.transforms.pose.pool import close_pools
-from repscore.transforms.pose.version import pose_version
+from repscore.transforms.pose.pool_plan import PoolConfig
+from repscore.transforms.pose.store import segment_folder
+from repscore.transforms.pose.version import estimated_version, pose_version
 from repscore.transforms.records import Failure, Name, Probe, Video
 from repscore.transforms.repetitions.stage import RestoreRepetitions
 from repscore.transforms.repetitions.stored import StoredVideo
@@ -47,12 +52,17 @@ Row = Mapping[str, Any]
 
 
 def stored_videos(root: str) -> list[StoredVideo]:
-    """Every input of a dataset whose poses were estimated, or failed, at least in part."""
+    """Every input of a dataset whose poses were estimated, or failed, at least in part.
+
+    Raises OutsideDataset where the poses of one would lie elsewhere.
+    """
     rows = read_rows(root, "videos")
+    for row in rows:
+        segment_folder(root, row["pose_version"] or "", row["video_id"])
     failures: dict[str, list[Failure]] = {}
     for row in read_rows(root, "failures"):
         there = [name for name in Failure.__dataclass_fields__ if row.get(name) is not None]
-        values = {name: row[name] for name in there}
+        values = {"video_id": None} | {name: row[name] for name in there}
         failures.setdefault(row["uri"], []).append(Failure(**values))
     names: dict[str, list[Name]] = {}
     for row in rows:
@@ -89,31 +99,53 @@ def _probe(row: Row) -> Probe | None:
 
 
 def rescore(
-    root: str, scorer: str | None, references: Sequence[tuple[str, str]], *, quiet: bool
+    root: str,
+    scorer: str | None,
+    references: Sequence[tuple[str, str]],
+    *,
+    estimator: str | None = None,
+    device: Device = "cpu",
+    pool: PoolConfig | None = None,
+    quiet: bool,
 ) -> RunReport:
-    """Score a dataset again; without scorer and references with those of its last run.
+    """Score a dataset again; without scorer and references with the scorer of its last run.
 
     Rows are replaced as by `score`, which then takes them for current. Inputs whose poses are of
-    another configuration than the last run's, or not in the store, keep
-    their rows and count as skipped.
+    another configuration than the last run's, or not in the store, keep their rows and count as
+    skipped. Neither an estimator nor Ray is needed without references.
+
+    Args:
+        estimator, device, pool: for the clips of references.
 
     Raises UnusableConfiguration.
     """
     started_at, started_s = datetime.now(UTC), time.monotonic()
-    options = replace(options_of_last_run(root), again=frozenset(), inputs=())
-    if scorer is not None or references:
-        options = replace(options, scorer=scorer, references=tuple(references))
+    last = last_run(root)
+    if references or estimator is not None or last.pose_version is None:
+        last.require_estimator(estimator)
+    options = ScoreOptions(
+        inputs=(),
+        output=root,
+        scorer=scorer if scorer is not None or references else last.scorer(),
+        references=tuple(references),
+        poses=replace(last.poses, device=device),
+        person=last.person,
+        pool=pool or PoolConfig(),
+    )
     try:
+        stored = stored_videos(root)
+        estimated = last.pose_version or estimated_version(options.poses)
+        before = read_rows(root, "repetitions", _COMPARED)
         path, version = prepare_scorer(options, quiet=quiet)
-    except (NoReference, NoScorer) as error:
+    except (*UNUSABLE, OutsideDataset) as error:
         raise UnusableConfiguration(str(error)) from error
     finally:
         close_pools()
-    stamp = RunStamp(uuid.uuid4().hex, started_at, config_key(options, version))
-    stored = stored_videos(root)
-    current = [s for s in stored if s.pose_version == pose_version(options.poses, s.video)]
-    before = read_rows(root, "repetitions", _COMPARED)
-    row = opening_row(options, stamp, "rescore")
+    stamp = RunStamp(uuid.uuid4().hex, started_at, config_key(options, estimated, version))
+    current = [
+        s for s in stored if s.pose_version == pose_version(options.poses, s.video, estimated)
+    ]
+    row = opening_row(options, stamp, "rescore", path, estimated)
     append_run(root, row)
     counts: Counter[str] = Counter()
     groups = [current[start : start + _GROUP] for start in range(0, len(current), _GROUP)]

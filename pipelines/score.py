@@ -2,6 +2,7 @@
 
 import json
 import platform
+import posixpath
 import time
 import uuid
 from collections import Counter
@@ -19,9 +20,8 @@ from deltalake.exceptions import DeltaError
 from repscore.models.estimator import Unavailable, UnknownEstimator, estimator_class
 from repscore.models.scorer.files import CONSISTENCY_VERSION
 from repscore.models.weights import WeightsCorrupt, WeightsMissing
-from repscore.pipelines.options import NoReference, NoScorer, ScoreOptions, config_key
+from repscore.pipelines.options import SCORERS, NoReference, NoScorer, ScoreOptions, config_key
 from repscore.pipelines.progress import console, following
-from repscore.pipelines.query import QueryError, query
 from repscore.pipelines.ready import NotReady, check_beam_options, check_output, check_ray
 from repscore.pipelines.runner.prism import PrismMissing, binary_of
 from repscore.transforms.discover.changes import Changes, in_groups
@@ -29,11 +29,11 @@ from repscore.transforms.discover.folders import in_words
 from repscore.transforms.discover.sources import (
     InputNotFound,
     Source,
-    is_there,
     list_inputs,
     require,
 )
 from repscore.transforms.pose.pool import PosePool, check_devices, close_pools, shared_pool
+from repscore.transforms.pose.version import estimated_version
 from repscore.transforms.records import Known
 from repscore.transforms.tables.delta import (
     UnusableRootError,
@@ -160,9 +160,10 @@ def _open(options: ScoreOptions, command: str, *, quiet: bool) -> OpenRun:
     if options.poses.device != "cpu" or options.pool.gpus:
         check_devices(options.poses.device, options.pool)
     scorer, scorer_version = prepare_scorer(options, quiet=quiet)
-    config = config_key(options, scorer_version)
+    pose_version = estimated_version(options.poses)
+    config = config_key(options, pose_version, scorer_version)
     stamp = RunStamp(uuid.uuid4().hex, started_at, config)
-    row = opening_row(options, stamp, command)
+    row = opening_row(options, stamp, command, scorer, pose_version)
     try:
         rows = read_known(root)
         append_run(root, row)
@@ -235,37 +236,18 @@ def prepare_scorer(options: ScoreOptions, *, quiet: bool) -> tuple[str | None, s
     return store_scorer(options.output, scorer), version_of(scorer)
 
 
-def options_of_last_run(root: str) -> ScoreOptions:
-    """What `replay` runs: the failed inputs again, with the configuration of the last run.
-
-    Inputs that are gone are left out: their failures stay. Raises UnusableConfiguration where
-    there was no run.
-    """
-    try:
-        last = _all(root, "SELECT configuration FROM runs ORDER BY started_at DESC LIMIT 1")
-        failed = _all(root, "SELECT DISTINCT uri FROM failures ORDER BY uri")
-    except QueryError as error:
-        raise UnusableConfiguration(str(error)) from error
-    if not last:
-        raise UnusableConfiguration(f"{root} holds no runs: expected a dataset made by `score`")
-    inputs = tuple(uri for (uri,) in failed if is_there(uri))
-    return ScoreOptions.from_json(last[0][0], inputs, root)
-
-
-def _all(root: str, sql: str) -> list[tuple[Any, ...]]:
-    relation = query(root, sql)
-    return relation.fetchall() if relation is not None else []
-
-
-def opening_row(options: ScoreOptions, stamp: RunStamp, command: str) -> dict[str, Any]:
-    """The row of `runs` for a run that has started."""
+def opening_row(
+    options: ScoreOptions, stamp: RunStamp, command: str, scorer: str | None, pose_version: str
+) -> dict[str, Any]:
+    """The row of `runs` for a run that has started; `scorer` lies in the dataset."""
+    name = None if scorer is None else f"{SCORERS}/{posixpath.basename(scorer)}"
     versions = {name: version(name) for name in _VERSIONS}
     return {
         "run_id": stamp.run_id,
         "started_at": stamp.processed_at,
         "command": command,
         "config": stamp.config,
-        "configuration": options.to_json(),
+        "configuration": options.to_json(name, pose_version),
         "versions": json.dumps(versions | {"python": platform.python_version()}),
         "device": options.poses.device,
     }

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from repscore.pipelines.labelled import subject_poses
+from repscore.pipelines.last_run import last_run
 from repscore.pipelines.rescore import stored_videos
-from repscore.pipelines.score import options_of_last_run
 from repscore.transforms.records import PoseFrames, Repetition
 from repscore.transforms.repetitions import motion
 from repscore.transforms.repetitions.clean import samples_of
@@ -45,7 +45,7 @@ def repetitions(parts: Sequence[PoseFrames]) -> list[Repetition]:
 
 def subjects_of(dataset: str) -> dict[str, PoseFrames]:
     """Name of a video -> the canonical joints of the person whose repetitions it holds."""
-    subjects = options_of_last_run(dataset).subjects
+    subjects = last_run(dataset).subjects
     everybody = {
         Path(stored.video.uri).name: subject_poses(dataset, stored, subjects)
         for stored in stored_videos(dataset)

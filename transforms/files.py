@@ -43,6 +43,26 @@ def join(root: str, *parts: str) -> str:
     return posixpath.join(root, *parts)
 
 
+class OutsideDataset(ValueError):
+    """What a dataset gives for a name would lead somewhere else."""
+
+
+def inside(root: str, *names: str) -> str:
+    """A path below a dataset whose parts come from its tables or its file names.
+
+    Tables may be a stranger's: `..`, separators, other file systems and control characters raise
+    OutsideDataset.
+    """
+    for name in names:
+        if not re.fullmatch(r"\w[\w.+-]*", name):
+            raise OutsideDataset(
+                f"{root}: expected a plain name (letters, digits, '_', '.', '+', '-') for "
+                f"something in the dataset, found {name!r}; it is not followed: make the dataset "
+                "again from its inputs"
+            )
+    return join(root, *names)
+
+
 def exists(uri: str) -> bool:
     """Whether there is a file."""
     path = local_path(uri)

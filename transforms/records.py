@@ -339,6 +339,13 @@ class PoseConfig(EstimatorConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if not (self.sample_fps is None or 0 < self.sample_fps < math.inf):
+            raise ValueError(f"frames are sampled at a positive rate, found {self.sample_fps} fps")
+        if not (0 < self.segment_s < math.inf and 0 <= self.warm_up_s < math.inf):
+            raise ValueError(
+                f"a segment has a length and a warm-up, found {self.segment_s} s and "
+                f"{self.warm_up_s} s"
+            )
         if self.fps is not None and not 0 < self.fps < math.inf:
             raise ValueError(f"frames come at a positive rate, found {self.fps} fps")
 

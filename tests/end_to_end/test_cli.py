@@ -122,7 +122,10 @@ def test_json_failure_rate_replay_and_duplicates(tmp_path: Path) -> None:
     assert report["frames"] == 60, "one content under two names is estimated once"
 
     (archive / "broken.mp4").write_bytes(videos.plain(tmp_path / "c.mp4", frames=30).read_bytes())
-    again = repscore("replay", out, "--json")
+    refused = repscore("replay", out, "--json")
+    assert refused.returncode == 2
+    assert "give --estimator fakes:ArmRaiser" in refused.stderr
+    again = repscore("replay", out, "--estimator", "fakes:ArmRaiser", "--actors", "1", "--json")
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["videos"] == 1
 

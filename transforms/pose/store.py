@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from repscore.models.estimator import People
 from repscore.models.skeleton import TOPOLOGIES
 from repscore.transforms.errors import words_of
-from repscore.transforms.files import join, open_binary, replacing
+from repscore.transforms.files import inside, open_binary, replacing
 from repscore.transforms.pose_columns import (
     IMAGE,
     LANDMARKS,
@@ -102,12 +102,13 @@ def segment_path(root: str, pose_version: str, segment: Segment) -> str:
     """Where the poses of a segment lie below `root`, a folder or URL: a content address."""
     end = "end" if math.isinf(segment.end_s) else f"{round(segment.end_s * 1e6)}"
     name = f"{segment.index:05d}-of-{segment.count}-{round(segment.start_s * 1e6)}-{end}.parquet"
-    return join(segment_folder(root, pose_version, segment.video.video_id), name)
+    return inside(segment_folder(root, pose_version, segment.video.video_id), name)
 
 
 def segment_folder(root: str, pose_version: str, video_id: str) -> str:
-    """Where all segments of a video lie."""
-    return join(root, "poses", pose_version, video_id[:2], video_id)
+    """Where all segments of a video lie; raises OutsideDataset for what is no plain name."""
+    inside(root, video_id)  # first: the message shall name all of it
+    return inside(root, "poses", pose_version, video_id[:2], video_id)
 
 
 def write_segment(path: str, about: SegmentFile, poses: Sequence[tuple[float, People]]) -> None:

@@ -11,11 +11,16 @@ from repscore.transforms.pose.decode import REVISION as DECODER_REVISION
 from repscore.transforms.records import PoseConfig, Video
 
 
-def pose_version(poses: PoseConfig, video: Video) -> str:
-    """The version of the poses that this configuration gives for an input."""
+def pose_version(poses: PoseConfig, video: Video, estimated: str | None = None) -> str:
+    """The version of the poses that this configuration gives for an input.
+
+    Args:
+        estimated: what `estimated_version` gave on the machine that estimated the poses; without
+            it, what it gives here.
+    """
     if kind_of(video.location) != "video":
         return keypoints_version(poses)
-    version = estimated_version(poses)
+    version = estimated or estimated_version(poses)
     timed = PurePosixPath(video.location).suffix.lower() in CONTAINER_SUFFIXES
     return version if timed or poses.fps is None else f"{version}-{poses.fps:g}fps"
 

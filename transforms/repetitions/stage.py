@@ -70,7 +70,8 @@ class _Restore(beam.DoFn):
         self._root, self._subjects = root, subjects
         self._metrics = StageMetrics("repetitions")
 
-    def process(self, element: StoredVideo) -> Iterator[Recording | TaggedOutput]:
+    # Recordings, and TaggedOutput, which Beam would take for a type of the main output.
+    def process(self, element: StoredVideo) -> Iterator[Any]:
         self._metrics.count_in()
         try:
             with self._metrics.timed():

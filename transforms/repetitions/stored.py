@@ -6,6 +6,7 @@ may be deleted at any time.
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as from_bytes
 from safetensors.numpy import save as to_bytes
 
-from repscore.transforms.files import join, names_in, open_binary, replacing
+from repscore.transforms.files import inside, join, names_in, open_binary, replacing
 from repscore.transforms.pose.store import find, segment_folder
 from repscore.transforms.pose.worker import finished
 from repscore.transforms.records import (
@@ -63,7 +64,7 @@ def stored_recording(root: str, stored: StoredVideo, subjects: Subjects) -> Reco
     parts += [[asdict(failure) for failure in stored.failures]]
     digest = hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()
     video_id = stored.video.video_id
-    path = join(root, "windows", video_id[:2], f"{video_id}-{digest}.safetensors")
+    path = inside(root, "windows", video_id[:2], f"{video_id}-{digest}.safetensors")
     recording = _read(path, stored)
     if recording is None:
         segments = stored_segments(root, stored)
@@ -78,7 +79,8 @@ def _file_names(root: str, stored: StoredVideo) -> list[str]:
         names = names_in(segment_folder(root, stored.pose_version, stored.video.video_id))
     except FileNotFoundError:
         names = []
-    return sorted(name for name in names if f"-of-{stored.segments}-" in name)
+    # A name with a dot in front is a file that somebody is writing, or was killed at writing.
+    return sorted(name for name in names if re.match(rf"\d+-of-{stored.segments}-", name))
 
 
 def stored_segments(root: str, stored: StoredVideo) -> list[SegmentPoses]:

@@ -28,7 +28,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from repscore.transforms.files import join, local_path
+from repscore.transforms.files import OutsideDataset, inside, join, local_path
 from repscore.transforms.records import Known, Name
 from repscore.transforms.tables.rows import Row, Rows, named
 from repscore.transforms.tables.schemas import DESCRIPTIONS, SCHEMAS
@@ -50,7 +50,7 @@ class WriteConflictError(RuntimeError):
 
 
 class UnusableRootError(ValueError):
-    """A place where a dataset cannot be kept, or whose tables cannot be read."""
+    """A place where a dataset cannot be kept, or whose tables cannot be read or trusted."""
 
 
 def check_root(root: str) -> None:
@@ -77,12 +77,13 @@ def open_table(root: str, name: str) -> DeltaTable:
 
     Raises:
         WriteConflictError: it could neither be opened nor created.
+        UnusableRootError: its log names files elsewhere.
     """
     uri = _location(root, name)
     error: DeltaError | None = None
     for _ in _pauses():
         try:
-            return DeltaTable(uri)
+            return _own(DeltaTable(uri), root)
         except TableNotFoundError:
             try:
                 return DeltaTable.create(
@@ -104,7 +105,7 @@ def find_table(root: str, name: str) -> DeltaTable | None:
     """
     uri = _location(root, name)
     try:
-        return DeltaTable(uri)
+        return _own(DeltaTable(uri), root)
     except TableNotFoundError:
         return None
     except DeltaError as error:
@@ -113,6 +114,24 @@ def find_table(root: str, name: str) -> DeltaTable | None:
             f"{uri}: the table cannot be read ({reason}): restore the dataset, or score anew into "
             "another folder"
         ) from error
+
+
+def _own(table: DeltaTable, root: str) -> DeltaTable:
+    """The table, if its files lie in its folder: delta-rs follows a log that leads elsewhere.
+
+    Raises UnusableRootError for any other, and for features (vectors of deletions) that may.
+    """
+    try:
+        inside(root, *map(str, pa.table(table.get_add_actions())["path"].to_pylist()))
+    except OutsideDataset as error:
+        raise UnusableRootError(str(error)) from error
+    if table.protocol().min_reader_version > 1:
+        raise UnusableRootError(
+            f"{root}: expected tables that any reader of Delta Lake reads (version 1), found "
+            f"version {table.protocol().min_reader_version} of table {table.metadata().name}: "
+            "make the dataset again from its inputs"
+        )
+    return table
 
 
 def read_rows(

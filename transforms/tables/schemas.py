@@ -44,7 +44,7 @@ RUNS: Final = pa.schema(
         _column("finished_at", _INSTANT, "when it ended, UTC; null while it runs"),
         _column("command", _TEXT, "the repscore command"),
         _column("config", _TEXT, "hash of the pose, repetition and scorer configuration"),
-        _column("configuration", _TEXT, "the whole configuration as JSON"),
+        _column("configuration", _TEXT, "all that decides rows, as JSON; no machine"),
         _column("versions", _TEXT, "versions of repscore and of what it computes with, as JSON"),
         _column("device", _TEXT, "what estimated the poses"),
         _column("inputs", _COUNT, "inputs found"),
