@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from repscore.models.scorer.files import References, references_of
 from repscore.models.scorer.model import (
@@ -17,11 +18,21 @@ from repscore.pipelines.options import SCORERS, NoReference, NoScorer, ScoreOpti
 from repscore.pipelines.progress import following
 from repscore.transforms.discover.changes import Changes
 from repscore.transforms.discover.sources import list_inputs
-from repscore.transforms.files import exists, join, open_binary, replacing
+from repscore.transforms.files import (
+    exists,
+    join,
+    local_path,
+    open_binary,
+    replacing,
+    size_bytes,
+)
 from repscore.transforms.plan.segments import plan_segments
 from repscore.transforms.pose.pool import PosePool, close_pools, shared_pool
 from repscore.transforms.records import Recording, Video
 from repscore.transforms.repetitions.order import recording_of
+
+_MOST_BYTES: Final = 1 << 30
+"""Of a scorer file: a thousand times those that come with the package."""
 
 
 def scorer_of(options: ScoreOptions, *, quiet: bool) -> SavedScorer | None:
@@ -46,7 +57,15 @@ def store_scorer(root: str, scorer: SavedScorer) -> str:
 
 def read_file(path: str) -> SavedScorer:
     """The scorer in a file or object; raises NoScorer."""
+    local = local_path(path)
+    if local is not None and local.exists() and not local.is_file():
+        raise NoScorer(f"scorer file {path}: expected a file, found a folder or a device")
     try:
+        if (size := size_bytes(path)) > _MOST_BYTES:
+            raise ValueError(
+                f"{path}: expected at most {_MOST_BYTES:,} bytes, found {size:,}; give a file of "
+                "`train` or `learn`"
+            )
         with open_binary(path) as file:
             return read_scorer(file.read(), path)
     except (ValueError, OSError) as error:

@@ -37,6 +37,11 @@ class Calibration:
     incorrect_margin: float | None = None
     correct_margin: float | None = None
 
+    def __post_init__(self) -> None:
+        margins = (self.incorrect_margin or 0.0, self.correct_margin or 0.0)
+        if not (self.scale > 0 and np.isfinite([self.threshold, self.scale, *margins]).all()):
+            raise ValueError(f"a calibration has finite numbers and a scale above 0, found {self}")
+
     def scores(self, logit: Floats) -> tuple[Floats, Floats, Floats]:
         """Score, and its bounds: NaN without labels of correctness.
 

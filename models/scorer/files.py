@@ -24,6 +24,9 @@ FORMAT: Final = "repscore-references"
 FORMAT_VERSION: Final = 1
 """Rises when the tensors or the meaning of a channel change."""
 
+_HEADER_BYTES: Final = 1 << 24
+"""A header of ours has some kilobytes."""
+
 
 @dataclass(frozen=True, eq=False)
 class References:
@@ -48,6 +51,13 @@ class References:
         found = {name: tensor.shape for name, tensor in tensors.items()}
         if found != expected:
             raise ValueError(f"expected references of shapes {expected}, found {found}")
+        kinds = "".join(tensors[name].dtype.kind for name in expected)
+        if kinds != "fbfii" or not all(
+            np.isfinite(tensors[name]).all() for name in ("values", "log_duration")
+        ):
+            raise ValueError(f"expected references in finite numbers, found kinds {kinds}")
+        if not all(isinstance(name, str) for name in self.names):
+            raise ValueError(f"expected names of exercises, found {self.names}")
         if not self.names or set(self.exercise.tolist()) != set(range(len(self.names))):
             raise ValueError(f"every exercise of {self.names} needs a good execution")
         for clip in set(self.clip.tolist()):
@@ -176,10 +186,13 @@ def read_card(
 
 def card_of(content: bytes) -> dict[str, Any]:
     """The card of a safetensors file; empty where there is none that can be read."""
+    size = int.from_bytes(content[:8], "little")
+    if size > _HEADER_BYTES:
+        return {}
     try:
-        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        header = json.loads(content[8 : 8 + size])
         card = json.loads(header["__metadata__"]["card"])
-    except (ValueError, TypeError, KeyError):  # no header, not a mapping, no card
+    except (ValueError, TypeError, KeyError, RecursionError):  # no header, no mapping, no card
         return {}
     return card if isinstance(card, dict) else {}
 

@@ -9,6 +9,7 @@ from typing import IO, Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from safetensors.numpy import save as to_bytes
 
 from repscore.models.scorer.calibration import Calibration
@@ -22,7 +23,7 @@ from repscore.models.scorer.files import (
     scorer_version,
     write_references,
 )
-from repscore.models.scorer.network import NetworkConfig
+from repscore.models.scorer.network import NetworkConfig, ScorerNetwork
 from repscore.models.scorer.represent import Phases
 from repscore.models.skeleton import JOINTS
 
@@ -61,13 +62,26 @@ class Rules:
     unknown_distance: float
     config: NetworkConfig
 
+    def __post_init__(self) -> None:
+        known, count = set(self.exercises), len(self.exercises)
+        if not known or len(known) < count or not all(isinstance(name, str) for name in known):
+            raise ValueError(f"expected names of exercises, found {self.exercises}")
+        if sorted(self.mirrored) != list(range(count)):
+            raise ValueError(f"expected a mirror image for each exercise, found {self.mirrored}")
+        if not set(self.judged) <= known:
+            raise ValueError(f"expected judged exercises among {known}, found {self.judged}")
+        if self.sensor not in ("picture", "body"):
+            raise ValueError(f"expected the sensor picture or body, found {self.sensor!r}")
+        if not self.unknown_distance >= 0:
+            raise ValueError(f"expected a distance, found {self.unknown_distance}")
+
     @classmethod
     def from_json(cls, card: Mapping[str, Any]) -> "Rules":
         """What `asdict` and JSON made of it; raises KeyError or TypeError for anything else."""
         lists = ("exercises", "mirrored", "judged")
         return cls(
             **{name: tuple(card[name]) for name in lists},
-            views={name: tuple(views) for name, views in card["views"].items()},
+            views={name: tuple(map(str, views)) for name, views in card["views"].items()},
             sensor=card["sensor"],
             correct=None if card["correct"] is None else Calibration(**card["correct"]),
             likeness=Calibration(**card["likeness"]),
@@ -166,9 +180,10 @@ def read_model(content: bytes, origin: str) -> ScorerModel:
             embedding_exercise=arrays["embeddings.exercise"].astype(np.int64),
             exemplars=_references(arrays, "exemplars", card["exemplars"]),
             references=_references(arrays, "references", card["references"]),
-            about=card["about"],
+            about=dict(card["about"]),
         )
-    except (KeyError, ValueError, TypeError) as error:
+        _require_shapes(model)
+    except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise ValueError(f"{origin} is damaged ({error!r}); train it again") from error
     if model.version() != card.get("version"):
         raise ValueError(
@@ -176,6 +191,39 @@ def read_model(content: bytes, origin: str) -> ScorerModel:
             f"{card.get('version')}, its content is {model.version()}; train it again"
         )
     return model
+
+
+def _require_shapes(model: ScorerModel) -> None:
+    """Raise ValueError where the arrays are not those of the network that the rules describe.
+
+    RuntimeError and TypeError come from torch, for a network that cannot be built.
+    """
+    rules = model.rules
+    if min(rules.config.width, rules.config.embedding) < 1:
+        raise ValueError(f"expected a network with a width, found {rules.config}")
+    with torch.device("meta"):  # its numbers take no memory
+        network = ScorerNetwork(len(rules.exercises), 1, rules.config)
+    expected = {name: tuple(each.shape) for name, each in network.state_dict().items()}
+    found = {name: array.shape for name, array in model.weights.items()}
+    if found != expected:
+        name = next(n for n in (*expected, *found) if expected.get(n) != found.get(n))
+        raise ValueError(
+            f"expected {name} of the network of shape {expected.get(name)}, found {found.get(name)}"
+        )
+    count = len(model.embeddings)
+    shapes = model.embeddings.shape, model.embedding_exercise.shape
+    if shapes != ((count, rules.config.embedding), (count,)):
+        raise ValueError(
+            f"expected embeddings of {rules.config.embedding} numbers, each of one exercise, found "
+            f"shapes {shapes}"
+        )
+    if not set(model.embedding_exercise.tolist()) <= set(range(len(rules.exercises))):
+        raise ValueError(f"expected embeddings of {len(rules.exercises)} exercises, found others")
+    for name, array in (*model.weights.items(), ("embeddings", model.embeddings)):
+        if array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise ValueError(f"expected finite numbers in {name}, found others")
+    if model.exemplars is not None and not set(rules.judged) <= set(model.exemplars.names):
+        raise ValueError(f"expected exemplars of {rules.judged}, found {model.exemplars.names}")
 
 
 SavedScorer = ScorerModel | References
