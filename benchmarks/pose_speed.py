@@ -30,7 +30,8 @@ from repscore.models.blazepose.network import CropLandmarks, FloatArray, Network
 from repscore.models.blazepose.networks import load_network
 from repscore.models.estimator import EstimatorConfig, PoseEstimator, Unavailable
 from repscore.models.mediapipe import MediaPipeEstimator
-from repscore.transforms.pose.decode import Decoder, Frame
+from repscore.transforms.pose.decode import Decoder
+from repscore.transforms.video.picture import Frame
 
 SIDES = ("mediapipe", "repscore")
 TURN = 15  # frames

@@ -207,8 +207,9 @@ _SCORE = (
     click.option(
         "--fps",
         type=FiniteRange(min=0, min_open=True, max=10_000),
-        help="Frames per second of inputs without times: OpenPose folders, keypoint files, raw "
-        "video streams.  [default: 30 for keypoints, the header's rate for raw video]",
+        help="Frames per second of inputs without times: OpenPose folders, keypoint files, "
+        "numbered pictures, raw video streams.  [default: 30 for keypoints, the header's rate for "
+        "raw video]",
     ),
     click.option(
         "--picture-size",

@@ -182,7 +182,7 @@ def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:
     that cannot be used. Whatever is wrong with a single video ends in `failures` instead.
     """
     passed_over: Counter[str] = Counter()
-    sources = _some(options.inputs, passed_over)
+    sources = _some(options.inputs, passed_over, pictures=options.poses.fps is not None)
     with opened(options, "score", quiet=quiet) as open_run, ExitStack() as stack:
         counts: Counter[str] = Counter()
         skipped, runner = 0, None
@@ -207,11 +207,11 @@ def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:
         return open_run.close(counts, skipped, passed_over)
 
 
-def _some(inputs: Sequence[str], passed_over: Counter[str]) -> Iterator[Source]:
+def _some(inputs: Sequence[str], passed_over: Counter[str], *, pictures: bool) -> Iterator[Source]:
     """The inputs of a run; raises UnusableConfiguration where there are none."""
     try:
         require(inputs)
-        sources = list_inputs(inputs, passed_over)
+        sources = list_inputs(inputs, passed_over, pictures=pictures)
         first = next(sources, None)
     except InputNotFound as error:
         raise UnusableConfiguration(str(error)) from error

@@ -230,6 +230,14 @@ def _variable(path: Path, pictures: Pictures) -> object:
     return write(path, [pictures[n] for n in kept], times_s=(kept / FPS).tolist())
 
 
+def _numbered(path: Path, pictures: Pictures) -> None:
+    """A picture per file."""
+    for number, picture in enumerate(pictures, start=7):
+        (path.parent / (path.name % number)).write_bytes(
+            cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+        )
+
+
 def _headless(path: Path, pictures: Pictures) -> None:
     write(path, pictures[:60])
     content = path.read_bytes()
@@ -324,6 +332,7 @@ def variants() -> list[Variant]:
             _ts(p.with_suffix(".1"), v[: len(v) // 2]),
             _ts(p.with_suffix(".2"), _resized(v[len(v) // 2 :], 240, 320),
                 start_s=len(v) // 2 / FPS)])),
+        Variant("frame_%d.jpg", _numbered, options=("--fps", "30")),
         Variant("two_videos.mp4", lambda p, v: w(p, v, extra=second_video)),
     ]  # fmt: skip
     for quarter in range(4):

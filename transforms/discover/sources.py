@@ -28,6 +28,7 @@ from repscore.transforms.keypoints.names import (
     chunk_of,
     frame_files,
     frames_among,
+    is_picture,
     is_recording,
     kind_of,
     recording_of,
@@ -68,10 +69,13 @@ class Source:
     arrived_at: datetime | None = None
 
 
-def list_inputs(inputs: Sequence[str], passed_over: Counter[str] | None = None) -> Iterator[Source]:
+def list_inputs(
+    inputs: Sequence[str], passed_over: Counter[str] | None = None, *, pictures: bool = False
+) -> Iterator[Source]:
     """The inputs behind files, folders (recursive), globs and URLs, each once, sorted per input.
 
-    A frame of OpenPose stands for the whole recording that it belongs to. `passed_over` counts
+    A frame of OpenPose stands for the whole recording that it belongs to; so does a numbered
+    picture with `pictures`, else only a sequence that is named is one. `passed_over` counts
     what folders hold besides, by suffix or kind (`folders.in_words`). Raises InputNotFound for an
     input that names nothing or cannot be listed; an empty folder or glob yields nothing.
     """
@@ -79,8 +83,9 @@ def list_inputs(inputs: Sequence[str], passed_over: Counter[str] | None = None) 
     recognised = Recognised().input_of
     for input_ in inputs:
         passed = Counter[str]() if passed_over is None else passed_over
-        for source in _listed(input_, passed):
-            uri = recording_of(source.uri) if is_recording(input_) else recognised(source.uri)
+        for source in _listed(input_, passed, pictures=pictures):
+            known = is_recording(input_) or (pictures and is_picture(source.uri))
+            uri = recording_of(source.uri) if known else recognised(source.uri)
             if uri is None and kind_of(input_) in ("json", "csv"):  # it was named outright
                 uri = source.uri
             if uri is None:
@@ -104,9 +109,11 @@ def list_files(inputs: Sequence[str], passed_over: Counter[str] | None = None) -
                 yield source
 
 
-def _listed(input_: str, passed_over: Counter[str], *, apart: bool = False) -> Iterator[Source]:
+def _listed(
+    input_: str, passed_over: Counter[str], *, apart: bool = False, pictures: bool = False
+) -> Iterator[Source]:
     """The files behind an input, those of a recording by its first one alone unless `apart`."""
-    wanted = _is_input_or_chunk if apart else _may_be_input
+    wanted = _is_input_or_chunk if apart else _may_be_picture if pictures else _may_be_input
     if is_recording(input_):
         frames = _frames(input_)
         if not frames:
@@ -185,6 +192,10 @@ def _is_input(name: str) -> bool:
 def _may_be_input(name: str) -> bool:
     """Whether a name is that of an input, or of a file whose contents will tell."""
     return _is_input(name) or kind_of(name) in ("json", "csv")
+
+
+def _may_be_picture(name: str) -> bool:
+    return _may_be_input(name) or is_picture(name)
 
 
 def _is_input_or_chunk(name: str) -> bool:

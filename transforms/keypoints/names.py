@@ -1,4 +1,4 @@
-"""What an input is by its name, and which files make up a recording of OpenPose."""
+"""What an input is by its name, and which files make up a recording or a sequence of pictures."""
 
 import math
 import re
@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 from repscore.transforms.files import names_in
 
-Kind = Literal["video", "openpose", "npz", "parquet", "json", "csv", "stream"]
+Kind = Literal["video", "images", "openpose", "npz", "parquet", "json", "csv", "stream"]
 
 REVISION: Final = 2
 """Rises with every change that gives other poses for the same files of keypoints."""
@@ -16,8 +16,10 @@ IN_FOLDERS: Final = (".keypoints.npz", ".keypoints.parquet")
 """What counts as keypoints inside a folder; a file that is named outright is always taken."""
 
 _JSON: Final = "_keypoints.json"
-_FRAME: Final = re.compile(r"(?P<before>.*?)(?P<number>[0-9]{1,18})(?P<after>[^0-9/%]*\.json)")
-_RECORDING: Final = re.compile(r"(?P<before>.*)%d(?P<after>[^0-9/%]*\.json)")
+_AFTER: Final = r"(?P<after>[^0-9/%]*\.(?:json|(?i:jpe?g|png)))"
+_FRAME: Final = re.compile(rf"(?P<before>.*?)(?P<number>[0-9]{{1,18}}){_AFTER}")
+_RECORDING: Final = re.compile(rf"(?P<before>.*)%d{_AFTER}")
+_PICTURES: Final = (".jpg", ".jpeg", ".png")
 _CHUNK: Final = re.compile(r"(.+\.)([0-9]{1,18})(\.keypoints\.(?:npz|parquet))")
 _PART: Final = re.compile(r"(.+%d.+)#([0-9]+)-([0-9]+)@(?:([0-9.]+)-([0-9.]*)|late)")
 
@@ -99,17 +101,27 @@ def kind_of(uri: str) -> Kind:
     if part_of(uri) is not None:
         return "stream"
     if name.endswith(_JSON) or is_recording(uri):
-        return "openpose"
+        return "images" if name.endswith(_PICTURES) else "openpose"
     suffix = name.rpartition(".")[2]
     return _SUFFIXES.get(suffix, "video")
 
 
+def is_keypoints(uri: str) -> bool:
+    """Whether a place holds keypoints by its name, and no pictures."""
+    return kind_of(uri) not in ("video", "images")
+
+
+def is_picture(uri: str) -> bool:
+    """Whether a place is one of the numbered pictures of a sequence by its name."""
+    return uri.lower().endswith(_PICTURES) and recording_of(uri) is not None
+
+
 def recording_of(uri: str) -> str | None:
-    """The recording that a JSON file with a number in its name would be a frame of, else None.
+    """The recording that a JSON file or picture with a number in its name is of, else None.
 
     OpenPose writes `<name>_<12 digits>_keypoints.json`, Pose2Sim `<name>.<number>.json`. The
     recording is called after all its files, `%d` standing for the number of the frame:
-    `FOLDER/<name>_%d_keypoints.json`.
+    `FOLDER/<name>_%d_keypoints.json`, or `FOLDER/<name>_%d.jpg`.
     """
     folder, slash, name = uri.rpartition("/")
     found = _FRAME.fullmatch(name)

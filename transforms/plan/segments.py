@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from repscore.transforms.discover.sources import list_inputs
 from repscore.transforms.errors import DatasetUnusable, is_of_machine, retried, words_of
-from repscore.transforms.keypoints.names import kind_of
+from repscore.transforms.keypoints.names import is_keypoints, kind_of
 from repscore.transforms.keypoints.source import probe_keypoints
 from repscore.transforms.plan.probe import probe
 from repscore.transforms.records import PoseConfig, Probe, Segment, Video, failure_of
+from repscore.transforms.video.images import probe_images
 
 _ROUNDING_S: Final = 1e-3
 """A keyframe at 60 s may be announced at 60.0000001 s."""
@@ -48,10 +49,11 @@ def _segments_of(video: Video, poses: PoseConfig) -> tuple[Segment, ...]:
             raise InputChanged(
                 f"{video.location}: changed while the run was on; run again to take it"
             )
-    if kind_of(video.location) != "video":
+    if is_keypoints(video.location):
         probed, time_s = probe_keypoints(video.location, poses.rate_of_keypoints, poses.picture_px)
         return plan_frames(video, probed, poses.segment_s, time_s)
-    probed, keyframes_s = probe(video.location, poses.fps)
+    how = probe_images if kind_of(video.location) == "images" else probe
+    probed, keyframes_s = how(video.location, poses.fps)
     return plan(video, probed, poses.segment_s, keyframes_s)
 
 

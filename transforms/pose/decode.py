@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-import numpy as np
-import numpy.typing as npt
 from av.video.frame import VideoFrame
 
 from repscore.transforms.plan.probe import truncation
@@ -20,7 +18,7 @@ from repscore.transforms.video.container import (
     scan,
     time_of,
 )
-from repscore.transforms.video.picture import Picture
+from repscore.transforms.video.picture import Frame, Picture, is_sample
 
 _BACK_OFF_S: Final = (0.5, 2.0, 8.0, 32.0, 128.0)
 """How far before the wanted time a seek aims, one attempt after another, before the beginning."""
@@ -36,21 +34,6 @@ _TOLERANCE_SHARE: Final = 0.005
 
 REVISION: Final = 2
 """Rises when the same file gives other pictures or other times."""
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Frame:
-    """A decoded picture.
-
-    Attributes:
-        time_s: seconds from the first picture of the video.
-        bgr: (H, W, 3) uint8, upright, square pixels, blue first as OpenCV has it.
-        warm_up: it lies before the span and is there for the tracker alone.
-    """
-
-    time_s: float
-    bgr: npt.NDArray[np.uint8]
-    warm_up: bool
 
 
 @dataclass
@@ -162,19 +145,13 @@ class Decoder:
         for time_s, decoded in self._from_before():
             if time_s >= self.end_s:
                 break
-            taken = before_s is None or self._is_sample(before_s, time_s)
+            taken = is_sample(before_s, time_s, self.sample_fps)
             before_s = time_s
             if taken and time_s >= self._from_s:
                 yield Frame(time_s, self._picture.bgr(decoded), time_s < self.start_s)
         for time_s in self._pending.values():
             self._holes.lose(time_s)
         self.shortfall = self._missing()
-
-    def _is_sample(self, before_s: float, time_s: float) -> bool:
-        if self.sample_fps is None:
-            return True
-        ticks = (math.floor(t * self.sample_fps + 1e-6) for t in (before_s, time_s))
-        return next(ticks) != next(ticks)
 
     @property
     def clock_jumps(self) -> str | None:

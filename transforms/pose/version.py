@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from repscore.models.estimator import estimator_class
 from repscore.transforms.discover.sources import CONTAINER_SUFFIXES
-from repscore.transforms.keypoints.names import REVISION, kind_of
+from repscore.transforms.keypoints.names import REVISION, is_keypoints
 from repscore.transforms.pose.decode import REVISION as DECODER_REVISION
 from repscore.transforms.records import PoseConfig, Video
 
@@ -18,7 +18,7 @@ def pose_version(poses: PoseConfig, video: Video, estimated: str | None = None) 
         estimated: what `estimated_version` gave on the machine that estimated the poses; without
             it, what it gives here.
     """
-    if kind_of(video.location) != "video":
+    if is_keypoints(video.location):
         return keypoints_version(poses)
     version = estimated or estimated_version(poses)
     timed = PurePosixPath(video.location).suffix.lower() in CONTAINER_SUFFIXES

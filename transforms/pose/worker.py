@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import cv2
 
 from repscore.models.blazepose.network import Network
 from repscore.models.estimator import People, PoseEstimator, Unavailable, estimator_class
 from repscore.transforms.errors import DatasetUnusable, is_of_machine, retried, words_of
-from repscore.transforms.keypoints.names import kind_of
+from repscore.transforms.keypoints.names import is_keypoints, kind_of
 from repscore.transforms.keypoints.source import read_keypoints
 from repscore.transforms.pose.decode import Decoder
 from repscore.transforms.pose.store import SegmentFile, find, segment_path, write_segment
@@ -21,6 +22,7 @@ from repscore.transforms.records import (
     SegmentPoses,
     failure_of,
 )
+from repscore.transforms.video.images import ImageSequence
 
 _Poses = Sequence[tuple[float, People]]
 _Extracted = tuple[SegmentFile, _Poses]
@@ -61,7 +63,7 @@ class Worker:
         index = segment.index
         version = pose_version(self._poses, segment.video)
         path = segment_path(self._root, version, segment)
-        keypoints = kind_of(segment.video.location) != "video"
+        keypoints = is_keypoints(segment.video.location)
         take = self._read if keypoints else self._estimate
         try:
             about, poses = retried(lambda: take(segment, version))
@@ -98,14 +100,16 @@ class Worker:
         location = segment.video.location
         poses: list[tuple[float, People]] = []
         self._frames = 0
-        decoder = Decoder(
-            location,
-            segment.start_s,
-            segment.end_s,
-            sample_fps=self._poses.sample_fps,
-            warm_up_s=self._poses.warm_up_s,
-            fps=self._poses.fps,
-            clocks=segment.probe.clocks if segment.probe is not None else (),
+        span = (location, segment.start_s, segment.end_s)
+        rates: dict[str, Any] = {
+            "sample_fps": self._poses.sample_fps,
+            "warm_up_s": self._poses.warm_up_s,
+            "fps": self._poses.fps,
+        }
+        clocks = segment.probe.clocks if segment.probe is not None else ()
+        images = kind_of(location) == "images"
+        decoder: Decoder | ImageSequence = (
+            ImageSequence(*span, **rates) if images else Decoder(*span, **rates, clocks=clocks)
         )
         self._estimator.start()
         with decoder:
@@ -181,7 +185,7 @@ def stored(root: str, pose_version: str, segment: Segment) -> SegmentPoses | Non
 def finished(segment: Segment, path: str, about: SegmentFile, *, busy_s: float) -> SegmentPoses:
     """The record of a pose file; what its input lacks is a failure beside the poses."""
     video = segment.video
-    lack = "IncompleteVideo" if kind_of(video.location) == "video" else "IncompleteKeypoints"
+    lack = "IncompleteKeypoints" if is_keypoints(video.location) else "IncompleteVideo"
     reasons = ((lack, about.shortfall), (CLOCK_JUMP, about.clock_jumps))
     failures = tuple(
         Failure(video.uri, video.video_id, "pose", kind, message, segment.index)

@@ -1,6 +1,8 @@
 """A decoded picture as people would see it: upright, square pixels, one field, ordinary range."""
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import cv2
@@ -27,6 +29,34 @@ _KNEE: Final = 0.75
 _TO_709: Final = np.array(  # from BT.2020's primaries, ITU-R BT.2087; rows and columns B, G, R
     [[1.1187, -0.1006, -0.0182], [-0.0083, 1.1329, -0.1246], [-0.0728, -0.5876, 1.6605]], np.float32
 )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Frame:
+    """A decoded picture.
+
+    Attributes:
+        time_s: seconds from the first picture of the video.
+        bgr: (H, W, 3) uint8, upright, square pixels, blue first as OpenCV has it.
+        warm_up: it lies before the span and is there for the tracker alone.
+    """
+
+    time_s: float
+    bgr: Bgr
+    warm_up: bool
+
+
+def is_sample(before_s: float | None, time_s: float, sample_fps: float | None) -> bool:
+    """Whether a picture is the first at or after a multiple of 1 / sample_fps.
+
+    Args:
+        before_s: time of the picture before it, None for the first.
+        sample_fps: None takes every picture.
+    """
+    if before_s is None or sample_fps is None:
+        return True
+    ticks = (math.floor(t * sample_fps + 1e-6) for t in (before_s, time_s))
+    return next(ticks) != next(ticks)
 
 
 def pixel_aspect(stream: VideoStream) -> float:
