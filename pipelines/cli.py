@@ -29,6 +29,7 @@ from repscore.pipelines.flags import (
     scorer_flag,
     workers_flag,
 )
+from repscore.pipelines.terminal import LogFormatter, echo, line, show_crash
 from repscore.transforms.errors import DatasetUnusable
 
 # Ray reads these when it is imported. A worker that dies is a row of `failures`, not a log line.
@@ -48,27 +49,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status; wrong usage answers in one line."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    logging.basicConfig(level=logging.ERROR, format="%(name)s: %(message)s")
+    logs = logging.StreamHandler()
+    logs.setFormatter(LogFormatter("%(name)s: %(message)s"))
+    logging.basicConfig(level=logging.ERROR, handlers=[logs])
+    sys.excepthook = show_crash
     # Beam logs with a stack trace what it raises anyway.
     logging.getLogger("apache_beam.runners.common").setLevel(logging.CRITICAL)
     words = [*(sys.argv[1:] if arguments is None else arguments), ""]
     try:
         status = cli.main(arguments, prog_name="repscore", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help() if error.ctx else error.format_message(), err=True)
+        echo(error.ctx.get_help() if error.ctx else error.format_message(), err=True)
         status = WRONG_USAGE
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "repscore"
-        click.echo(f"{command}: {error.format_message()} (see `{command} --help`)", err=True)
+        echo(f"{command}: {line(error.format_message())} (see `{command} --help`)", err=True)
         status = WRONG_USAGE
     except click.ClickException as error:
-        click.echo(f"repscore: {error.format_message()}", err=True)
+        echo(f"repscore: {line(error.format_message())}", err=True)
         status = WRONG_USAGE
     except DatasetUnusable as error:
-        click.echo(f"repscore: {error}{_AGAIN}", err=True)
+        echo(f"repscore: {line(str(error))}{_AGAIN}", err=True)
         status = CRASHED
     except (click.Abort, KeyboardInterrupt):
-        click.echo(f"repscore: interrupted{_CONTINUE.get(words[0], _AGAIN)}", err=True)
+        echo(f"repscore: interrupted{_CONTINUE.get(words[0], _AGAIN)}", err=True)
         status = INTERRUPTED
     except Exception as error:
         from repscore.pipelines.ready import full_disk
@@ -76,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         reason = full_disk(error)
         if reason is None:
             raise
-        click.echo(
+        echo(
             f"repscore: the disk is full ({reason}); what was committed is whole: free some "
             f"space{_CONTINUE.get(words[0], _AGAIN)}",
             err=True,
@@ -185,7 +189,7 @@ def watch(**values: Any) -> int:
     except UnusableConfiguration as error:
         raise click.ClickException(str(error)) from error
     except (PrismDied, NotDrained) as error:
-        click.echo(f"repscore: {error}", err=True)
+        echo(f"repscore: {line(str(error))}", err=True)
         return CRASHED
     report.show(as_json=as_json)
     return TOO_MANY_FAILURES if report.failure_rate > options.max_failure_rate else DONE
@@ -218,7 +222,7 @@ def replay(dataset: str, *, as_json: bool, quiet: bool, **values: Any) -> int:
     except UnusableConfiguration as error:
         raise click.ClickException(str(error)) from error
     if not options.inputs:
-        click.echo(f"{dataset}: no failures to replay")
+        echo(f"{dataset}: no failures to replay")
         return DONE
     return _run(options, as_json=as_json, quiet=quiet)
 
@@ -279,7 +283,7 @@ def learn(name: str, clips: Sequence[str], path: str, *, quiet: bool) -> None:
         except UNUSABLE as error:
             raise click.ClickException(str(error)) from error
     if not quiet:
-        click.echo(f"{path}: {', '.join(scorer.names)}", err=True)
+        echo(f"{path}: {', '.join(scorer.names)}", err=True)
 
 
 @cli.command()
@@ -335,7 +339,7 @@ def train(*, quiet: bool, **given: Any) -> None:
         raise click.UsageError(str(error)) from error
     model = run_training(options, quiet=quiet)
     if not quiet:
-        click.echo(json.dumps(model.about["figures"], indent=2))
+        echo(json.dumps(model.about["figures"], indent=2))
 
 
 @cli.command()
@@ -413,7 +417,7 @@ def weights(models: Sequence[Any], source: Path | None, *, quiet: bool) -> None:
         raise click.ClickException(str(error)) from error
     if not quiet:
         for bundle in bundles:
-            click.echo(bundle)
+            echo(str(bundle))
 
 
 @cli.command()

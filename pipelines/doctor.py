@@ -4,14 +4,17 @@ import json
 import os
 import platform
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 
-import click
 from packaging.requirements import Requirement
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from repscore.pipelines.progress import console
+from repscore.pipelines.terminal import echo
 
 
 @dataclass(frozen=True)
@@ -108,12 +111,11 @@ def _machine() -> Iterator[Finding]:
 def show(findings: Sequence[Finding], *, as_json: bool) -> None:
     """Print the findings: JSON, or a table with the remedies."""
     if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+        echo(json.dumps([asdict(finding) for finding in findings], indent=2))
         return
     table = Table(box=None, show_header=False, pad_edge=False)
     for finding in findings:
-        mark = (
-            "[green]ok[/]" if finding.good else "[red]missing[/]" if finding.needed else "[dim]-[/]"
-        )
+        bad = ("missing", "red") if finding.needed else ("-", "dim")
+        mark = Text(*(("ok", "green") if finding.good else bad))
         table.add_row(mark, finding.topic, finding.found, finding.remedy)
-    Console(highlight=False).print(table)
+    console(sys.stdout).print(table)

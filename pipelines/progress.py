@@ -3,12 +3,16 @@
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType  # noqa: TID251 - the one place
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
+from rich.text import Text
+
+from repscore.pipelines.terminal import printable
 
 if TYPE_CHECKING:  # Ray is slow to import
     from repscore.transforms.pose.pool import PoolStatus
@@ -17,9 +21,36 @@ _LIVE_S: Final = 0.25
 _PLAIN_S: Final = 15.0
 
 
-def console() -> Console:
-    """Text for people goes to the standard error, so that the standard output stays data."""
-    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+class PlainConsole(Console):
+    """Shows text as it is: no markup, and nothing of it steers the terminal."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """What everything that is printed passes through."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=printable(segment.text))
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """A text of a table, printable before its width is measured."""
+        return super().render_str(printable(text), **options)
+
+
+def console(file: TextIO | None = None, width: int | None = None) -> Console:
+    """Where text for people is printed.
+
+    Without a file the standard error, so that the standard output stays data.
+    """
+    wrapped = file is None and not sys.stderr.isatty()
+    return PlainConsole(
+        file=file,
+        stderr=file is None,
+        width=width,
+        soft_wrap=wrapped,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
 
 
 @contextmanager

@@ -15,10 +15,11 @@ from typing import Any, Final, TextIO
 import duckdb
 import pyarrow as pa
 from fsspec.core import url_to_fs
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from repscore.pipelines.progress import console
+from repscore.pipelines.terminal import printable
 from repscore.transforms.files import join, local_path
 from repscore.transforms.pose_columns import SCHEMA as POSE_COLUMNS
 from repscore.transforms.tables.delta import UnusableRootError, table_files
@@ -93,7 +94,7 @@ def run_query(root: str, sql: str, *, as_json: bool = False, out: TextIO | None 
     if as_json:
         write_json(result.columns, rows, target)
     elif target.isatty():
-        Console(file=target).print(format_table(result.columns, rows))
+        console(target).print(format_table(result.columns, rows))
     else:
         write_tsv(result.columns, rows, target)
 
@@ -126,7 +127,7 @@ def write_json(columns: Sequence[str], rows: Iterable[Sequence[Any]], out: TextI
     separator = "["
     for row in rows:
         record = {name: plain(value) for name, value in zip(columns, row, strict=True)}
-        out.write(f"{separator}\n{json.dumps(record, ensure_ascii=False)}")
+        out.write(f"{separator}\n{printable(json.dumps(record, ensure_ascii=False))}")
         separator = ","
     out.write("[]\n" if separator == "[" else "\n]\n")
 
@@ -141,7 +142,7 @@ def in_words(value: object) -> str:
         return value.strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, list) and len(value) > 4:
         return f"[{', '.join(map(in_words, value[:3]))}, … {len(value)}]"
-    return str(_flat(plain(value)))
+    return printable(str(_flat(plain(value))))
 
 
 def plain(value: Any) -> Any:

@@ -62,7 +62,7 @@ def stored_videos(root: str) -> list[StoredVideo]:
     failures: dict[str, list[Failure]] = {}
     for row in read_rows(root, "failures"):
         there = [name for name in Failure.__dataclass_fields__ if row.get(name) is not None]
-        values = {"video_id": None} | {name: row[name] for name in there}
+        values: dict[str, Any] = {"video_id": None, **{name: row[name] for name in there}}
         failures.setdefault(row["uri"], []).append(Failure(**values))
     names: dict[str, list[Name]] = {}
     for row in rows:

@@ -14,7 +14,6 @@ from importlib.metadata import version
 from itertools import chain
 from typing import Any, Final
 
-import click
 from deltalake.exceptions import DeltaError
 
 from repscore.models.estimator import Unavailable, UnknownEstimator, estimator_class
@@ -24,6 +23,7 @@ from repscore.pipelines.options import SCORERS, NoReference, NoScorer, ScoreOpti
 from repscore.pipelines.progress import console, following
 from repscore.pipelines.ready import NotReady, check_beam_options, check_output, check_ray
 from repscore.pipelines.runner.prism import PrismMissing, binary_of
+from repscore.pipelines.terminal import echo
 from repscore.transforms.discover.changes import Changes, in_groups
 from repscore.transforms.discover.folders import in_words
 from repscore.transforms.discover.sources import (
@@ -74,7 +74,7 @@ class RunReport:
     def show(self, *, as_json: bool) -> None:
         """One JSON object, or one line for people."""
         if as_json:
-            click.echo(json.dumps(self.row, default=str))
+            echo(json.dumps(self.row, default=str))
             return
         row = self.row
         failed = f", {row['failures']} failures (table `failures`)" if row["failures"] else ""

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, TextIO
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
+from repscore.pipelines.progress import console
 from repscore.pipelines.query import connect, format_table, plain, rows_of
+from repscore.pipelines.terminal import printable
 
 _PLAIN_WIDTH: Final = 200
 
@@ -109,12 +111,11 @@ def print_summary(root: str, *, as_json: bool = False, out: TextIO | None = None
     target = sys.stdout if out is None else out
     figures = summary(root)
     if as_json:
-        target.write(json.dumps(figures.as_dict(), ensure_ascii=False, indent=2) + "\n")
+        text = json.dumps(figures.as_dict(), ensure_ascii=False, indent=2)
+        target.write(printable(text) + "\n")
     else:
-        console = Console(
-            file=target, highlight=False, width=None if target.isatty() else _PLAIN_WIDTH
-        )
-        console.print(show(figures))
+        width = None if target.isatty() else _PLAIN_WIDTH
+        console(target, width=width).print(show(figures))
 
 
 def show(figures: Summary) -> RenderableType:

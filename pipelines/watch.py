@@ -11,11 +11,10 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from typing import Any, Final
 
-import click
-
 from repscore.pipelines.options import ScoreOptions
 from repscore.pipelines.progress import console
 from repscore.pipelines.score import OpenRun, RunReport, opened
+from repscore.pipelines.terminal import echo
 from repscore.transforms.cluster import start_ray
 from repscore.transforms.pose.pool import PoolStatus
 from repscore.transforms.watch.arrivals import ArrivalStatus
@@ -179,7 +178,7 @@ def _show_commits(inputs: WatchedInputs, runner: Any, *, as_json: bool) -> None:
     while not inputs.commits.empty():
         commit = inputs.commits.get()
         if as_json:
-            click.echo(json.dumps(asdict(commit) | {"state": _state(runner)}, default=str))
+            echo(json.dumps(asdict(commit) | {"state": _state(runner)}, default=str))
 
 
 def _state(runner: Any) -> dict[str, int] | None:

@@ -1,6 +1,7 @@
 """`repscore demo`: clips with a known truth, the real pipeline, and truth beside result."""
 
 import filecmp
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,8 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 import click
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from repscore.models import weights
 from repscore.pipelines.demo.cast import CAST, TRUTH_FILE, Performance, write_cast, write_truth
@@ -18,6 +19,7 @@ from repscore.pipelines.progress import console
 from repscore.pipelines.query import query
 from repscore.pipelines.ready import check_output
 from repscore.pipelines.score import UnusableConfiguration, run
+from repscore.pipelines.terminal import echo
 from repscore.transforms.tables.delta import UnusableRootError
 
 _PER_CLIP: Final = """
@@ -45,7 +47,7 @@ def run_demo(output: str, *, quiet: bool) -> int:
     except (UnusableConfiguration, UnusableRootError, weights.WeightsMissing) as error:
         raise click.ClickException(str(error)) from error
     _show(results)
-    click.echo(
+    echo(
         f"\nThe clips are in {folder / 'clips'}, the dataset in {folder / 'dataset'}. Go on with\n"
         f"  repscore summary {folder / 'dataset'}\n"
         f'  repscore query {folder / "dataset"} "select message, count(*) from feedback group by 1"'
@@ -112,10 +114,10 @@ def _show(results: Sequence[Result]) -> None:
             truth.exercise,
             result.exercise or "-",
             str(truth.repetitions),
-            f"{'' if right else '[red]'}{result.repetitions}",
+            Text(str(result.repetitions), "" if right else "red"),
             truth.fault,
-            f"{'[green]' if truth.fault == 'clean' else '[yellow]'}{score}",
+            Text(score, "green" if truth.fault == "clean" else "yellow"),
         )
-    Console(highlight=False).print(table)
+    console(sys.stdout).print(table)
     exact = sum(result.repetitions == result.performance.repetitions for result in results)
-    click.echo(f"\n{exact} of {len(results)} counts exact.")
+    echo(f"\n{exact} of {len(results)} counts exact.")

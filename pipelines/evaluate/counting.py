@@ -2,15 +2,14 @@
 
 import csv
 import json
+import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-import click
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from repscore.models.phases.metrics import (
@@ -22,7 +21,9 @@ from repscore.models.phases.metrics import (
 )
 from repscore.pipelines.labelled import require_inputs, scored
 from repscore.pipelines.labels import LabelledInput
+from repscore.pipelines.progress import console
 from repscore.pipelines.query import plain, query
+from repscore.pipelines.terminal import echo
 from repscore.transforms.records import PoseConfig
 
 _HEADINGS: Final = ("videos", "OBO", "exact", "MAE", *(f"F1 at {overlap}" for overlap in OVERLAPS))
@@ -60,7 +61,7 @@ def evaluate(
             "all": asdict(counting_figures(results)),
             "exercises": {name: asdict(counting_figures(group)) for name, group in by_exercise},
         }
-        click.echo(json.dumps(plain(figures)))
+        echo(json.dumps(plain(figures)))
     else:
         show_results({"repscore": results})
 
@@ -94,16 +95,16 @@ def result_of(labelled: LabelledInput, predicted: Spans) -> CountingResult:
 
 def show_results(methods: Mapping[str, Sequence[CountingResult]]) -> None:
     """Print the figures of every method over all videos, and those of the first per exercise."""
-    console = Console(highlight=False, width=140)
+    out = console(sys.stdout, width=140)
     overall = _table("all videos")
     for name, results in methods.items():
         overall.add_row(name, *_cells(counting_figures(results)))
-    console.print(overall)
+    out.print(overall)
     by_exercise = _table("exercise")
     for exercise, results in _by_exercise(next(iter(methods.values()))).items():
         by_exercise.add_row(exercise, *_cells(counting_figures(results, interval=False)))
-    console.print()
-    console.print(by_exercise)
+    out.print()
+    out.print(by_exercise)
 
 
 def _by_exercise(results: Sequence[CountingResult]) -> dict[str, list[CountingResult]]:

@@ -1,13 +1,12 @@
 """`repscore evaluate scoring`: recognition and correctness on held-out subjects."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from repscore.models.scorer.evaluation import (
@@ -29,7 +28,9 @@ from repscore.models.scorer.sequences import sequences_of
 from repscore.models.scorer.training import NetworkMethod
 from repscore.pipelines.labelled import examples_of, scored
 from repscore.pipelines.learn import read_file
+from repscore.pipelines.progress import console
 from repscore.pipelines.query import plain
+from repscore.pipelines.terminal import echo
 from repscore.transforms.cluster import run_jobs
 
 FOLDS = 8
@@ -81,7 +82,7 @@ def evaluate(options: EvaluateOptions, *, as_json: bool, quiet: bool) -> None:
 
     def report(text: str) -> None:
         if not quiet:
-            click.echo(text, err=True)
+            echo(text, err=True)
 
     folds = [folds_of(data, FOLDS, seed) for seed in range(options.repeats)]
     if scorer is not None:
@@ -174,9 +175,9 @@ def show(data: TrainingSet, evaluations: Sequence[Evaluation], *, as_json: bool)
                 for name, row in table.items()
             ],
         }
-        click.echo(json.dumps(plain(result)))
+        echo(json.dumps(plain(result)))
         return
-    console = Console(highlight=False, width=200)
+    out = console(sys.stdout, width=200)
     table = Table(box=None, pad_edge=False)
     known = [name for name in HEADINGS if any(not np.isnan(row[2][name][0]) for row in rows)]
     for heading in ("protocol", "method", "group", *(HEADINGS[name] for name in known)):
@@ -184,13 +185,13 @@ def show(data: TrainingSet, evaluations: Sequence[Evaluation], *, as_json: bool)
     for each, group, bounded in rows:
         cells = [_cell(bounded[name]) for name in known]
         table.add_row(each.protocol, each.method, group or "all", *cells)
-    console.print(table)
+    out.print(table)
     for each, by_name in zip(evaluations, exercises, strict=True):
-        console.print(f"\n{each.protocol}, {each.method}: by exercise")
+        out.print(f"\n{each.protocol}, {each.method}: by exercise")
         for name, row in by_name.items():
             balanced = row["balanced_accuracy"]
             words = "" if np.isnan(balanced) else f", balanced accuracy {balanced:.2f}"
-            console.print(f"  {name:28} named right {row['exercise_right']:.2f}{words}")
+            out.print(f"  {name:28} named right {row['exercise_right']:.2f}{words}")
 
 
 def _cell(bounded: Bounded) -> str:
