@@ -38,6 +38,7 @@ from repscore.transforms.records import Known
 from repscore.transforms.tables.delta import (
     UnusableRootError,
     append_run,
+    check_tables,
     read_known,
 )
 from repscore.transforms.tables.rows import RunStamp
@@ -165,6 +166,7 @@ def _open(options: ScoreOptions, command: str, *, quiet: bool) -> OpenRun:
     stamp = RunStamp(uuid.uuid4().hex, started_at, config)
     row = opening_row(options, stamp, command, scorer, pose_version)
     try:
+        check_tables(root)
         rows = read_known(root)
         append_run(root, row)
     except (OSError, DeltaError) as error:

@@ -5,11 +5,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import keypoints
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from deltalake import DeltaTable
+from safetensors.numpy import save
 
 from repscore.pipelines.cli import cli
 from repscore.pipelines.last_run import last_run, replayed
@@ -98,8 +101,15 @@ def test_code_that_only_the_dataset_names_does_not_run(tmp_path: Path, strange: 
     assert "--estimator stranger:Estimator" in refused("replay", root)
     assert "--estimator stranger:Estimator" in refused("rescore", root, "--reference", "x.mp4")
     assert "are of stranger:Estimator" in refused("replay", root, "--estimator", "other:Class")
-    done = CliRunner().invoke(cli, ["rescore", root, "--quiet"])
-    assert done.exit_code == 0, "the poses are there: no estimator is needed"
+    done = CliRunner().invoke(cli, ["rescore", root, "--json"])
+    assert done.exit_code == 0, "poses are not estimated: no estimator is needed"
+    assert json.loads(done.stdout)["inputs"] == 1
+    failures = (
+        CliRunner().invoke(cli, ["query", root, "from failures order by stage", "--json"]).stdout
+    )
+    assert [row["stage"] for row in json.loads(failures)] == ["probe", "repetitions"], (
+        "it looked for the poses of the version in the dataset, though this machine has another"
+    )
     older = {key: CONFIGURATION[key] for key in CONFIGURATION if key != "pose_version"}
     root = dataset(tmp_path / "older", older | {"poses": poses})
     assert "--estimator stranger:Estimator" in refused("rescore", root)
@@ -158,6 +168,15 @@ def test_a_scorer_elsewhere_is_not_opened(name: str, tmp_path: Path) -> None:
         last_run(dataset(tmp_path / "a", CONFIGURATION | {"references": [["a", "b"]]})).scorer()
 
 
+def test_a_scorer_in_the_dataset_that_is_none_is_refused(tmp_path: Path) -> None:
+    root = dataset(tmp_path / "dataset", CONFIGURATION | {"scorer": "scorers/s.safetensors"})
+    (tmp_path / "dataset" / "scorers").mkdir()
+    path = tmp_path / "dataset" / "scorers" / "s.safetensors"
+    path.write_bytes(save({"weight": np.zeros(3)}, {"card": '{"format": "repscore-scorer"}'}))
+    for command in ("rescore", "replay"):
+        assert "s.safetensors has format version None" in refused(command, root)
+
+
 BAD = ["", ".", "..", "../x", "a/b", "/x", "gs://b", "a::b", "a\\b", "a\nb", "a\x00b", "*", "-x"]
 
 
@@ -191,7 +210,9 @@ def test_a_table_whose_log_leads_elsewhere_is_not_read(place: str, tmp_path: Pat
     add = json.dumps({"add": action | {"modificationTime": 0}})
     log = Path(root, "tables", "failures", "_delta_log")
     (log / f"{len(list(log.glob('*.json'))):020}.json").write_text(add)
-    for command in (["query", root, "from failures"], ["summary", root], ["rescore", root]):
+    keypoints.raises(tmp_path / "archive", 1)
+    score = ["score", str(tmp_path / "archive"), "-o", root, "--estimator", "fakes:ArmRaiser"]
+    for command in (["query", root, "from failures"], ["summary", root], ["rescore", root], score):
         line = refused(*command)
         assert "expected a plain name" in line
         assert place.format(outside) in line

@@ -142,6 +142,12 @@ def read_rows(
     return _scan(table, columns, where) if table else []
 
 
+def check_tables(root: str) -> None:
+    """Raises UnusableRootError where a table cannot be read, or its log leads elsewhere."""
+    for name in SCHEMAS:
+        find_table(root, name)
+
+
 def read_known(root: str) -> dict[str, Known]:
     """What the dataset holds of each input, by URI; not of those that are to be tried again."""
     columns = [field.name for field in fields(Known)]
