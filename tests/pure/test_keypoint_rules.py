@@ -90,3 +90,18 @@ def test_the_two_of_25_landmarks_are_told_apart(topology: str, hidden: str) -> N
     joints[:, {"nothing": [], "face": face, "legs": legs}[hidden]] = np.nan
     assert twenty_five(joints) == topology
     assert topology_of("a", 25, None, joints) == topology
+
+
+def test_17_landmarks_that_are_not_those_of_coco_are_refused() -> None:
+    coco = np.stack([keypoints.landmarks("coco17", time_s) for time_s in FRAMES])
+    assert topology_of("a", 17, None, coco) == "coco17"
+    hip, head = coco[:, 11:13].mean(axis=1), coco[:, :1].mean(axis=1)
+    legs = [coco[:, n] for n in (12, 14, 16, 11, 13, 15)]
+    spine = [hip + (head - hip) * share for share in (0.3, 0.6, 0.8, 1.0)]
+    arms = [coco[:, n] for n in (5, 7, 9, 6, 8, 10)]
+    human36m = np.stack([hip, *legs, *spine, *arms], axis=1)
+    with pytest.raises(NotKeypoints, match=r"17 landmarks of COCO.*Human3\.6M"):
+        topology_of("a", 17, None, human36m)
+    assert topology_of("a", 17, "COCO-17", human36m) == "coco17", "what is declared counts"
+    hidden = np.where(np.arange(17)[:, None] < 5, np.nan, coco)
+    assert topology_of("a", 17, None, hidden) == "coco17"

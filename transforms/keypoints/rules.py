@@ -15,6 +15,10 @@ SAMPLE: Final = 300
 _SHARES: Final = 2.0
 """Nobody is two pixels high; estimators place landmarks a little outside the picture."""
 
+_FACE: Final = 4
+_FACE_SHARE: Final = 0.5
+"""Eyes and ears are less than half as far from the nose as the farthest joint."""
+
 _UNITS: Final = (("ms", 1e-3), ("us", 1e-6), ("ns", 1e-9))
 _CLOSEST_S, _FARTHEST_S = 0.004, 2.0
 _DAY_S: Final = 86_400.0
@@ -40,10 +44,27 @@ def topology_of(
         name = declared.lower().replace("_", "").replace("-", "")
     elif landmarks == TOPOLOGIES["body25b"][0] and places is not None:
         name = twenty_five(places)
+    elif name == "coco17" and places is not None and not _has_face_first(places):
+        raise NotKeypoints(
+            f"{uri}: expected the 17 landmarks of COCO, which begin with nose, eyes and ears, "
+            "found the first five far apart, as in Human3.6M; write them in the order of COCO"
+        )
     if name is None or TOPOLOGIES.get(name, (None,))[0] != landmarks:
         called = "" if declared is None else f" called {declared!r}"
         raise NotKeypoints(f"{uri}: expected landmarks of {known}, found {landmarks}{called}")
     return name
+
+
+def _has_face_first(places: npt.NDArray[np.floating]) -> bool:
+    """Whether landmarks 1 to 4 lie beside landmark 0, for the size of the figure; (N, 17, 2+)."""
+    points = places[..., :2].astype(np.float64)
+    away = np.linalg.norm(points - points[:, :1], axis=-1)
+    with_face = np.isfinite(away[:, : _FACE + 1]).all(axis=1)
+    told = with_face & ((np.nan_to_num(away) > 0).sum(axis=1) > 2 * _FACE)
+    if not told.any():
+        return True
+    share = away[told, 1 : _FACE + 1].max(axis=1) / np.nanmax(away[told], axis=1)
+    return bool(np.median(share) < _FACE_SHARE)
 
 
 def seconds_of(
