@@ -29,6 +29,7 @@ from repscore.pipelines.flags import (
     scorer_flag,
     workers_flag,
 )
+from repscore.pipelines.signals import continuation_of
 from repscore.pipelines.terminal import LogFormatter, echo, line, show_crash
 from repscore.transforms.errors import DatasetUnusable
 
@@ -39,10 +40,7 @@ _ENVIRONMENT = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": "A worker died or was killed",
 }
 
-_AGAIN = "; the same command continues where it stopped"
-_CONTINUE = {"train": "; with --resume the same command continues where it stopped", "evaluate": ""}
-
-DONE, CRASHED, WRONG_USAGE, TOO_MANY_FAILURES, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, CRASHED, WRONG_USAGE, TOO_MANY_FAILURES = 0, 1, 2, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -69,11 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         echo(f"repscore: {line(error.format_message())}", err=True)
         status = WRONG_USAGE
     except DatasetUnusable as error:
-        echo(f"repscore: {line(str(error))}{_AGAIN}", err=True)
+        echo(f"repscore: {line(str(error))}{continuation_of(words[0])}", err=True)
         status = CRASHED
-    except (click.Abort, KeyboardInterrupt):
-        echo(f"repscore: interrupted{_CONTINUE.get(words[0], _AGAIN)}", err=True)
-        status = INTERRUPTED
     except Exception as error:
         from repscore.pipelines.ready import full_disk
 
@@ -82,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         echo(
             f"repscore: the disk is full ({reason}); what was committed is whole: free some "
-            f"space{_CONTINUE.get(words[0], _AGAIN)}",
+            f"space{continuation_of(words[0])}",
             err=True,
         )
         status = CRASHED
@@ -174,9 +169,8 @@ def watch(**values: Any) -> int:
     options = options_of(values)
     if options.runner.environment != "LOOPBACK":
         raise click.UsageError("watch polls in its own process: expected --environment LOOPBACK")
-    from repscore.pipelines.runner.prism import PrismDied
     from repscore.pipelines.score import UnusableConfiguration
-    from repscore.pipelines.watch import NotDrained, run
+    from repscore.pipelines.watch import run
     from repscore.transforms.watch.watched_inputs import WatchConfig
 
     room = 2 * max(2, values["actors"] or len(os.sched_getaffinity(0)))
@@ -188,9 +182,6 @@ def watch(**values: Any) -> int:
         report = run(options, watching, grace_s=values["grace"], quiet=quiet, as_json=as_json)
     except UnusableConfiguration as error:
         raise click.ClickException(str(error)) from error
-    except (PrismDied, NotDrained) as error:
-        echo(f"repscore: {line(str(error))}", err=True)
-        return CRASHED
     report.show(as_json=as_json)
     return TOO_MANY_FAILURES if report.failure_rate > options.max_failure_rate else DONE
 

@@ -117,7 +117,7 @@ def _record(video: Video, options: ScoreOptions, pool: PosePool) -> Recording:
     if (failure := segments[0].video.failure) is not None:
         raise NoReference(f"reference {failure.message}")
     futures = [pool.submit(segment) for segment in segments]
-    return recording_of([future.result() for future in futures], options.subjects)
+    return recording_of([future.result() for future in futures], options.subjects)  # all end
 
 
 def _executions(recording: Recording) -> list[Execution]:

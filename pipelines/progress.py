@@ -80,7 +80,7 @@ def following(
         yield
     finally:
         stop.set()
-        thread.join()
+        thread.join()  # it looks at `stop` several times a second
 
 
 def _live(

@@ -21,7 +21,7 @@ from repscore.transforms.tables.delta import UnusableRootError, check_root
 
 _PROBE_BYTES: Final = 4 << 20
 """An empty dataset of one clip needs less."""
-_SOCKET: Final = "ray/session_2000-01-01_00-00-00_000000_0000000/sockets/plasma_store"
+_SOCKET: Final = "repscore-00000000/session_2000-01-01_00-00-00_000000_0000000/sockets/plasma_store"
 _SOCKET_BYTES: Final = 107
 """Of `sun_path` (unix(7)), its end mark left out."""
 _ADDRESS: Final = re.compile(r"(?:ray://)?(?P<host>[\w.-]+|\[[0-9a-fA-F:]+\]):(?P<port>\d{1,5})")

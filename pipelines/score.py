@@ -32,7 +32,13 @@ from repscore.transforms.discover.sources import (
     list_inputs,
     require,
 )
-from repscore.transforms.pose.pool import PosePool, check_devices, close_pools, shared_pool
+from repscore.transforms.pose.pool import (
+    PosePool,
+    broken_pool,
+    check_cluster,
+    close_pools,
+    shared_pool,
+)
 from repscore.transforms.pose.version import estimated_version
 from repscore.transforms.records import Known
 from repscore.transforms.tables.delta import (
@@ -138,12 +144,16 @@ def opened(options: ScoreOptions, command: str, *, quiet: bool) -> Iterator[Open
     """A run for the time of the block; its actors end with the block.
 
     Raises UnusableConfiguration, before anything is written, for inputs, weights or references
-    that cannot be used.
+    that cannot be used, and PoolBroken.
     """
     try:
         yield _open(options, command, quiet=quiet)
     except UNUSABLE as error:
         raise UnusableConfiguration(str(error)) from error
+    except Exception as error:
+        if (broken := broken_pool()) is not None:  # Beam's own error holds it as text
+            raise broken from error
+        raise
     finally:
         close_pools()
 
@@ -158,8 +168,7 @@ def _open(options: ScoreOptions, command: str, *, quiet: bool) -> OpenRun:
     if options.runner.name == "prism":
         binary_of(options.runner.prism)
     estimator_class(options.poses.estimator).require(options.poses)
-    if options.poses.device != "cpu" or options.pool.gpus:
-        check_devices(options.poses.device, options.pool)
+    check_cluster(options.poses.device, options.pool)
     scorer, scorer_version = prepare_scorer(options, quiet=quiet)
     pose_version = estimated_version(options.poses)
     config = config_key(options, pose_version, scorer_version)
@@ -199,8 +208,7 @@ def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:
             from repscore.transforms.cluster import start_ray
 
             if runner is None:
-                if options.runner.has_timers:  # processes cannot be started from its threads
-                    start_ray(options.pool.ray_address)
+                start_ray(options.pool.ray_address)  # processes cannot be started from threads
                 runner = stack.enter_context(closing(Runner(options.runner)))
             title = f"group {number}, {len(videos)} videos"
             size_bytes = sum(video.size_bytes for video in videos)

@@ -2,7 +2,6 @@
 
 import ctypes
 import json
-import signal
 import threading
 import time
 from collections import Counter
@@ -14,8 +13,10 @@ from typing import Any, Final
 from repscore.pipelines.options import ScoreOptions
 from repscore.pipelines.progress import console
 from repscore.pipelines.score import OpenRun, RunReport, opened
+from repscore.pipelines.signals import first_signal_asks
 from repscore.pipelines.terminal import echo
 from repscore.transforms.cluster import start_ray
+from repscore.transforms.errors import DatasetUnusable
 from repscore.transforms.pose.pool import PoolStatus
 from repscore.transforms.watch.arrivals import ArrivalStatus
 from repscore.transforms.watch.watched_inputs import (
@@ -39,7 +40,7 @@ _TICK_S: Final = 0.2
 _LINE_S: Final = 15.0
 
 
-class NotDrained(RuntimeError):
+class NotDrained(DatasetUnusable):
     """The inputs in progress were not finished within the limit."""
 
 
@@ -49,8 +50,8 @@ def run(
     """Score what arrives until stopped, or until nothing has come for long enough.
 
     SIGTERM and SIGINT end it: no more inputs are taken, those in progress are committed, for
-    `grace_s` at most. A second one raises KeyboardInterrupt. Raises UnusableConfiguration,
-    PrismDied, NotDrained.
+    `grace_s` at most. A second one ends the program. Raises UnusableConfiguration, PrismDied,
+    PoolBroken, NotDrained.
     """
     from repscore.pipelines.runner.runner import Runner
 
@@ -59,7 +60,7 @@ def run(
         opened(options, "watch", quiet=quiet) as open_run,
         closing(Runner(options.runner)) as runner,
     ):
-        start_ray(options.pool.ray_address)  # now: it sets handlers of signals, as we do below
+        start_ray(options.pool.ray_address)
         inputs = WatchedInputs(watching, open_run.known, open_run.stamp.config)
         name = open_run.stamp.run_id
         register(name, inputs)
@@ -139,10 +140,7 @@ def _follow(
             thread.join(_TICK_S)
             _show_commits(inputs, runner, as_json=as_json)
             if stopped and time.monotonic() - stopped[0] > grace_s:
-                raise NotDrained(
-                    f"the inputs in progress were not finished within {grace_s:g} s; the same "
-                    "command continues where it stopped"
-                )
+                raise NotDrained(f"the inputs in progress were not finished within {grace_s:g} s")
             if live is not None:
                 live.update(line())
             elif not silent and time.monotonic() - line_s > _LINE_S:
@@ -157,21 +155,15 @@ def _follow(
 
 @contextmanager
 def _stopping(inputs: WatchedInputs) -> Iterator[list[float]]:
-    """Handle signals: the first puts its time into the list, the second interrupts."""
+    """The first signal puts its time into the list and stops the inputs."""
     stopped: list[float] = []
 
-    def handle(number: int, frame: object) -> None:  # noqa: ARG001 - the signature of handlers
-        if stopped:
-            raise KeyboardInterrupt
+    def stop() -> None:
         stopped.append(time.monotonic())
         inputs.stop()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with first_signal_asks(stop):
         yield stopped
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _show_commits(inputs: WatchedInputs, runner: Any, *, as_json: bool) -> None:

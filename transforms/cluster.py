@@ -1,13 +1,32 @@
 """Ray for everything that uses it: started once, quietly, and a list of jobs on its processes."""
 
+import atexit
 import logging
 import os
+import signal
+import socket
+import threading
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
+import grpc  # type: ignore[import-untyped]
 import ray
+import ray._private.utils as _ray_utils
+import ray._private.worker as _ray_worker
 from ray.exceptions import OutOfMemoryError, RayTaskError, WorkerCrashedError
+
+from repscore.models.estimator import Unavailable
+from repscore.transforms.processes import (
+    TEMPORARY,
+    descendants,
+    kill_processes,
+    new_scratch,
+    remove_scratch,
+)
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -18,6 +37,23 @@ _OBJECT_STORE_BYTES: Final = 100 * 2**20
 """References to pose files travel, and the repetitions of a training; Ray keeps more on disk."""
 
 _TICK_S: Final = 0.2
+_ANSWER_S: Final = 5.0
+_JOIN_S: Final = 20.0
+_GONE_S: Final = 30.0
+"""A cluster may start its head again; after a minute Ray itself ends the program."""
+
+_QUIET: Final[Mapping[str, Any]] = {"logging_level": logging.ERROR, "log_to_driver": False}
+_ALIVE: Final = "/ray.rpc.NodeInfoGcsService/CheckAlive"
+
+_folder: str | None = None
+"""Of the local Ray that this process started."""
+
+_others: Set[tuple[int, str]] = frozenset()
+"""Processes that this one had started before."""
+
+_asked_s: float = 0.0
+_unreachable_s: float | None = None
+"""Monotonic times when a joined cluster was asked last, and since when it does not answer."""
 
 
 class WorkerLost(ValueError):
@@ -25,20 +61,183 @@ class WorkerLost(ValueError):
 
 
 def start_ray(address: str | None = None) -> None:
-    """Join the cluster at `address`, or start a local one; nothing to do where Ray runs already."""
+    """Join the cluster at `address`, or start a local one; nothing to do where Ray runs already.
+
+    Raises Unavailable within half a minute where no cluster answers, and where a local one did not
+    start twice. A local one belongs to the thread that starts it: it ends with it.
+    """
     if ray.is_initialized():
         return
-    quiet = {"logging_level": logging.ERROR, "log_to_driver": False}
-    if address is not None:
-        ray.init(address=address, **quiet)
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    with _handlers_kept():
+        if address is not None:
+            _join(address)
+        else:
+            _start_local()
+
+
+def stop_ray() -> None:
+    """Leave Ray; a local one ends, with its processes and its folder."""
+    global _folder
+    if _folder is None:
+        ray.shutdown()
         return
-    ray.init(
-        address="local",
-        num_cpus=len(os.sched_getaffinity(0)),
-        object_store_memory=_OBJECT_STORE_BYTES,
-        include_dashboard=False,
-        **quiet,
-    )
+    processes = descendants(os.getpid()) - _others
+    ray.shutdown()
+    kill_processes(processes)
+    remove_scratch(_folder)
+    _folder = None
+
+
+def ray_ended() -> str | None:
+    """Why Ray can do nothing any more; None while it lives."""
+    global _asked_s, _unreachable_s
+    node = _ray_worker._global_node
+    if node is None:
+        return "Ray was shut down"
+    if _folder is not None:
+        ended = {kind for kind, _ in node.dead_processes()} & {"raylet", "gcs_server"}
+        if ended:
+            return f"Ray's {' and '.join(sorted(ended))} ended (killed, or out of memory)"
+        return None
+    now_s = time.monotonic()
+    if now_s - _asked_s < _ANSWER_S:
+        return None
+    _asked_s = now_s
+    if _answers(node.gcs_address):
+        _unreachable_s = None
+        return None
+    _unreachable_s = _unreachable_s or now_s
+    if now_s - _unreachable_s < _GONE_S:
+        return None
+    return f"the Ray cluster at {node.gcs_address} has not answered for {_GONE_S:g} s"
+
+
+def local_resources() -> Mapping[str, float]:
+    """What a local Ray has without GPUs, by Ray's names."""
+    return {"CPU": len(os.sched_getaffinity(0))}
+
+
+def resources_of_nodes() -> list[Mapping[str, float]]:
+    """What each node of the cluster has, by Ray's names; raises Unavailable."""
+    nodes: Any = _bounded(ray.nodes, "list its nodes")
+    return [node["Resources"] for node in nodes if node["Alive"]]
+
+
+def free_resources() -> Mapping[str, float]:
+    """What nobody in the cluster holds; raises Unavailable."""
+    free: Mapping[str, float] = _bounded(ray.available_resources, "say what is free")
+    return free
+
+
+def _start_local() -> None:
+    global _folder, _others
+    _others = descendants(os.getpid())
+    for attempt in (1, 2):
+        _folder = new_scratch(os.environ.get("RAY_TMPDIR") or TEMPORARY)
+        try:
+            ray.init(
+                address="local",
+                num_cpus=int(local_resources()["CPU"]),
+                object_store_memory=_OBJECT_STORE_BYTES,
+                include_dashboard=False,
+                _temp_dir=_folder,
+                **_QUIET,
+            )
+        except Exception as error:  # Ray has no class for it
+            stop_ray()
+            if attempt == 2:
+                raise Unavailable(
+                    f"local Ray did not start, tried twice: {_first_line(error)}; expected a "
+                    "machine with free memory and time for it: end what keeps it busy"
+                ) from error
+        else:
+            atexit.register(stop_ray)
+            return
+
+
+def _join(address: str) -> None:
+    # Ray itself would try for minutes, and cannot be interrupted.
+    wrong = f"--ray-address {address}: expected a running Ray cluster there"
+    if ":" in address and "://" not in address and not _is_cluster(address):
+        raise Unavailable(f"{wrong}, nothing that is one answers; see `ray status` on its head")
+    try:
+        within(_JOIN_S, lambda: ray.init(address=address, **_QUIET))
+    except TimeoutError as error:
+        raise Unavailable(
+            f"{wrong}, could not join it within {_JOIN_S:g} s: expected a node of it on this "
+            "machine (`ray start --address`), and all its ports open"
+        ) from error
+    except Exception as error:  # Ray has no class for it
+        raise Unavailable(f"{wrong}, could not join it: {_first_line(error)}") from error
+
+
+def _is_cluster(address: str) -> bool:
+    """Whether Ray's head service answers there."""
+    if not _answers(address):
+        return False
+    with grpc.insecure_channel(address) as channel:
+        call = channel.unary_unary(_ALIVE)
+        try:
+            call(b"", timeout=_ANSWER_S)
+        except grpc.RpcError as error:
+            silent = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+            return error.code() not in (*silent, grpc.StatusCode.UNIMPLEMENTED)
+    return True
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), _ANSWER_S).close()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def _bounded(call: Callable[[], Any], what: str) -> Any:
+    try:
+        return within(_JOIN_S, call)
+    except TimeoutError as error:
+        raise Unavailable(
+            f"Ray does not {what} within {_JOIN_S:g} s; does its head run?"
+        ) from error
+
+
+def within(limit_s: float, call: Callable[[], Result]) -> Result:
+    """The result of a call that may hang, which then stays behind; raises TimeoutError."""
+    future: Future[Result] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(call())
+        except BaseException as error:  # raised again by the thread that waits
+            future.set_exception(error)
+
+    threading.Thread(target=work, name="bounded", daemon=True).start()
+    return future.result(limit_s)
+
+
+@contextmanager
+def _handlers_kept() -> Iterator[None]:
+    """Keep our handlers of signals: Ray, and again its C++ library, would put theirs in place."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    ours = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    set_theirs = _ray_utils.set_sigterm_handler
+    _ray_utils.set_sigterm_handler = lambda _: None
+    try:
+        yield
+    finally:
+        _ray_utils.set_sigterm_handler = set_theirs
+        for number, handler in ours.items():
+            signal.signal(number, handler)
 
 
 def no_report(*_: Any) -> None:
@@ -78,6 +277,8 @@ def run_jobs(
                 place, job = waiting.popleft()
                 running[remote.remote(shared, job, send)] = place
             ended, _ = ray.wait([*running], timeout=_TICK_S)
+            if (reason := ray_ended()) is not None:
+                raise WorkerLost(f"{reason}: start the same command again")
             while not reports.empty():
                 report(*reports.get())
             for reference in ended:

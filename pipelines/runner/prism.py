@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from repscore.models.weights import cache_dir
+from repscore.transforms.errors import DatasetUnusable
 
 _START_S: Final = 30.0
 _STOP_S: Final = 5.0
@@ -27,7 +28,7 @@ class PrismMissing(ValueError):
     """There is no Prism, and Beam cannot download one either."""
 
 
-class PrismDied(RuntimeError):
+class PrismDied(DatasetUnusable):
     """Prism's process ended while it was needed."""
 
 
@@ -133,7 +134,7 @@ class PrismProcess:
             self._process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            self._process.wait()  # nothing survives this signal
 
     def _wait(self, port: int) -> None:
         limit_s = time.monotonic() + _START_S

@@ -56,7 +56,7 @@ class Runner:
             within_s = _ENDING_S if isinstance(error, grpc.RpcError) else 0.0
             ended = self.prism.ended(within_s) if self.prism else None
             if ended is not None:
-                raise PrismDied(f"{ended}; the same command continues where it stopped") from error
+                raise PrismDied(ended) from error
             text = f"{type(error).__name__}: {error}"  # other processes hand errors on as text
             unusable = _UNUSABLE.search(text)
             if unusable is not None:

@@ -1,6 +1,7 @@
 """The command line: what wrong usage says, what is imported, what comes out."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 import videos
 
-from repscore.pipelines import cli
+from repscore.pipelines.signals import line_of
 
 
 def repscore(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -58,17 +59,8 @@ def test_wrong_usage_answers_in_one_line(
         ("evaluate", "interrupted"),
     ],
 )
-def test_who_interrupts_is_told_how_to_go_on(
-    command: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def interrupt(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(cli.cli, "main", interrupt)
-    with pytest.raises(SystemExit) as ended:
-        cli.main([command])
-    assert ended.value.code == cli.INTERRUPTED
-    assert capsys.readouterr().err == f"repscore: {words}\n"
+def test_who_interrupts_is_told_how_to_go_on(command: str, words: str) -> None:
+    assert line_of(command, signal.SIGINT) == f"repscore: {words}"
 
 
 def test_a_missing_input_stops_the_run_before_it_starts(tmp_path: Path) -> None:

@@ -5,22 +5,34 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import ray
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayActorError, RayError, RayTaskError
 
-from repscore.transforms.cluster import start_ray
+from repscore.models.estimator import Unavailable
+from repscore.transforms.cluster import (
+    free_resources,
+    local_resources,
+    ray_ended,
+    resources_of_nodes,
+    start_ray,
+    within,
+)
 from repscore.transforms.errors import DatasetUnusable
-from repscore.transforms.pose.pool_plan import PoolConfig, plan_pool
+from repscore.transforms.pose.pool_plan import PoolConfig, PoolPlan, describe_lack, plan_pool
 from repscore.transforms.pose.remote import RemoteNetwork, start_inference
 from repscore.transforms.pose.version import estimated_version, pose_version
 from repscore.transforms.pose.worker import Worker, stored, tombstone
+from repscore.transforms.processes import ENDING
 from repscore.transforms.records import Failure, PoseConfig, Segment, SegmentPoses, failure_of
 
 _TICK_S: Final = 0.5
 _ATTEMPTS: Final = 2
+_KILL_S: Final = 10.0
+_CLOSE_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +109,8 @@ class PosePool:
     one segment at a time, so that a death is the fault of one segment. A segment that ends its
     actor (death or time limit) waits beside the others for one more try on a fresh one, then is
     quarantined: its future holds a tombstone. Only `PoolBroken` is raised, where no actor can
-    start.
+    start, where none was ready for `start_timeout_s`, and where Ray itself ended: so every future
+    comes to its end. Fewer actors than planned may be placed: those that are there work.
 
     Thread-safe. Ray starts with the first segment, so that a run without work stays cheap.
     """
@@ -109,7 +122,8 @@ class PosePool:
         self._waiting: deque[_Job] = deque()
         self._actors: list[_Actor] = []
         self._inference: list[Any] = []
-        self._gpus = 0.0
+        self._plan = PoolPlan(0, 0, 0.0)
+        self._ready_s = 0.0
         self._lock = threading.Lock()
         self._room = threading.Semaphore(0)
         self._thread: threading.Thread | None = None
@@ -130,7 +144,7 @@ class PosePool:
         with self._lock:
             if self._thread is None:
                 self._start()
-        self._room.acquire()
+        self._room.acquire()  # the manager makes room, or breaks the pool
         self._events.put(job)
         if self._broken is not None:
             self._room.release()  # for the next caller that waits
@@ -154,6 +168,11 @@ class PosePool:
             del self._handed_over[name]
         return future.result()
 
+    @property
+    def broken(self) -> PoolBroken | None:
+        """Why it takes no more segments."""
+        return self._broken
+
     def _version_of(self, segment: Segment) -> str:
         return pose_version(self._poses, segment.video)
 
@@ -171,13 +190,12 @@ class PosePool:
         """Stop the actors; segments still unfinished get PoolBroken."""
         if self._thread is not None:
             self._events.put(None)
-            self._thread.join()
+            self._thread.join(_CLOSE_S)  # it may be in a call of a Ray that does not answer
 
     def _start(self) -> None:
-        start_ray(self._config.ray_address)
-        plan = plan_pool(self._poses.device, self._config, ray.cluster_resources())
+        self._plan = plan = start_cluster(self._poses.device, self._config)
+        self._ready_s = time.monotonic()
         self._room.release(plan.actors)
-        self._gpus = 0.0 if plan.inference_actors else plan.gpus
         self._inference = [
             start_inference(self._poses.estimator, self._poses, plan.actors, plan.gpus)
             for _ in range(plan.inference_actors)
@@ -192,7 +210,7 @@ class PosePool:
         # Two threads: one works, the other reports the progress.
         remote: Any = ray.remote(Worker).options(
             num_cpus=self._config.cpus,
-            num_gpus=self._gpus,
+            num_gpus=0.0 if self._plan.inference_actors else self._plan.gpus,
             max_concurrency=2,
             max_restarts=0,
         )
@@ -214,6 +232,8 @@ class PosePool:
                 else:
                     if event is None:
                         break
+                    if ENDING.is_set():
+                        continue
                     self._handle(event)
                 for actor in self._actors:
                     if actor.ready and actor.job is None and self._waiting:
@@ -246,7 +266,7 @@ class PosePool:
                 return  # the extraction that died with it returns by itself
             actor.starts += 1
             if actor.starts >= _ATTEMPTS:
-                reason = str(error).strip().splitlines()[-1]
+                reason = ray_ended() or str(error).strip().splitlines()[-1]
                 raise PoolBroken(f"no pose worker can start: {reason}") from error
             self._start_actor(actor)
         else:
@@ -319,7 +339,19 @@ class PosePool:
             )
 
     def _tick(self) -> None:
-        """Kill actors past their deadline, and ask the others for their progress."""
+        """Kill actors past their deadline, and ask the others for their progress.
+
+        Raises PoolBroken where nothing can go on.
+        """
+        if ENDING.is_set():
+            return
+        if (reason := ray_ended()) is not None:
+            raise PoolBroken(reason)
+        now_s = time.monotonic()
+        if any(actor.ready for actor in self._actors):
+            self._ready_s = now_s
+        elif now_s - self._ready_s > self._config.start_timeout_s:
+            raise PoolBroken(self._lack())
         for actor in self._actors:
             if actor.job is None:
                 continue
@@ -330,23 +362,44 @@ class PosePool:
             else:
                 self._call(actor, actor.handle.frames_done.remote(), None)
 
+    def _lack(self) -> str:
+        try:
+            return describe_lack(self._plan, self._config, resources_of_nodes(), free_resources())
+        except Unavailable as error:
+            return f"no pose worker started within {self._config.start_timeout_s:g} s: {error}"
+
     def _stop(self, error: PoolBroken) -> None:
         self._broken = error
         unfinished = [*self._waiting, *(actor.job for actor in self._actors if actor.job)]
-        for handle in (*(actor.handle for actor in self._actors), *self._inference):
-            ray.kill(handle)
         while not self._events.empty():
             if isinstance(event := self._events.get(), _Job):
                 unfinished.append(event)
         for job in unfinished:
             job.future.set_exception(error)
         self._room.release()
+        with suppress(RayError, TimeoutError):  # they end with Ray, too
+            within(_KILL_S, self._kill_actors)
+
+    def _kill_actors(self) -> None:
+        for handle in (*(actor.handle for actor in self._actors), *self._inference):
+            ray.kill(handle)
 
 
-def check_devices(device: str, config: PoolConfig) -> None:
-    """Raise Unavailable unless the cluster has the GPUs that are asked for; starts Ray."""
+def check_cluster(device: str, config: PoolConfig) -> None:
+    """Raise Unavailable where Ray is not there or has no place for an actor.
+
+    A local Ray without GPUs is not started for that: its CPUs are known.
+    """
+    if config.ray_address is None and device == "cpu" and not config.gpus:
+        plan_pool(device, config, [local_resources()])
+    else:
+        start_cluster(device, config)
+
+
+def start_cluster(device: str, config: PoolConfig) -> PoolPlan:
+    """Start or join Ray, and plan the actors for it; raises Unavailable."""
     start_ray(config.ray_address)
-    plan_pool(device, config, ray.cluster_resources())
+    return plan_pool(device, config, resources_of_nodes())
 
 
 _POOLS: dict[tuple[PoseConfig, str, PoolConfig], PosePool] = {}
@@ -360,6 +413,12 @@ def shared_pool(poses: PoseConfig, root: str, config: PoolConfig) -> PosePool:
         if key not in _POOLS:
             _POOLS[key] = PosePool(poses, root, config)
         return _POOLS[key]
+
+
+def broken_pool() -> PoolBroken | None:
+    """Why a pool of this process takes no more segments; None where all work."""
+    with _POOLS_LOCK:
+        return next((pool.broken for pool in _POOLS.values() if pool.broken is not None), None)
 
 
 def close_pools() -> None:

@@ -1,6 +1,6 @@
 """How many actors of which kind, for what is asked and what the cluster has."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from repscore.models.estimator import Unavailable
@@ -18,6 +18,7 @@ class PoolConfig:
         gpus: GPUs that each actor with networks holds, fractions allowed; None is 1 on CUDA.
         ray_address: of a running cluster; None starts a local one.
         segment_timeout_s: an actor that takes longer for one segment is killed.
+        start_timeout_s: how long no actor at all may be ready before the run ends.
     """
 
     actors: int = 0
@@ -26,6 +27,7 @@ class PoolConfig:
     gpus: float | None = None
     ray_address: str | None = None
     segment_timeout_s: float = 1800.0
+    start_timeout_s: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,14 @@ class PoolPlan:
     gpus: float
 
 
-def plan_pool(device: str, config: PoolConfig, resources: Mapping[str, float]) -> PoolPlan:
-    """The actors for a cluster with these resources (Ray's names).
+def plan_pool(device: str, config: PoolConfig, nodes: Sequence[Mapping[str, float]]) -> PoolPlan:
+    """The actors for a cluster whose nodes have these resources (Ray's names).
 
-    Raises Unavailable where GPUs are asked for that the cluster does not have.
+    Raises Unavailable where GPUs are asked for that the cluster does not have, and where an actor
+    fits on no node.
     """
     gpus = config.gpus if config.gpus is not None else float(device == "cuda")
-    available = resources.get("GPU", 0.0)
+    available = _total(nodes, "GPU")
     inference = config.inference_actors
     if inference is None:
         inference = max(1, int(available / gpus)) if device == "cuda" and gpus else 0
@@ -53,8 +56,45 @@ def plan_pool(device: str, config: PoolConfig, resources: Mapping[str, float]) -
             f"{available:g} GPUs; use --device cpu or a smaller --gpus-per-actor "
             "(see `repscore doctor`)"
         )
-    cpus = resources.get("CPU", 1.0) - (0 if gpus else inference)
+    largest_gpus = max((node.get("GPU", 0.0) for node in nodes), default=0.0)
+    if gpus > largest_gpus:
+        raise Unavailable(
+            f"--gpus-per-actor {gpus:g}: expected as many GPUs on one node, the largest has "
+            f"{largest_gpus:g}; give less"
+        )
+    largest_cpus = max((node.get("CPU", 0.0) for node in nodes), default=0.0)
+    if config.cpus > largest_cpus:
+        raise Unavailable(
+            f"--cpus-per-actor {config.cpus:g}: expected as many CPUs on one node, the largest has "
+            f"{largest_cpus:g}; give less"
+        )
+    cpus = _total(nodes, "CPU") - (0 if gpus else inference)
     most = cpus / max(config.cpus, 0.01)
     if gpus and not inference:
         most = min(most, available / gpus)
     return PoolPlan(config.actors or max(1, int(most)), inference, gpus)
+
+
+def describe_lack(
+    plan: PoolPlan,
+    config: PoolConfig,
+    nodes: Sequence[Mapping[str, float]],
+    free: Mapping[str, float],
+) -> str:
+    """Why no actor was placed in time: what was asked for, what there is, what is free of it."""
+    workers_gpus = 0.0 if plan.inference_actors else plan.gpus
+    asked = f"{plan.actors} workers with {config.cpus:g} CPUs and {workers_gpus:g} GPUs each"
+    if plan.inference_actors:
+        asked += f", {plan.inference_actors} inference actors with {plan.gpus:g} GPUs each"
+    there = ", ".join(
+        f"{_total(nodes, name):g} {name}s ({free.get(name, 0.0):g} free)" for name in ("CPU", "GPU")
+    )
+    return (
+        f"no pose worker started within {config.start_timeout_s:g} s: asked for {asked}; Ray's "
+        f"{len(nodes)} nodes have {there}: wait for other jobs to end, give a smaller "
+        "--cpus-per-actor, or, where workers are slow to start, a longer --start-timeout"
+    )
+
+
+def _total(nodes: Sequence[Mapping[str, float]], name: str) -> float:
+    return sum(node.get(name, 0.0) for node in nodes)

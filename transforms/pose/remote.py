@@ -18,7 +18,8 @@ _RESTARTS: Final = 3
 class RemoteNetwork:
     """A `Network` in an actor; a call returns with its result.
 
-    That is the back-pressure: an actor that tracks people has one request at a time.
+    That is the back-pressure: an actor that tracks people has one request at a time. It waits as
+    long as the pool lets its caller: to start, and for a segment.
     """
 
     def __init__(self, actor: Any) -> None:

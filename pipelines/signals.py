@@ -1,0 +1,85 @@
+"""SIGINT and SIGTERM: one line, nothing left behind, status 130 or 143."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from repscore.transforms.processes import end_everything
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_CONTINUE: Final = {
+    "train": "; with --resume the same command continues where it stopped",
+    "evaluate": "",
+}
+_AGAIN: Final = "; the same command continues where it stopped"
+_CLEAR_LINE_SHOW_CURSOR: Final = b"\r\x1b[2K\x1b[?25h"
+
+_asked: list[Callable[[], None]] = []
+
+
+def end_on_signals(command: str) -> None:
+    """End this program at once on SIGINT and SIGTERM, whatever it does; for the main thread.
+
+    Commits and files appear whole or not at all, so that it may end anywhere. A thread does it:
+    Python's own handlers wait for the main thread, which may be in the middle of long work.
+    """
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+    signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
+    for number in _SIGNALS:
+        signal.signal(number, _pass)  # a handler must be there for the byte to be written
+    threading.Thread(target=_listen, args=(ours, command), name="signals", daemon=True).start()
+
+
+def continuation_of(command: str) -> str:
+    """How to go on with a command that was stopped, to be put behind what stopped it."""
+    return _CONTINUE.get(command, _AGAIN)
+
+
+def line_of(command: str, number: int) -> str:
+    """What is said of a signal to a command."""
+    how = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
+    return f"repscore: {how}{continuation_of(command)}"
+
+
+@contextmanager
+def first_signal_asks(stop: Callable[[], None]) -> Iterator[None]:
+    """For the time of the block the first signal calls `stop`; the second ends the program."""
+    _asked.append(stop)
+    try:
+        yield
+    finally:
+        _asked.clear()
+
+
+def _pass(number: int, frame: object) -> None:
+    pass
+
+
+def _listen(pipe: int, command: str) -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    while True:
+        number = os.read(pipe, 1)[0]  # waits for a signal: as long as the program
+        if number not in _SIGNALS:
+            continue
+        if _asked:
+            _asked.pop()()
+            continue
+        _end(command, number)
+
+
+def _end(command: str, number: int) -> None:
+    """Say so, and end; nothing that ends meanwhile is heard."""
+    try:
+        clear = _CLEAR_LINE_SHOW_CURSOR if os.isatty(2) else b""
+        with suppress(OSError):  # nobody may listen any more
+            os.write(2, clear + f"{line_of(command, number)}\n".encode())
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        end_everything()
+    finally:
+        os._exit(128 + number)
