@@ -3,7 +3,7 @@
 import pytest
 
 from repscore.models.estimator import Unavailable
-from repscore.transforms.pose.pool_plan import PoolConfig, PoolPlan, plan_pool
+from repscore.transforms.pose.pool_plan import PoolConfig, PoolPlan, describe_lack, plan_pool
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from repscore.transforms.pose.pool_plan import PoolConfig, PoolPlan, plan_pool
 def test_the_pool_plan_fits_the_cluster(
     device: str, config: PoolConfig, resources: dict[str, float], plan: PoolPlan
 ) -> None:
-    assert plan_pool(device, config, resources) == plan
+    assert plan_pool(device, config, [resources]) == plan
 
 
 @pytest.mark.parametrize(
@@ -38,4 +38,23 @@ def test_gpus_that_are_not_there_are_an_error(
     device: str, config: PoolConfig, resources: dict[str, float]
 ) -> None:
     with pytest.raises(Unavailable, match="Ray finds"):
-        plan_pool(device, config, resources)
+        plan_pool(device, config, [resources])
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (PoolConfig(cpus=4), "--cpus-per-actor 4: .* the largest has 2"),
+        (PoolConfig(gpus=2), "--gpus-per-actor 2: .* the largest has 1"),
+    ],
+)
+def test_an_actor_that_fits_on_no_node_is_refused(config: PoolConfig, words: str) -> None:
+    with pytest.raises(Unavailable, match=words):
+        plan_pool("cpu", config, 3 * [{"CPU": 2.0, "GPU": 1.0}])
+
+
+def test_what_is_lacking_is_said_with_what_is_free() -> None:
+    nodes = [{"CPU": 2.0}, {"CPU": 4.0, "GPU": 1.0}]
+    words = describe_lack(PoolPlan(3, 1, 1.0), PoolConfig(cpus=2), nodes, {"CPU": 1.5})
+    assert "3 workers with 2 CPUs and 0 GPUs each, 1 inference actors with 1 GPUs each" in words
+    assert "2 nodes have 6 CPUs (1.5 free), 1 GPUs (0 free)" in words
