@@ -92,7 +92,7 @@ def stop_ray() -> None:
 def ray_ended() -> str | None:
     """Why Ray can do nothing any more; None while it lives."""
     global _asked_s, _unreachable_s
-    node = _ray_worker._global_node
+    node: Any = _ray_worker._global_node
     if node is None:
         return "Ray was shut down"
     if _folder is not None:
