@@ -191,6 +191,14 @@ _MACHINE = (
         show_default=True,
         help="Seconds after which a worker that hangs on a segment is replaced.",
     ),
+    click.option(
+        "--start-timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        default=120.0,
+        show_default=True,
+        help="Seconds without any pose worker ready after which the run ends: the cluster is full, "
+        "or workers cannot start.",
+    ),
 )
 _SCORE = (
     click.option("--output", "-o", required=True, help="Folder or URL of the dataset."),
@@ -323,6 +331,7 @@ def pool_of(values: dict[str, Any]) -> "PoolConfig":
         gpus=values["gpus_per_actor"],
         ray_address=values["ray_address"],
         segment_timeout_s=values["segment_timeout"],
+        start_timeout_s=values["start_timeout"],
     )
 
 
