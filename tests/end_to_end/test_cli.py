@@ -80,6 +80,7 @@ def test_options_come_from_a_file_and_unknown_ones_are_named(tmp_path: Path) -> 
 
 
 def test_an_unknown_estimator_answers_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").touch()
     out = tmp_path / "out"
     done = repscore("score", str(tmp_path), "-o", str(out), "--estimator", "crystal_ball")
     assert done.returncode == 2, done.stderr
@@ -94,6 +95,7 @@ def test_options_of_a_file_are_called_as_on_the_command_line(tmp_path: Path) -> 
     config.write_text(
         'estimator = "fakes:ArmRaiser"\nreference = ["squat=gone.mp4"]\njson = true\n'
     )
+    (tmp_path / "a.mp4").touch()
     done = repscore("score", str(tmp_path), "-o", str(tmp_path / "out"), "--config", str(config))
     assert done.returncode == 2
     assert "gone.mp4" in done.stderr
