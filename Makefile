@@ -1,4 +1,4 @@
-.PHONY: setup demo prism test test-quick check format constraints clean
+.PHONY: setup demo prism test test-quick faults check format constraints clean
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,6 +25,10 @@ test-quick: setup
 test: setup prism
 	$(BIN)/repscore weights --quiet
 	$(BIN)/python -m pytest
+
+# Breaks the pipeline in some 25 ways, five times each; an hour or more.
+faults: setup prism
+	PYTHONPATH=tests $(BIN)/python tests/faults.py --times 5 --seed 0
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -114,7 +114,7 @@ def _own_kind(error: BaseException) -> ErrorKind | None:
         return "missing"
     if isinstance(error, PermissionError):
         return "permission"
-    if isinstance(error, ConnectionError | TimeoutError):
+    if isinstance(error, ConnectionError | TimeoutError | MemoryError):
         return "transient"
     status = _status_of(error)
     if status in _STATUS:

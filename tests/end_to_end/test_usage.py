@@ -64,6 +64,7 @@ WRONG: Sequence[tuple[str, str]] = (
     ("score in -o note.txt/below", "note.txt is a file"),
     ("score in -o /proc/out", "/proc"),
     ("score in -o broken", "broken"),
+    ("score in -o torn", "torn/tables/feedback"),
     ("score in -o a%41b", "%41"),
     ("watch in", "--output"),
     ("watch nowhere -o out", "nowhere"),
@@ -124,7 +125,13 @@ WRONG: Sequence[tuple[str, str]] = (
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Files to name wrongly: text, an empty video, a FIFO, a dataset whose table is cut off."""
     folder = tmp_path_factory.mktemp("usage")
-    for name in ("in", "bare", "labelled", "broken/tables/runs/_delta_log"):
+    for name in (
+        "in",
+        "bare",
+        "labelled",
+        "broken/tables/runs/_delta_log",
+        "torn/tables/feedback/_delta_log",
+    ):
         (folder / name).mkdir(parents=True)
     for name in ("empty.mp4", "clip.mp4", "in/clip.mp4"):
         (folder / name).touch()
@@ -132,8 +139,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "bare" / "note.txt").write_text("note")
     (folder / "number.toml").write_text('people = "many"\n')
     (folder / "labelled" / "labels.csv").write_text("input,begin,end\nx.mp4,1,2\n")
-    log = folder / "broken/tables/runs/_delta_log/00000000000000000000.json"
-    log.write_text('{"protocol":{"minReaderVersion":1,"minWr')
+    for log in folder.glob("*/tables/*/_delta_log"):
+        (log / "00000000000000000000.json").write_text('{"protocol":{"minReaderVersion":1,"minWr')
     append_run(str(folder / "cut"), {"run_id": "1", "started_at": datetime.now(UTC)})
     for file in (folder / "cut").glob("tables/runs/*.parquet"):
         file.write_bytes(file.read_bytes()[:200])

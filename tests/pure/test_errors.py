@@ -51,6 +51,7 @@ def caused(error: Exception, cause: Exception) -> Exception:
         (OSError(errno.EROFS, "x"), "permission"),
         (ConnectionResetError("x"), "transient"),
         (TimeoutError("x"), "transient"),
+        (MemoryError("x"), "transient"),
         (OSError(errno.EIO, "x"), "transient"),
         (OSError(errno.ENOSPC, "x"), "permanent"),
         (OSError("our own words"), "permanent"),
