@@ -247,9 +247,21 @@ def _download_npm(folder: Path) -> None:
     _run([npm, "pack", "--silent", "--pack-destination", str(folder), _NPM])
 
 
+_DOWNLOAD_S: Final = 900.0
+"""Tens of megabytes; the clients themselves try again for minutes."""
+
+
 def _run(command: list[str]) -> None:
     """Run a package client; what it printed becomes the error if it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    try:
+        done = subprocess.run(  # noqa: S603
+            command, capture_output=True, text=True, check=False, timeout=_DOWNLOAD_S
+        )
+    except subprocess.TimeoutExpired as error:
+        raise WeightsMissing(
+            f"could not obtain the weights: `{' '.join(command)}` did not end within "
+            f"{_DOWNLOAD_S:g} s; set REPSCORE_WEIGHTS to a local copy of the package"
+        ) from error
     if done.returncode == 0:
         return
     said = (done.stderr.strip() or done.stdout.strip()).splitlines()

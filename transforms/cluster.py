@@ -279,7 +279,7 @@ def run_jobs(
             ended, _ = ray.wait([*running], timeout=_TICK_S)
             if (reason := ray_ended()) is not None:
                 raise WorkerLost(f"{reason}: start the same command again")
-            while not reports.empty():
+            while not reports.empty():  # its process ends with Ray, which is an error here
                 report(*reports.get())
             for reference in ended:
                 results[running.pop(reference)] = ray.get(reference)

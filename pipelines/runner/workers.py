@@ -57,4 +57,4 @@ def serving_workers() -> Iterator[str]:
     try:
         yield f"127.0.0.1:{port}"
     finally:
-        server.stop(1).wait()
+        server.stop(1).wait()  # after the second that it allows

@@ -203,3 +203,9 @@ def test_the_bundle_is_the_same_bytes_wherever_it_is_built(
             assert content.index(bundle.read(info)) % 64 == 0, "the weights are aligned"
     bundles[1].write_bytes(content[:-100])
     assert weights.task_bundle("full").read_bytes() == content, "a damaged bundle is built again"
+
+
+def test_a_download_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "_DOWNLOAD_S", 0.1)
+    with pytest.raises(weights.WeightsMissing, match=r"`sleep 60` did not end within 0.1 s"):
+        weights._run(["sleep", "60"])
