@@ -1,6 +1,7 @@
 """Jobs on several cores: results, reports and errors are the same as on one."""
 
 import os
+import socket
 import time
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import pytest
 import torch
 from training_data import examples, quick
 
+from repscore.models.estimator import Unavailable
 from repscore.models.scorer.checkpoint import DamagedCheckpoint
 from repscore.models.scorer.evaluation import RunJobs
 from repscore.models.scorer.examples import TrainingSet
 from repscore.models.scorer.model import ScorerModel
 from repscore.models.scorer.training import train_scorer
+from repscore.transforms import cluster
 from repscore.transforms.cluster import Report, WorkerLost, no_report, run_jobs
 
 
@@ -69,3 +72,31 @@ def test_a_worker_that_ends_in_the_middle_is_an_error_with_a_remedy() -> None:
     ):
         run_jobs(end, range(2), 2, no_report)
     assert run_jobs(lambda job, _: -job, range(3), 2, no_report) == [0, -1, -2]
+
+
+def test_what_is_no_cluster_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port at which somebody listens and never answers."""
+    monkeypatch.setattr(cluster, "_ANSWER_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(Unavailable, match=f"--ray-address {address}: expected .* nothing"):
+            cluster._join(address)
+
+
+def test_a_local_ray_that_does_not_start_is_started_once_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    starts: list[str] = []
+
+    def init(_temp_dir: str, **_: object) -> None:
+        starts.append(_temp_dir)
+        raise RuntimeError("The current node timed out during startup.\nSee its logs.")
+
+    monkeypatch.setattr(cluster, "_folder", None)
+    monkeypatch.setattr(cluster, "_others", cluster._others)
+    monkeypatch.setattr(cluster.ray, "init", init)
+    monkeypatch.setattr(cluster.ray, "shutdown", lambda: None)
+    with pytest.raises(Unavailable, match="tried twice: The current node timed out during startup"):
+        cluster._start_local()
+    assert len(starts) == 2
+    assert not any(Path(folder).exists() for folder in starts)
