@@ -103,7 +103,8 @@ def cli() -> None:
 def score(**values: Any) -> int:
     """Score videos into a dataset: files, folders, globs, URLs (gs://, s3://, ...).
 
-    Folders of OpenPose JSON and files of keypoints (.npz, .parquet) are inputs like videos.
+    Files and folders of keypoints (JSON, CSV, .npz, .parquet) are inputs like videos, and so are
+    numbered pictures with --fps.
 
     Run it again to continue or to refresh: inputs that the dataset holds already are skipped.
     """
