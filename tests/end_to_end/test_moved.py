@@ -13,6 +13,7 @@ from rows import rows
 from repscore.models.scorer.shipped import located
 from repscore.pipelines.cli import cli
 from repscore.pipelines.query import query
+from repscore.transforms.cluster import start_ray
 
 SECONDS, FPS = 20, 30
 SCORE = ["--estimator", "fakes:ArmRaiser", "--actors", "1", "--json"]
@@ -45,6 +46,7 @@ def test_a_moved_dataset_is_scored_again_and_replayed(
     """Its scorer is a file and a clip that defines one more exercise; both are deleted."""
     here = tmp_path / "here"
     here.mkdir()
+    start_ray(None)  # its workers stay in this folder
     monkeypatch.chdir(here)
     arm_raises(here / "a.keypoints.npz")
     (here / "broken.keypoints.npz").write_bytes(b"")
@@ -74,7 +76,7 @@ def test_a_moved_dataset_is_scored_again_and_replayed(
 
     here.mkdir()
     arm_raises(here / "broken.keypoints.npz", 8)
-    replayed = run("replay", str(there), *SCORE)  # Ray's workers stay where they were started
+    replayed = run("replay", "moved", *SCORE)
     assert (replayed["videos"], replayed["failures"]) == (1, 0), rows(there, "failures")
     counts = query("moved", "SELECT exercise, count(*) FROM repetitions GROUP BY ALL")
     assert counts is not None

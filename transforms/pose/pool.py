@@ -22,6 +22,7 @@ from repscore.transforms.cluster import (
     within,
 )
 from repscore.transforms.errors import DatasetUnusable
+from repscore.transforms.files import local_path, uri_of
 from repscore.transforms.pose.pool_plan import PoolConfig, PoolPlan, describe_lack, plan_pool
 from repscore.transforms.pose.remote import RemoteNetwork, start_inference
 from repscore.transforms.pose.version import estimated_version, pose_version
@@ -116,7 +117,10 @@ class PosePool:
     """
 
     def __init__(self, poses: PoseConfig, root: str, config: PoolConfig) -> None:
-        self._poses, self._root, self._config = poses, root, config
+        # Ray's workers stay in the folder where Ray was started.
+        place = local_path(root)
+        self._root = root if place is None else uri_of(place.absolute())
+        self._poses, self._config = poses, config
         self._version = estimated_version(poses)
         self._events: queue.SimpleQueue[_Job | _Done | None] = queue.SimpleQueue()
         self._waiting: deque[_Job] = deque()
