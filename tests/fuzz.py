@@ -169,9 +169,7 @@ def outcomes(folder: Path, dataset: Path, made: dict[str, tuple[str, str]]) -> l
         if row is None:
             found.append(Outcome(file, container, damage, "no row", PICTURES, frozenset()))
             continue
-        edits = re.findall(
-            r"(\d+) pictures left out by the edit list", " ".join(row["notes"] or ())
-        )
+        edits = re.findall(r"(\d+) pictures left out by the edit list", row["notes"] or "")
         lost = PICTURES - int(row["pictures_decoded"] or 0) - sum(map(int, edits))
         classes = frozenset(failures[row["video_id"]])
         found.append(Outcome(file, container, damage, str(row["status"]), lost, classes))
