@@ -16,7 +16,7 @@ import labelled_keypoints
 import pytest
 import videos
 
-from repscore.transforms.processes import descendants
+from repscore.transforms.processes import descendants, kill_processes
 
 
 @pytest.fixture
@@ -58,6 +58,10 @@ def strike(
 ) -> None:
     """Send a signal at that moment, and look at what remains."""
     print(f"{number.name} after {after_s:.2f} s")  # noqa: T201 - pytest shows it where a test fails
+    limit_s = time.monotonic() + 60
+    while not list(temporary.iterdir()):  # Python has started, and our handlers are in place
+        assert time.monotonic() < limit_s, "it did not start within a minute"
+        time.sleep(0.05)
     time.sleep(after_s)
     assert run.poll() is None, run.communicate()
     started = descendants(run.pid)
@@ -74,8 +78,21 @@ def strike(
 def test_score(
     number: signal.Signals, archive: Path, chance: random.Random, temporary: Path, tmp_path: Path
 ) -> None:
-    arguments = ("score", str(archive), "-o", str(tmp_path), "--estimator", "fakes:SlowArmRaiser")
-    strike(start(temporary, *arguments, "--quiet"), number, chance.uniform(0.5, 20), temporary)
+    """Ray's library has handlers of its own for a moment of its start: not twice in a row."""
+    options = ("--estimator", "fakes:SlowArmRaiser", "--quiet")
+    for last in (False, True):
+        run = start(temporary, "score", str(archive), "-o", str(tmp_path / str(last)), *options)
+        try:
+            strike(run, number, chance.uniform(0.5, 20), temporary)
+            return
+        except AssertionError:
+            if last:
+                raise
+            left = descendants(run.pid)
+            run.kill()
+            kill_processes(left)
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir(exist_ok=True)
 
 
 def test_score_in_the_middle_of_its_work(
