@@ -131,10 +131,10 @@ def twenty_five(landmarks: npt.NDArray[np.floating]) -> str:
         return "body25" if np.median(nearest[0]) <= np.median(nearest[1]) else "body25b"
     middle = np.linalg.norm(places[:, 8] - (places[:, 9] + places[:, 12]) / 2, axis=-1)
     trunk = np.linalg.norm(places[:, 5] - places[:, 12], axis=-1)
-    told = np.isfinite(middle) & np.isfinite(trunk) & (trunk > 0)
-    if not told.any():
+    known = np.isfinite(middle) & np.isfinite(trunk) & (trunk > 0)
+    if not known.any():
         return "body25"
-    return "body25" if np.median(middle[told] / trunk[told]) < 1 / 4 else "body25b"
+    return "body25" if np.median(middle[known] / trunk[known]) < 1 / 4 else "body25b"
 
 
 def to_canonical(landmarks: npt.NDArray[_Real], topology: str) -> npt.NDArray[_Real]:

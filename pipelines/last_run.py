@@ -1,6 +1,7 @@
 """What a dataset says of its last run.
 
-A dataset may be a stranger's: it is data, and decides neither what code runs nor on which machines.
+A dataset may come from anybody. It is data: it decides neither which code runs nor on which
+machines.
 """
 
 import json
@@ -46,7 +47,7 @@ class LastRun:
     def scorer(self) -> str | None:
         """The path of its scorer file; raises UnusableConfiguration where none is in the dataset.
 
-        So it is with a stranger's path, and where an older version kept the paths of clips.
+        An older version kept paths of clips and scorers elsewhere; those are not opened.
         """
         name = self.scorer_name
         if name is None and not self.references:

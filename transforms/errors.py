@@ -1,7 +1,7 @@
 """Errors of stores and files: what kind they are, and how long to try again.
 
-Whether the input, the dataset or the machine is to blame is told by the place where an error is
-raised; its kind says whether to wait. Errors of cloud clients are known by their status codes and
+The place where an error is raised says whether the input, the dataset or the machine is to blame;
+its kind says whether to wait. Errors of cloud clients are known by their status codes and
 class names, so that no client need be installed.
 """
 

@@ -50,7 +50,7 @@ class OutsideDataset(ValueError):
 def inside(root: str, *names: str) -> str:
     """A path below a dataset whose parts come from its tables or its file names.
 
-    Tables may be a stranger's: `..`, separators, other file systems and control characters raise
+    Tables may come from anybody: `..`, separators, other file systems and control characters raise
     OutsideDataset.
     """
     for name in names:

@@ -16,7 +16,7 @@ import labelled_keypoints
 import pytest
 import videos
 
-from repscore.transforms.processes import descendants, kill_processes
+from repscore.transforms.processes import descendants
 
 
 @pytest.fixture
@@ -78,21 +78,8 @@ def strike(
 def test_score(
     number: signal.Signals, archive: Path, chance: random.Random, temporary: Path, tmp_path: Path
 ) -> None:
-    """Ray's library has handlers of its own for a moment of its start: not twice in a row."""
-    options = ("--estimator", "fakes:SlowArmRaiser", "--quiet")
-    for last in (False, True):
-        run = start(temporary, "score", str(archive), "-o", str(tmp_path / str(last)), *options)
-        try:
-            strike(run, number, chance.uniform(0.5, 20), temporary)
-            return
-        except AssertionError:
-            if last:
-                raise
-            left = descendants(run.pid)
-            run.kill()
-            kill_processes(left)
-            shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir(exist_ok=True)
+    arguments = ("score", str(archive), "-o", str(tmp_path), "--estimator", "fakes:SlowArmRaiser")
+    strike(start(temporary, *arguments, "--quiet"), number, chance.uniform(0.5, 20), temporary)
 
 
 def test_score_in_the_middle_of_its_work(

@@ -133,7 +133,7 @@ def _kind(uri: str) -> str:
     return uri.lower().rpartition(".")[2]
 
 
-def _recording(uri: str, fps: float, told_px: tuple[int, int] | None) -> _Recording:
+def _recording(uri: str, fps: float, given_px: tuple[int, int] | None) -> _Recording:
     head_of(uri)
     with open_binary(uri) as file:
         data = file.read()
@@ -148,7 +148,7 @@ def _recording(uri: str, fps: float, told_px: tuple[int, int] | None) -> _Record
     counts = sorted({len(points) for points in bodies})
     if len(counts) > 1:
         raise NotKeypoints(f"{uri}: expected one topology, found people with {counts} landmarks")
-    picture_px = _picture(uri, about) or told_px
+    picture_px = _picture(uri, about) or given_px
     sample = np.stack(bodies[:SAMPLE])
     declared = about.get("topology")
     topology = topology_of(uri, counts[0], declared if isinstance(declared, str) else None, sample)

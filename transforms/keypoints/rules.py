@@ -60,10 +60,10 @@ def _has_face_first(places: npt.NDArray[np.floating]) -> bool:
     points = places[..., :2].astype(np.float64)
     away = np.linalg.norm(points - points[:, :1], axis=-1)
     with_face = np.isfinite(away[:, : _FACE + 1]).all(axis=1)
-    told = with_face & ((np.nan_to_num(away) > 0).sum(axis=1) > 2 * _FACE)
-    if not told.any():
+    usable = with_face & ((np.nan_to_num(away) > 0).sum(axis=1) > 2 * _FACE)
+    if not usable.any():
         return True
-    share = away[told, 1 : _FACE + 1].max(axis=1) / np.nanmax(away[told], axis=1)
+    share = away[usable, 1 : _FACE + 1].max(axis=1) / np.nanmax(away[usable], axis=1)
     return bool(np.median(share) < _FACE_SHARE)
 
 
