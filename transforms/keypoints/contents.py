@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from repscore.transforms.files import open_binary
 from repscore.transforms.inputs import HEAD_BYTES
-from repscore.transforms.keypoints.exports import columns_of, header_of, is_long
+from repscore.transforms.keypoints.export_csv import columns_of, header_of, is_long
 from repscore.transforms.keypoints.names import kind_of, recording_of
 
 Contents = Literal["frame", "recording"]
