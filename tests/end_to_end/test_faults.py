@@ -29,12 +29,12 @@ def test_a_run_recovers(
     assert outcome.is_good, outcome
 
 
-def test_a_driver_that_is_killed_twice_does_no_work_twice(
+def test_a_driver_that_is_killed_three_times_does_no_work_twice(
     shared: tuple[faults.Bench, Path], chance: random.Random
 ) -> None:
     bench, base = shared
     trial = bench.trial(base / "k", chance)
-    for already in range(2):
+    for already in range(3):
         run = trial.start()
         # Strike at a random moment after this run has added to the store, or has ended.
         trial.until(lambda least=already: len(trial.pose_files()) > least, run)  # type: ignore[misc]
