@@ -88,7 +88,7 @@ def matroska(clusters: int = 5) -> tuple[bytes, list[int]]:
 
 
 def flash(tags: int = 20) -> tuple[bytes, int]:
-    """A file, and the length of each of its tags."""
+    """A file, and the length of each of its tags, which are all alike."""
     tag = bytes([9]) + (200).to_bytes(3, "big") + bytes(7 + 200) + (211).to_bytes(4, "big")
     return b"FLV\x01\x01" + (9).to_bytes(4, "big") + bytes(4) + tag * tags, len(tag)
 
@@ -118,8 +118,8 @@ def test_missing_bytes_break_the_walk(at: int, length: int, sizes: list[int]) ->
     content, tag = flash()
     at %= len(content) - 1000
     walk = walked(Tags(), content[: at + 13] + content[at + 13 + length :], sizes)
-    whole = length % tag == 0 and at % tag == 0
-    assert whole or walk.breaks or walk.cut_off(len(content) - length)
+    whole_tags = length % tag == 0  # wherever it begins, what is left is the same tags
+    assert whole_tags or walk.breaks or walk.cut_off(len(content) - length)
 
 
 def test_a_cut_file_is_told_by_the_length_of_its_segment() -> None:
