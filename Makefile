@@ -1,4 +1,4 @@
-.PHONY: setup demo prism test test-quick faults check format constraints clean
+.PHONY: setup demo prism emulators test test-quick faults check format constraints clean
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,11 +18,15 @@ demo: setup
 prism: setup
 	bash infra/prism.sh
 
+# What the tests of gs:// talk to.
+emulators: setup
+	bash infra/emulators.sh
+
 # The pure tests: no Ray, no Prism, no network, no weights of pose models, no footage.
 test-quick: setup
 	$(BIN)/python -m pytest tests/pure -m "not footage and not slow and not weights" --numprocesses auto
 
-test: setup prism
+test: setup prism emulators
 	$(BIN)/repscore weights --quiet
 	$(BIN)/python -m pytest
 

