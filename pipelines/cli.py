@@ -12,6 +12,7 @@ import click
 
 from repscore import __version__
 from repscore.models.scorer.shipped import located
+from repscore.pipelines.dataset_commands import maintain, query, summary
 from repscore.pipelines.evaluate.commands import evaluate
 from repscore.pipelines.flags import (
     FiniteRange,
@@ -335,37 +336,6 @@ def train(*, quiet: bool, **given: Any) -> None:
 
 
 @cli.command()
-@click.argument("dataset")
-@click.argument("sql")
-@as_json_flag
-def query(dataset: str, sql: str, *, as_json: bool) -> None:
-    """Run SQL over a dataset's tables, by name, through DuckDB.
-
-    Tables: runs, videos, repetitions, sets, feedback, failures, poses.
-    """
-    from repscore.pipelines.query import QueryError, run_query
-
-    try:
-        run_query(dataset, sql, as_json=as_json)
-    except QueryError as error:
-        raise click.ClickException(str(error)) from error
-
-
-@cli.command()
-@click.argument("dataset")
-@as_json_flag
-def summary(dataset: str, *, as_json: bool) -> None:
-    """Show what a dataset holds: videos, exercises, scores, failures, the last run."""
-    from repscore.pipelines.query import QueryError
-    from repscore.pipelines.summary import print_summary
-
-    try:
-        print_summary(dataset, as_json=as_json)
-    except QueryError as error:
-        raise click.ClickException(str(error)) from error
-
-
-@cli.command()
 @click.option(
     "--output",
     "-o",
@@ -423,4 +393,5 @@ def doctor(*, as_json: bool) -> int:
     return WRONG_USAGE if any(finding.needed and not finding.good for finding in findings) else DONE
 
 
-cli.add_command(evaluate)
+for command in (evaluate, query, summary, maintain):
+    cli.add_command(command)

@@ -25,7 +25,7 @@ def commits_of(
     scorer: str | None,
     stamp: RunStamp,
     batch_s: float | None = None,
-    compact_every: int | None = None,
+    tend_every: int | None = None,
 ) -> beam.PCollection[Commit]:
     """The one graph, from videos to committed tables, on bounded and unbounded input."""
     by_timer = options.runner.has_timers
@@ -36,7 +36,7 @@ def commits_of(
         | "Extract poses" >> ExtractPoses(options.output, options.poses, options.pool, by_timer)
         | "Window repetitions" >> WindowRepetitions(options.subjects)
         | "Score repetitions" >> ScoreRepetitions(scorer)
-        | "Write tables" >> WriteTables(options.output, stamp, 200, batch_s, compact_every)
+        | "Write tables" >> WriteTables(options.output, stamp, 200, batch_s, tend_every)
     )
 
 

@@ -38,6 +38,7 @@ from repscore.transforms.score.stage import ScoreRepetitions
 from repscore.transforms.tables.delta import append_run, read_rows
 from repscore.transforms.tables.rows import RunStamp
 from repscore.transforms.tables.stage import WriteTables
+from repscore.transforms.tables.upkeep import tend_after_run
 
 _COMPARED: Final = (
     *("video_id", "video_uri", "person", "repetition", "start_s"),
@@ -172,7 +173,7 @@ def rescore(
         "moved": json.dumps(changes),
     }
     append_run(root, row)
-    return RunReport(row, counts["write failed"])
+    return RunReport(row, counts["write failed"], tend_after_run(root))
 
 
 def _run_group(

@@ -42,12 +42,14 @@ from repscore.transforms.pose.pool import (
 from repscore.transforms.pose.version import estimated_version
 from repscore.transforms.records import Known
 from repscore.transforms.tables.delta import (
+    HISTORY_DAYS,
     UnusableRootError,
     append_run,
     check_tables,
     read_known,
 )
 from repscore.transforms.tables.rows import RunStamp
+from repscore.transforms.tables.upkeep import WATCHED_HISTORY_DAYS, tend_after_run
 
 UNUSABLE: Final = (
     *(InputNotFound, WeightsMissing, WeightsCorrupt, NoReference, NoScorer),
@@ -68,10 +70,15 @@ class UnusableConfiguration(ValueError):
 
 @dataclass(frozen=True)
 class RunReport:
-    """What a run did: a row of the `runs` table."""
+    """What a run did: a row of the `runs` table.
+
+    Attributes:
+        untended: why the tables could not be tended after it; the next run tries again.
+    """
 
     row: Mapping[str, Any]
     failed_videos: int
+    untended: str | None = None
 
     @property
     def failure_rate(self) -> float:
@@ -81,7 +88,8 @@ class RunReport:
     def show(self, *, as_json: bool) -> None:
         """One JSON object, or one line for people."""
         if as_json:
-            echo(json.dumps(self.row, default=str))
+            untended = {} if self.untended is None else {"untended": self.untended}
+            echo(json.dumps({**self.row, **untended}, default=str))
             return
         row = self.row
         failed = f", {row['failures']} failures (table `failures`)" if row["failures"] else ""
@@ -91,6 +99,8 @@ class RunReport:
             f"{row['repetitions']} repetitions{failed}; {row['frames']} frames{rate}, "
             f"{row['wall_s']:.1f} s in all"
         )
+        if self.untended is not None:
+            console().print(f"small files were not merged: {self.untended}")
         if row.get("passed_over"):
             console().print(f"in the folders: {row['passed_over']}")
         if row.get("moved"):
@@ -136,7 +146,9 @@ class OpenRun:
             "stage_s": json.dumps({stage: round(spent, 3) for stage, spent in busy_s.items()}),
         }
         append_run(self.options.output, row)
-        return RunReport(row, counts["write failed"])
+        watched = row["command"] == "watch"
+        days = WATCHED_HISTORY_DAYS if watched else HISTORY_DAYS
+        return RunReport(row, counts["write failed"], tend_after_run(self.options.output, days))
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from repscore.transforms.watch.watched_inputs import (
 )
 
 BATCH_S: Final = 5.0
-COMPACT_EVERY: Final = 60
+TEND_EVERY: Final = 60
 _STATE: Final = (
     *("pose held", "repetitions held", "repetitions recordings"),
     *("streams held", "streams streams"),
@@ -98,7 +98,7 @@ def _graph(runner: Any, open_run: OpenRun, name: str) -> Any:
     options = open_run.options
     pipeline = runner.pipeline(streaming=True)
     videos = pipeline | "Videos" >> WatchVideos(name, options.poses.rate_of_keypoints)
-    commits = commits_of(videos, options, open_run.scorer, open_run.stamp, BATCH_S, COMPACT_EVERY)
+    commits = commits_of(videos, options, open_run.scorer, open_run.stamp, BATCH_S, TEND_EVERY)
     _ = commits | "Report to the source" >> beam.Map(
         lambda commit: watched_inputs(name).committed(commit.video_ids, commit.failed, commit.rows)
     )

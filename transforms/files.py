@@ -5,10 +5,11 @@ import os
 import posixpath
 import re
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, NamedTuple, cast
 
 from fsspec.core import url_to_fs
 
@@ -129,3 +130,61 @@ def replacing(uri: str) -> Iterator[IO[bytes]]:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+class FoundFile(NamedTuple):
+    """A file below a folder.
+
+    Attributes:
+        name: its path below the folder, parts joined by `/`.
+        modified_s: Unix time; None where the store does not say.
+    """
+
+    name: str
+    size_bytes: int
+    modified_s: float | None
+
+
+def files_below(folder: str) -> Iterator[FoundFile]:
+    """All files below a folder or URL, hidden ones too; none where it is missing.
+
+    Raises OSError where it cannot be listed.
+    """
+    path = local_path(folder)
+    if path is None:
+        files, top = url_to_fs(folder)
+        for name, info in files.find(top, detail=True).items():
+            below = name.removeprefix(files._strip_protocol(top)).lstrip("/")
+            yield FoundFile(below, int(info.get("size") or 0), modified_s(info))
+        return
+    for inner, _, names in os.walk(path):
+        for name in names:
+            file = Path(inner, name)
+            with suppress(FileNotFoundError):  # it was removed meanwhile
+                status = file.lstat()
+                below = uri_of(file.relative_to(path))
+                yield FoundFile(below, status.st_size, status.st_mtime)
+
+
+def modified_s(info: Mapping[str, Any]) -> float | None:
+    """When a file system says that an object came to be, as Unix time."""
+    for key in ("timeCreated", "LastModified", "last_modified", "mtime", "created", "updated"):
+        value = info.get(key)
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        if isinstance(value, datetime):
+            return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+        if isinstance(value, int | float):
+            return float(value)
+    return None
+
+
+def remove(folder: str, names: Sequence[str]) -> None:
+    """Remove files below a folder or URL; raises FileNotFoundError or another OSError."""
+    path = local_path(folder)
+    if path is not None:
+        for name in names:
+            (local_path(join(folder, name)) or path).unlink(missing_ok=True)
+    elif names:
+        files, top = url_to_fs(folder)
+        files.rm([posixpath.join(top, name) for name in names])  # many in one request

@@ -4,7 +4,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -12,78 +11,22 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
+from table_rows import NOW, rows
 
 from repscore.transforms.tables import delta
 from repscore.transforms.tables.delta import (
     append_run,
-    compact,
     open_table,
     read_known,
     read_rows,
     succession,
     write_batch,
 )
-from repscore.transforms.tables.rows import Rows, merge_rows, rows_of_failures
+from repscore.transforms.tables.rows import merge_rows, rows_of_failures
 from repscore.transforms.tables.schemas import SCHEMAS
+from repscore.transforms.tables.upkeep import tend
 
-NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 FOLDER = "gs://bucket/an/archive/whose/names/share/a/long/beginning/"
-
-
-def rows(
-    uri: str, content: str, run: str, repetitions: int, *copies: str, failures: int = 0
-) -> Rows:
-    """A video with some repetitions and failures."""
-    stamps = {"run_id": run, "processed_at": NOW}
-    whose = {"video_id": content, "video_uri": uri, "person": 0}
-    video = {
-        "video_id": content,
-        "uri": uri,
-        "fingerprint": f"test:{content}",
-        "stamp": f"{content} stamp",
-        "duplicate_of": None,
-        "size_bytes": 7,
-        "repetitions": repetitions,
-        "status": "ok",
-        "config": run,
-        **stamps,
-    }
-    return {
-        "videos": [video, *({**video, "uri": copy, "duplicate_of": uri} for copy in copies)],
-        "repetitions": [
-            {
-                **whose,
-                "repetition": rank,
-                "start_s": float(rank),
-                "end_s": rank + 1.0,
-                "duration_s": 1.0,
-                "confidence": 0.5,
-                "out_s": 0.5,
-                "hold_s": 0.0,
-                "back_s": 0.5,
-                "amplitude_torsos": 1.0,
-                "scorable": False,
-                "score_kind": "consistency",
-                "scorer_version": "scorer",
-                "pose_version": "poses",
-                **stamps,
-            }
-            for rank in range(repetitions)
-        ],
-        "failures": [
-            {
-                "video_id": content,
-                "uri": uri,
-                "segment": segment,
-                "stage": "pose",
-                "error_class": "DecodeError",
-                "message": "damaged",
-                "attempts": 1,
-                **stamps,
-            }
-            for segment in range(failures)
-        ],
-    }
 
 
 def videos(root) -> list[tuple[str, str, str | None]]:
@@ -353,14 +296,13 @@ def test_other_readers_open_the_tables_as_they_are(tmp_path):
 
 
 @pytest.mark.parametrize(("days", "left"), [(1, 5), (0, 1)])
-def test_compaction_keeps_the_rows_and_a_day_of_older_snapshots(tmp_path, monkeypatch, days, left):
+def test_compaction_keeps_the_rows_and_a_day_of_older_snapshots(tmp_path, days, left):
     """Four small files become one; they are removed where they are kept for no time at all."""
-    monkeypatch.setattr(delta, "_KEPT", dict.fromkeys(delta._KEPT, f"interval {days} days"))
     root = str(tmp_path)
     for i in range(4):
         write_batch(root, rows(f"/{i}", f"c{i}", "1", 2))
     before, opened = repetitions(root), open_table(root, "repetitions")
-    compact(root)
+    tend(root, days, always=True)
     assert len(open_table(root, "repetitions").file_uris()) == 1
     assert len(list((tmp_path / "tables" / "repetitions").glob("*.parquet"))) == left
     assert repetitions(root) == before

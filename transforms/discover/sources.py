@@ -21,7 +21,7 @@ from repscore.transforms.discover.folders import (
     special_file,
     walk,
 )
-from repscore.transforms.files import local_path, open_binary, uri_of
+from repscore.transforms.files import local_path, modified_s, open_binary, uri_of
 from repscore.transforms.keypoints.contents import Recognised
 from repscore.transforms.keypoints.names import (
     IN_FOLDERS,
@@ -255,15 +255,8 @@ def _from_info(uri: str, info: Mapping[str, Any]) -> Source:
 
 def _arrival(info: Mapping[str, Any]) -> datetime | None:
     """When a file system says that an object came to be."""
-    for key in ("timeCreated", "LastModified", "last_modified", "mtime", "created", "updated"):
-        value = info.get(key)
-        if isinstance(value, str):
-            value = datetime.fromisoformat(value)
-        elif isinstance(value, int | float):
-            value = datetime.fromtimestamp(value, UTC)
-        if isinstance(value, datetime):
-            return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-    return None
+    since_s = modified_s(info)
+    return None if since_s is None else datetime.fromtimestamp(since_s, UTC)
 
 
 def _frames(recording: str) -> list[tuple[int, Source]]:

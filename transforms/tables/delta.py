@@ -35,13 +35,12 @@ from repscore.transforms.tables.schemas import DESCRIPTIONS, SCHEMAS
 
 _CHILDREN: Final = ("repetitions", "sets", "feedback", "failures")
 _ATTEMPTS: Final = 25
-_KEPT: Final[Mapping[str, str | None]] = {
-    "delta.deletedFileRetentionDuration": "interval 1 days",
-    "delta.logRetentionDuration": "interval 1 days",
-}
-"""How long a reader may go on with the snapshot that it has opened."""
+HISTORY_DAYS: Final = 8
+"""A week of nights, and the one before: `diff` looks back as far."""
+HISTORY: Final = ("delta.deletedFileRetentionDuration", "delta.logRetentionDuration")
+"""Properties of a table: how long a reader may go on with the snapshot that it has opened."""
 
-_ON_THIS_SNAPSHOT: Final = CommitProperties(max_commit_retries=0)
+ON_THIS_SNAPSHOT: Final = CommitProperties(max_commit_retries=0)
 _T = TypeVar("_T")
 
 
@@ -91,7 +90,7 @@ def open_table(root: str, name: str) -> DeltaTable:
                     SCHEMAS[name],
                     name=name,
                     description=DESCRIPTIONS[name],
-                    configuration=_KEPT,
+                    configuration=dict.fromkeys(HISTORY, f"interval {HISTORY_DAYS} days"),
                 )
             except DeltaError as lost_race:
                 error = lost_race
@@ -168,7 +167,7 @@ def _failed_for_now(root: str) -> list[dict[str, Any]]:
 def append_run(root: str, row: Row) -> None:
     """Adds a row to `runs`; a row of the same run is replaced, so that a run can be updated."""
     where = f"run_id IN ({_quoted([row['run_id']])})"
-    _on_newest(root, "runs", lambda table: _replace(table, arrow_of("runs", [row]), where))
+    on_newest(root, "runs", lambda table: _replace(table, arrow_of("runs", [row]), where))
 
 
 def write_batch(root: str, rows: Rows) -> None:
@@ -187,27 +186,12 @@ def write_batch(root: str, rows: Rows) -> None:
         videos = _withdraw(root, rows.get("videos", ()))
         replaced = {**rows, "videos": videos}
         versions = {name: _write_child(root, name, replaced) for name in _CHILDREN}
-        _on_newest(root, "videos", lambda table, new=videos: _write_videos(table, new))  # type: ignore[misc]
+        on_newest(root, "videos", lambda table, new=videos: _write_videos(table, new))  # type: ignore[misc]
         if all(_is_written(root, name, replaced, at) for name, at in versions.items()):
             return
     raise WriteConflictError(
         f"other processes kept replacing the same inputs under {root}: run one at a time"
     )
-
-
-def compact(root: str) -> None:
-    """Merges the small files of each table, and removes those that nobody reads any more.
-
-    A reader may go on for a day with the snapshot that it has opened; what a killed writer left
-    behind goes after a day too. Tables that an older version made keep both for a week.
-    """
-
-    def act(table: DeltaTable) -> None:
-        table.optimize.compact(commit_properties=_ON_THIS_SNAPSHOT)
-        table.vacuum(dry_run=False, full=True, commit_properties=_ON_THIS_SNAPSHOT)
-
-    for name in SCHEMAS:
-        _on_newest(root, name, act)
 
 
 def succession(
@@ -252,16 +236,16 @@ def _withdraw(root: str, new: Sequence[Row]) -> Sequence[Row]:
         rows, gone = succession(_touched(table, new), new)
         if gone:
             where = f"uri IN ({_quoted(gone)})"
-            table.delete(where, commit_properties=_ON_THIS_SNAPSHOT)
+            table.delete(where, commit_properties=ON_THIS_SNAPSHOT)
         return rows
 
-    return _on_newest(root, "videos", act) if new else new
+    return on_newest(root, "videos", act) if new else new
 
 
 def _write_child(root: str, name: str, rows: Rows) -> int:
     where = _of_batch(name, rows)
     data = arrow_of(name, rows.get(name, ()))
-    return _on_newest(root, name, lambda table: _replace(table, data, where) if where else -1)
+    return on_newest(root, name, lambda table: _replace(table, data, where) if where else -1)
 
 
 def _write_videos(table: DeltaTable, new: Sequence[Row]) -> None:
@@ -304,7 +288,7 @@ def _replace(table: DeltaTable, data: pa.Table, where: str) -> int:
             mode="overwrite",
             predicate=where,
             schema_mode="merge",
-            commit_properties=_ON_THIS_SNAPSHOT,
+            commit_properties=ON_THIS_SNAPSHOT,
         )
     return table.version()
 
@@ -375,7 +359,7 @@ def _quoted(texts: Collection[str] | Iterator[str]) -> str:
     return ", ".join("'" + text.replace("'", "''") + "'" for text in sorted(set(texts)))
 
 
-def _on_newest(root: str, name: str, act: Callable[[DeltaTable], _T]) -> _T:
+def on_newest(root: str, name: str, act: Callable[[DeltaTable], _T]) -> _T:
     """Does something on the newest snapshot, again while other commits come in between."""
     error: CommitFailedError | None = None
     for _ in _pauses():

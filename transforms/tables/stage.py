@@ -12,7 +12,7 @@ import apache_beam as beam
 from repscore.transforms.errors import DatasetUnusable, retried, words_of
 from repscore.transforms.metrics import StageMetrics
 from repscore.transforms.records import Failure, ScoredRecording, failure_of
-from repscore.transforms.tables.delta import arrow_of, compact, write_batch
+from repscore.transforms.tables.delta import arrow_of, write_batch
 from repscore.transforms.tables.rows import (
     Rows,
     RunStamp,
@@ -21,6 +21,7 @@ from repscore.transforms.tables.rows import (
     rows_of_failures,
     status_of,
 )
+from repscore.transforms.tables.upkeep import WATCHED_HISTORY_DAYS, tend
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,8 @@ class WriteTables(beam.PTransform[ScoredRecording | tuple[Failure, ...], Commit]
 
     A batch is committed when it has `batch_size` recordings, at the end of the input, and, on a
     runner with real-time timers (the in-process one has none), `batch_s` after its first one.
-    After every `compact_every` commits the small files of the tables are merged, and those that no
-    snapshot of the last day holds are removed.
+    After every `tend_every` commits small files of the tables are merged, and those that no
+    snapshot of the last day uses are removed.
 
     Delivery, bounded and unbounded alike: every recording that enters is visible in the end, each
     of its rows exactly once per (content, configuration), replaced as a whole. On
@@ -62,7 +63,7 @@ class WriteTables(beam.PTransform[ScoredRecording | tuple[Failure, ...], Commit]
     run: RunStamp = field(default_factory=_new_run)
     batch_size: int = 200
     batch_s: float | None = None
-    compact_every: int | None = None
+    tend_every: int | None = None
 
     def expand(
         self, scored: beam.PCollection[ScoredRecording | tuple[Failure, ...]]
@@ -74,7 +75,7 @@ class WriteTables(beam.PTransform[ScoredRecording | tuple[Failure, ...], Commit]
             | "Rows" >> beam.ParDo(_Rows(self.run))
             | "One writer" >> beam.WithKeys(0)
             | "Gather" >> batches
-            | "Commit" >> beam.ParDo(_Commit(self.root, self.compact_every))
+            | "Commit" >> beam.ParDo(_Commit(self.root, self.tend_every))
         )
 
 
@@ -113,8 +114,8 @@ def _rows(scored: ScoredRecording, run: RunStamp) -> tuple[ScoredRecording, Rows
 
 
 class _Commit(beam.DoFn):
-    def __init__(self, root: str, compact_every: int | None) -> None:
-        self._root, self._compact_every = root, compact_every
+    def __init__(self, root: str, tend_every: int | None) -> None:
+        self._root, self._tend_every = root, tend_every
         self._commits = 0
         self._metrics = StageMetrics("write")
 
@@ -129,8 +130,8 @@ class _Commit(beam.DoFn):
                     f"the tables of {self._root} cannot be written: {words_of(error)}"
                 ) from error
         self._commits += 1
-        if self._compact_every and self._commits % self._compact_every == 0:
-            compact(self._root)
+        if self._tend_every and self._commits % self._tend_every == 0:
+            tend(self._root, WATCHED_HISTORY_DAYS)
         status = {r["video_id"]: r["status"] for part in batch for r in part.get("videos", ())}
         failed = sum(value == "failed" for value in status.values())
         yield Commit(tuple(sorted(status)), sum(len(table) for table in rows.values()), failed)

@@ -1,0 +1,71 @@
+"""Commands on a dataset that read it or keep it in order, on the command line."""
+
+import click
+
+from repscore.pipelines.flags import as_json_flag
+
+
+@click.command()
+@click.argument("dataset")
+@click.argument("sql")
+@as_json_flag
+def query(dataset: str, sql: str, *, as_json: bool) -> None:
+    """Run SQL over a dataset's tables, by name, through DuckDB.
+
+    Tables: runs, videos, repetitions, sets, feedback, failures, poses.
+    """
+    from repscore.pipelines.query import QueryError, run_query
+
+    try:
+        run_query(dataset, sql, as_json=as_json)
+    except QueryError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.command()
+@click.argument("dataset")
+@as_json_flag
+def summary(dataset: str, *, as_json: bool) -> None:
+    """Show what a dataset holds: videos, exercises, scores, failures, the last run."""
+    from repscore.pipelines.query import QueryError
+    from repscore.pipelines.summary import print_summary
+
+    try:
+        print_summary(dataset, as_json=as_json)
+    except QueryError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.command()
+@click.argument("dataset")
+@click.option(
+    "--keep",
+    "days",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    metavar="DAYS",
+    help="Nothing younger is removed: readers and runs in progress may need it, and `diff` looks "
+    "back as far.",
+)
+@click.option(
+    "--old-poses",
+    is_flag=True,
+    help="Also remove poses of other options or versions than those that rows come from.",
+)
+@click.option("--dry-run", is_flag=True, help="Change nothing; say what would be removed.")
+@as_json_flag
+def maintain(dataset: str, *, days: int, old_poses: bool, dry_run: bool, as_json: bool) -> None:
+    """Merge the small files of a dataset, remove what nobody needs, and say how large it is.
+
+    Removed are old versions of the tables, poses and cached windows of contents that no row names
+    any more, older windows of the others, and files of writes that were killed.
+    """
+    from repscore.pipelines.maintain import CannotMaintain
+    from repscore.pipelines.maintain import maintain as run_maintenance
+
+    try:
+        report = run_maintenance(dataset, days, old_poses=old_poses, dry_run=dry_run)
+    except CannotMaintain as error:
+        raise click.ClickException(str(error)) from error
+    report.show(as_json=as_json)
