@@ -12,7 +12,7 @@ import click
 
 from repscore import __version__
 from repscore.models.scorer.shipped import located
-from repscore.pipelines.dataset_commands import maintain, query, summary
+from repscore.pipelines.dataset_commands import diff, maintain, query, summary
 from repscore.pipelines.evaluate.commands import evaluate
 from repscore.pipelines.flags import (
     FiniteRange,
@@ -393,5 +393,5 @@ def doctor(*, as_json: bool) -> int:
     return WRONG_USAGE if any(finding.needed and not finding.good for finding in findings) else DONE
 
 
-for command in (evaluate, query, summary, maintain):
+for command in (evaluate, query, summary, maintain, diff):
     cli.add_command(command)

@@ -69,3 +69,28 @@ def maintain(dataset: str, *, days: int, old_poses: bool, dry_run: bool, as_json
     except CannotMaintain as error:
         raise click.ClickException(str(error)) from error
     report.show(as_json=as_json)
+
+
+@click.command()
+@click.argument("dataset")
+@click.option(
+    "--since",
+    metavar="RUN|TIME",
+    help="A run_id of the table `runs`, or its beginning: as that run left the dataset; or a time "
+    "in ISO 8601.  [default: the start of the last run]",
+)
+@as_json_flag
+def diff(dataset: str, *, since: str | None, as_json: bool) -> None:
+    """Show what changed in a dataset: inputs that are new, changed or gone, and scores that moved.
+
+    It reads older versions of the tables, which are kept for some days (see `maintain`); further
+    back it lists the inputs that were processed since.
+    """
+    from repscore.pipelines.diff import CannotDiff
+    from repscore.pipelines.diff import diff as run_diff
+
+    try:
+        difference = run_diff(dataset, since)
+    except CannotDiff as error:
+        raise click.ClickException(str(error)) from error
+    difference.show(as_json=as_json)

@@ -56,9 +56,9 @@ def connect(root: str, *, poses: bool = False) -> duckdb.DuckDBPyConnection:
         if path is None and not any(files.values()):
             raise QueryError(f"{root}: no dataset, expected one made by `repscore score`")
         for name, schema in SCHEMAS.items():
-            _view(connection, name, files[name], schema)
+            view(connection, name, files[name], schema)
         if poses:
-            _view(connection, "poses", _pose_files(root), _POSES)
+            view(connection, "poses", _pose_files(root), _POSES)
     except UnusableRootError as error:
         raise QueryError(str(error)) from error
     except duckdb.Error as error:
@@ -185,9 +185,10 @@ def rows_of(result: duckdb.DuckDBPyRelation) -> Iterator[Sequence[Any]]:
         raise _explained(error) from error
 
 
-def _view(
+def view(
     connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[str], schema: pa.Schema
 ) -> None:
+    """Make a view over Parquet files; of none it has the columns of the schema and no rows."""
     if not files:
         connection.register(name, schema.empty_table())
         return
@@ -197,7 +198,10 @@ def _view(
         version = r"split_part(replace(filename, '\', '/'), '/', -4) AS pose_version"
         chosen = f"* EXCLUDE (filename), {version}"
     else:
-        read, chosen = f"read_parquet([{names}])", "*"
+        read, chosen = (
+            f"read_parquet([{names}], union_by_name = true)",
+            "*",
+        )  # of older versions too
     connection.execute(f"CREATE VIEW {name} AS SELECT {chosen} FROM {read}")
 
 

@@ -25,6 +25,7 @@ from repscore.pipelines.score import (
     opening_row,
     prepare_scorer,
 )
+from repscore.pipelines.score_changes import COMPARED, score_changes
 from repscore.transforms.files import OutsideDataset
 from repscore.transforms.pose.pool import close_pools
 from repscore.transforms.pose.pool_plan import PoolConfig
@@ -40,14 +41,8 @@ from repscore.transforms.tables.rows import RunStamp
 from repscore.transforms.tables.stage import WriteTables
 from repscore.transforms.tables.upkeep import tend_after_run
 
-_COMPARED: Final = (
-    *("video_id", "video_uri", "person", "repetition", "start_s"),
-    *("exercise", "score", "scorable"),
-)
 _GROUP: Final = 5000
 """Inputs that go through one pipeline and are committed together."""
-_POINT: Final = 1.0
-"""A score that changes by less has not moved."""
 
 Row = Mapping[str, Any]
 
@@ -136,7 +131,7 @@ def rescore(
     try:
         stored = stored_videos(root)
         estimated = last.pose_version or estimated_version(options.poses)
-        before = read_rows(root, "repetitions", _COMPARED)
+        before = read_rows(root, "repetitions", COMPARED)
         path, version = prepare_scorer(options, quiet=quiet)
     except (*UNUSABLE, OutsideDataset) as error:
         raise UnusableConfiguration(str(error)) from error
@@ -156,7 +151,7 @@ def rescore(
     busy_s = {
         stage: counts[f"{stage} microseconds"] / 1e6 for stage in ("repetitions", "score", "write")
     }
-    changes = score_changes(before, read_rows(root, "repetitions", _COMPARED))
+    changes = score_changes(before, read_rows(root, "repetitions", COMPARED))
     wall_s = time.monotonic() - started_s
     row |= {
         "finished_at": datetime.now(UTC),
@@ -197,38 +192,3 @@ def _run_group(
         | "Write tables" >> WriteTables(root, stamp, _GROUP)
     )
     return runner.run(pipeline)
-
-
-def score_changes(before: Sequence[Row], after: Sequence[Row]) -> dict[str, Any]:
-    """How the repetitions of a dataset changed: counts, and the five largest changes of a score.
-
-    A repetition is the same where video, person and start are.
-    """
-    key = ("video_id", "person", "start_s")
-    rows = {tuple(row[name] for name in key): row for row in before}
-    pairs = [(rows[at], row) for row in after if (at := tuple(row[name] for name in key)) in rows]
-    shifts = [
-        (new["score"] - old["score"], old, new)
-        for old, new in pairs
-        if old["score"] is not None and new["score"] is not None
-    ]
-    moved = [shift for shift in shifts if abs(shift[0]) >= _POINT]
-    return {
-        "compared": len(pairs),
-        "appeared": len(after) - len(pairs),
-        "vanished": len(before) - len(pairs),
-        "exercise": sum(old["exercise"] != new["exercise"] for old, new in pairs),
-        "score": len(moved),
-        "now_scorable": sum(new["scorable"] and not old["scorable"] for old, new in pairs),
-        "no_longer_scorable": sum(old["scorable"] and not new["scorable"] for old, new in pairs),
-        "mean_shift": sum(shift for shift, _, _ in shifts) / len(shifts) if shifts else None,
-        "largest": [
-            {
-                "video_uri": new["video_uri"],
-                "repetition": new["repetition"],
-                "before": old["score"],
-                "after": new["score"],
-            }
-            for _, old, new in sorted(moved, key=lambda shift: -abs(shift[0]))[:5]
-        ],
-    }

@@ -23,7 +23,7 @@ from repscore.models.scorer.model import (
 from repscore.models.scorer.shipped import FOLDER, SHIPPED, located
 from repscore.models.scorer.training import train_scorer
 from repscore.pipelines.evaluate.scoring import predict_all
-from repscore.pipelines.rescore import score_changes
+from repscore.pipelines.score_changes import score_changes
 
 pytestmark = pytest.mark.slow  # trains scorers
 
@@ -190,7 +190,7 @@ def test_what_moved_is_counted() -> None:
     def row(start_s: float, exercise: str | None, score: float | None) -> dict[str, object]:
         return {
             "video_id": "v", "video_uri": "u", "person": 0, "repetition": int(start_s),
-            "start_s": start_s, "exercise": exercise, "score": score,
+            "start_s": start_s, "end_s": start_s + 1, "exercise": exercise, "score": score,
             "scorable": score is not None,
         }  # fmt: skip
 

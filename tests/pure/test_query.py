@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 
 from repscore.pipelines.query import (
     QueryError,
@@ -17,6 +18,7 @@ from repscore.pipelines.query import (
     query,
     run_query,
 )
+from repscore.transforms.tables import delta
 from repscore.transforms.tables.delta import append_run
 from repscore.transforms.tables.schemas import SCHEMAS
 
@@ -85,6 +87,19 @@ def test_poses_of_several_estimators(tmp_path, name):
         ("mediapipe-full", 3, 2, 33),
         ("openpose", 2, 1, 25),
     ]
+
+
+def test_a_table_that_an_older_version_began_has_all_columns(tmp_path):
+    """Its first files lack two columns of the latest one."""
+    new = ("frames", "wall_s")
+    older = pa.schema([field for field in SCHEMAS["runs"] if field.name not in new])
+    DeltaTable.create(str(tmp_path / "tables" / "runs"), older)
+    with pytest.MonkeyPatch.context() as then:
+        then.setitem(delta.SCHEMAS, "runs", older)
+        append_run(str(tmp_path), {"run_id": "1", "started_at": NOW})
+    append_run(str(tmp_path), {"run_id": "2", "started_at": NOW, "frames": 7})
+    found = query(str(tmp_path), "SELECT run_id, frames FROM runs ORDER BY 1")
+    assert found.fetchall() == [("1", None), ("2", 7)]
 
 
 def test_instants_are_utc(dataset):

@@ -1,0 +1,47 @@
+"""Older versions of the tables, as far back as history is kept."""
+
+from datetime import UTC, datetime
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+from repscore.transforms.files import join, names_in
+from repscore.transforms.tables.delta import find_table
+
+
+class HistoryGone(ValueError):
+    """The version of a table that was current at an instant cannot be read any more."""
+
+
+def files_at(root: str, name: str, instant: datetime) -> list[str]:
+    """The Parquet files of a table as it was at an instant; none where it was not there yet.
+
+    Instants are those of the commits, by the clock of who committed. Raises HistoryGone.
+    """
+    table = find_table(root, name)
+    if table is None:
+        return []
+    commits = {commit["version"]: commit["timestamp"] for commit in table.history()}
+    instant_ms = instant.timestamp() * 1000
+    version = max((v for v, at_ms in commits.items() if at_ms <= instant_ms), default=None)
+    if version is None:
+        first = min(commits)
+        if first == 0:
+            return []
+        raise _gone(root, name, instant, datetime.fromtimestamp(commits[first] / 1000, UTC))
+    try:
+        then = DeltaTable(join(root, "tables", name), version=version)
+    except DeltaError as error:
+        raise _gone(root, name, instant) from error
+    used = {uri.rpartition("/")[2] for uri in then.file_uris()}
+    if used and not used <= set(names_in(join(root, "tables", name))):
+        raise _gone(root, name, instant)
+    return [join(root, "tables", name, file) for file in sorted(used)]
+
+
+def _gone(root: str, name: str, instant: datetime, since: datetime | None = None) -> HistoryGone:
+    reach = f"; it reaches back to {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
+    return HistoryGone(
+        f"{root}: the table {name} of {instant:%Y-%m-%d %H:%M:%S} UTC was removed with its "
+        f"history{reach}"
+    )
