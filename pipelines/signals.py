@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from repscore.transforms.processes import end_everything
+from repscore.transforms.processes import end_everything, hold_back
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _CONTINUE: Final = {
@@ -23,15 +23,12 @@ _asked: list[Callable[[], None]] = []
 def end_on_signals(command: str) -> None:
     """End this program at once on SIGINT and SIGTERM, whatever it does; for the main thread.
 
-    Commits and files appear whole or not at all, so that it may end anywhere. A thread does it:
-    Python's own handlers wait for the main thread, which may be in the middle of long work.
+    Commits and files appear whole or not at all, so that it may end anywhere. A thread waits for
+    them: Python's handlers wait for the main thread, which may be in the middle of long work, and
+    libraries put theirs in place of ours (Ray's C++ prints a stack and aborts).
     """
-    ours, theirs = os.pipe()
-    os.set_blocking(theirs, False)
-    signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
-    for number in _SIGNALS:
-        signal.signal(number, _pass)  # a handler must be there for the byte to be written
-    threading.Thread(target=_listen, args=(ours, command), name="signals", daemon=True).start()
+    hold_back(*_SIGNALS)
+    threading.Thread(target=_listen, args=(command,), name="signals", daemon=True).start()
 
 
 def continuation_of(command: str) -> str:
@@ -55,16 +52,9 @@ def first_signal_asks(stop: Callable[[], None]) -> Iterator[None]:
         _asked.clear()
 
 
-def _pass(number: int, frame: object) -> None:
-    pass
-
-
-def _listen(pipe: int, command: str) -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+def _listen(command: str) -> None:
     while True:
-        number = os.read(pipe, 1)[0]  # waits for a signal: as long as the program
-        if number not in _SIGNALS:
-            continue
+        number = signal.sigwait(_SIGNALS)
         if _asked:
             _asked.pop()()
             continue

@@ -33,7 +33,14 @@ _LIMIT_S: Final = 300.0
 _GONE_S: Final = 15.0
 _TICK_S: Final = 0.02
 _HERE: Final = Path(__file__).parent
-_PROGRAM: Final = "import injected; from repscore.pipelines.__main__ import main; main()"
+_PROGRAM: Final = """
+import sys
+from repscore.pipelines.signals import end_on_signals
+end_on_signals(sys.argv[1])  # before there are threads
+import injected
+from repscore.pipelines.cli import main
+main()
+"""
 _ESTIMATOR: Final = ("--estimator", "injected:ArmRaiser")
 _OPTIONS: Final = ("--segment-seconds", "5", "--group-size", "2", "--segment-timeout", "20")
 _PRISM: Final = ("--runner", "prism")
@@ -184,6 +191,13 @@ class Trial:
             for path in (*temporary, *self.dataset.rglob(".*"))
             if path.name != "session_latest"
         ]
+
+
+def command(pid: int) -> str:
+    """What a process runs, without its arguments' values; empty where it has ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()[:200]
+    return ""
 
 
 def kill(pids: Sequence[int]) -> None:
@@ -343,7 +357,7 @@ class Outcome:
         recovered: the tables are those of an undisturbed run.
         lost, doubled: rows that are missing, and rows more than there are.
         recovery_s: from the fault to the end of the run after which the dataset was whole.
-        processes: that still run 15 s after the last command.
+        processes: commands of those that still run 15 s after the last command.
         files: temporary ones that are left after it.
         unmet: what went otherwise than it must.
         said: the lines with which runs ended.
@@ -354,7 +368,7 @@ class Outcome:
     lost: int = 0
     doubled: int = 0
     recovery_s: float = 0.0
-    processes: int = 0
+    processes: Sequence[str] = ()
     files: Sequence[str] = ()
     unmet: str | None = None
     said: Sequence[str] = ()
@@ -413,6 +427,7 @@ def attempt(fault: Fault, shared: Bench, place: Path, seed: int) -> Outcome:
     limit_s = time.monotonic() + _GONE_S
     while (left := trial.processes()) and time.monotonic() < limit_s:
         time.sleep(0.2)
+    names = [command(pid) for pid in left]
     kill(left)
     return Outcome(
         fault,
@@ -420,7 +435,7 @@ def attempt(fault: Fault, shared: Bench, place: Path, seed: int) -> Outcome:
         lost=lost,
         doubled=doubled,
         recovery_s=whole_s - (trial.struck_s or whole_s),
-        processes=len(left),
+        processes=names,
         files=trial.left_files(),
         unmet=unmet,
         said=trial.said,
@@ -457,7 +472,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
             sum(o.lost for o in some),
             sum(o.doubled for o in some),
             f"{seconds[0]:.0f}-{seconds[-1]:.0f}",
-            sum(o.processes for o in some),
+            sum(len(o.processes) for o in some),
             sum(len(o.files) for o in some),
         )
         lines.append(f"{fault.name:30}{fault.how:6}" + "".join(f"{value:>10}" for value in values))

@@ -3,30 +3,24 @@
 import atexit
 import logging
 import os
-import signal
 import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import grpc  # type: ignore[import-untyped]
 import ray
-import ray._private.utils as _ray_utils
+import ray._private.authentication.authentication_token_setup as _ray_tokens
 import ray._private.worker as _ray_worker
 from ray.exceptions import OutOfMemoryError, RayTaskError, WorkerCrashedError
 
 from repscore.models.estimator import Unavailable
-from repscore.transforms.processes import (
-    TEMPORARY,
-    descendants,
-    kill_processes,
-    new_scratch,
-    remove_scratch,
-)
+from repscore.transforms.local_ray import LocalRay
+from repscore.transforms.processes import TEMPORARY
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -45,11 +39,8 @@ _GONE_S: Final = 30.0
 _QUIET: Final[Mapping[str, Any]] = {"logging_level": logging.ERROR, "log_to_driver": False}
 _ALIVE: Final = "/ray.rpc.NodeInfoGcsService/CheckAlive"
 
-_folder: str | None = None
-"""Of the local Ray that this process started."""
-
-_others: Set[tuple[int, str]] = frozenset()
-"""Processes that this one had started before."""
+_local: LocalRay | None = None
+"""The one that this process started."""
 
 _asked_s: float = 0.0
 _unreachable_s: float | None = None
@@ -64,29 +55,24 @@ def start_ray(address: str | None = None) -> None:
     """Join the cluster at `address`, or start a local one; nothing to do where Ray runs already.
 
     Raises Unavailable within half a minute where no cluster answers, and where a local one did not
-    start twice. A local one belongs to the thread that starts it: it ends with it.
+    start twice.
     """
     if ray.is_initialized():
         return
     logging.getLogger("ray").setLevel(logging.ERROR)
-    with _handlers_kept():
-        if address is not None:
-            _join(address)
-        else:
-            _start_local()
+    if address is not None:
+        _join(address)
+    else:
+        _start_local()
 
 
 def stop_ray() -> None:
     """Leave Ray; a local one ends, with its processes and its folder."""
-    global _folder
-    if _folder is None:
-        ray.shutdown()
-        return
-    processes = descendants(os.getpid()) - _others
+    global _local
     ray.shutdown()
-    kill_processes(processes)
-    remove_scratch(_folder)
-    _folder = None
+    if _local is not None:
+        _local.close()
+        _local = None
 
 
 def ray_ended() -> str | None:
@@ -95,11 +81,8 @@ def ray_ended() -> str | None:
     node: Any = _ray_worker._global_node
     if node is None:
         return "Ray was shut down"
-    if _folder is not None:
-        ended = {kind for kind, _ in node.dead_processes()} & {"raylet", "gcs_server"}
-        if ended:
-            return f"Ray's {' and '.join(sorted(ended))} ended (killed, or out of memory)"
-        return None
+    if _local is not None:
+        return _local.ended()
     now_s = time.monotonic()
     if now_s - _asked_s < _ANSWER_S:
         return None
@@ -131,19 +114,15 @@ def free_resources() -> Mapping[str, float]:
 
 
 def _start_local() -> None:
-    global _folder, _others
-    _others = descendants(os.getpid())
+    global _local
+    # What ray.init does for a Ray of its own: nobody else on this machine can give it work.
+    _ray_tokens.enable_token_auth_by_default()
+    _ray_tokens.ensure_token_if_auth_enabled(create_token_if_missing=True)
+    parent, cpus = os.environ.get("RAY_TMPDIR") or TEMPORARY, int(local_resources()["CPU"])
     for attempt in (1, 2):
-        _folder = new_scratch(os.environ.get("RAY_TMPDIR") or TEMPORARY)
         try:
-            ray.init(
-                address="local",
-                num_cpus=int(local_resources()["CPU"]),
-                object_store_memory=_OBJECT_STORE_BYTES,
-                include_dashboard=False,
-                _temp_dir=_folder,
-                **_QUIET,
-            )
+            _local = LocalRay(parent, cpus, _OBJECT_STORE_BYTES)
+            within(_JOIN_S, partial(ray.init, _local.address, **_QUIET))
         except Exception as error:  # Ray has no class for it
             stop_ray()
             if attempt == 2:
@@ -221,23 +200,6 @@ def within(limit_s: float, call: Callable[[], Result]) -> Result:
 
     threading.Thread(target=work, name="bounded", daemon=True).start()
     return future.result(limit_s)
-
-
-@contextmanager
-def _handlers_kept() -> Iterator[None]:
-    """Keep our handlers of signals: Ray, and again its C++ library, would put theirs in place."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    ours = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    set_theirs = _ray_utils.set_sigterm_handler
-    _ray_utils.set_sigterm_handler = lambda _: None
-    try:
-        yield
-    finally:
-        _ray_utils.set_sigterm_handler = set_theirs
-        for number, handler in ours.items():
-            signal.signal(number, handler)
 
 
 def no_report(*_: Any) -> None:

@@ -76,11 +76,25 @@ def _remove_abandoned(parent: Path) -> None:
                 os.close(handle)
 
 
+def hold_back(*numbers: signal.Signals) -> None:
+    """Let no handler run for these signals, not that of a library either; `sigwait` gets them.
+
+    For the main thread, before there are others. Programs that are started are free of it where
+    they get a `preexec_fn`.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    os.register_at_fork(after_in_child=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers))
+
+
+def adopt_orphans() -> None:
+    """Make orphans among those that this process started its children."""
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def end_everything() -> None:
     """Kill all processes that this one started, directly or not, and remove its folders."""
     ENDING.set()
-    # Orphans become children of this process, so that none is lost sight of.
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    adopt_orphans()  # so that none is lost sight of
     limit_s = time.monotonic() + _GONE_S
     while (found := descendants(os.getpid())) and time.monotonic() < limit_s:
         _kill(found)

@@ -17,6 +17,7 @@ from repscore.models.scorer.model import ScorerModel
 from repscore.models.scorer.training import train_scorer
 from repscore.transforms import cluster
 from repscore.transforms.cluster import Report, WorkerLost, no_report, run_jobs
+from repscore.transforms.local_ray import LocalRay, RayNotStarted
 
 
 def test_jobs_keep_their_order_and_run_at_once_in_other_processes(tmp_path: Path) -> None:
@@ -88,15 +89,14 @@ def test_a_local_ray_that_does_not_start_is_started_once_more(
 ) -> None:
     starts: list[str] = []
 
-    def init(_temp_dir: str, **_: object) -> None:
-        starts.append(_temp_dir)
-        raise RuntimeError("The current node timed out during startup.\nSee its logs.")
+    class Slow(LocalRay):
+        def __init__(self, parent: str, *_: object) -> None:
+            starts.append(parent)
+            raise RayNotStarted("The current node timed out during startup.")
 
-    monkeypatch.setattr(cluster, "_folder", None)
-    monkeypatch.setattr(cluster, "_others", cluster._others)
-    monkeypatch.setattr(cluster.ray, "init", init)
+    monkeypatch.setattr(cluster, "_local", None)
+    monkeypatch.setattr(cluster, "LocalRay", Slow)
     monkeypatch.setattr(cluster.ray, "shutdown", lambda: None)
     with pytest.raises(Unavailable, match="tried twice: The current node timed out during startup"):
         cluster._start_local()
     assert len(starts) == 2
-    assert not any(Path(folder).exists() for folder in starts)

@@ -64,14 +64,18 @@ def test_a_ray_that_ends_breaks_the_pool(kind: str, tmp_path: Path) -> None:
     code = f"""
 import os, signal, sys, time
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-import ray._private.worker as worker
+from repscore.transforms.processes import descendants
 from test_pool_start import *
 poses = PoseConfig(estimator="fakes:SlowArmRaiser")
 pool = PosePool(poses, {str(tmp_path)!r}, PoolConfig(actors=1))
 future = pool.submit(segment(Path({str(tmp_path / "long.mp4")!r})))
 while not pool.status().frames:
     time.sleep(0.1)
-os.kill(worker._global_node.all_processes[{kind!r}][0].process.pid, signal.SIGKILL)
+(service,) = (
+    number for number, _ in descendants(os.getpid())
+    if Path("/proc", str(number), "cmdline").read_text().partition("\\0")[0].endswith("/{kind}")
+)
+os.kill(service, signal.SIGKILL)
 try:
     future.result(timeout=60)
 except PoolBroken as error:

@@ -1,0 +1,109 @@
+"""A local Ray ends with the program that needs it, and takes everything with it."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from repscore.transforms.local_ray import LocalRay, RayNotStarted
+from repscore.transforms.processes import descendants
+
+WAIT = "time.sleep(60)"
+PROGRAM = """
+import os, signal, time
+from pathlib import Path
+import repscore.pipelines.signals as signals
+import repscore.transforms.processes as processes
+signals.end_on_signals("score")
+processes.own_temporary_directory()
+import ray._private.worker as worker
+from repscore.transforms.cluster import start_ray
+{before}
+start_ray()
+print(*(number for number, _ in processes.descendants(os.getpid())), flush=True)
+{after}
+"""
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """The temporary directory of the programs; short, for the sockets of Ray."""
+    with tempfile.TemporaryDirectory(prefix="l-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def start(temporary: Path, before: str = "", after: str = WAIT) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(before=before, after=after)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env=os.environ | {"TMPDIR": str(temporary)},
+    )  # fmt: skip
+
+
+def session(leader: int) -> list[str]:
+    """What runs in the session of a program that was started for itself."""
+    lines = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, rest = stat.read_text().rpartition(")")
+        except OSError:  # it has ended
+            continue
+        state, _, _, its_session, *_ = rest.split()
+        if int(its_session) == leader and state != "Z":
+            lines.append(name)
+    return lines
+
+
+def until_nothing_is_left(leader: int, folder: Path, pattern: str) -> None:
+    limit_s = time.monotonic() + 60
+    while left := [*session(leader), *folder.glob(pattern)]:
+        assert time.monotonic() < limit_s, left
+        time.sleep(0.1)
+
+
+def test_nothing_outlives_a_program_that_is_killed(temporary: Path) -> None:
+    run = start(temporary, after="os.kill(os.getpid(), signal.SIGKILL)")
+    out, errors = run.communicate(timeout=200)
+    assert run.returncode == -signal.SIGKILL, errors
+    assert len(out.split()) >= 4, "the head, the GCS, the raylet and its agents were running"
+    until_nothing_is_left(run.pid, temporary, "*/session_*")
+
+
+def test_nothing_outlives_a_head_that_is_killed(temporary: Path) -> None:
+    ended = LocalRay(str(temporary), 1, 100 << 20)
+    services = descendants(os.getpid())
+    ended._head.kill()
+    limit_s = time.monotonic() + 20
+    while ended.ended() is None:
+        assert time.monotonic() < limit_s
+        time.sleep(0.05)
+    assert ended.ended() == "Ray's head process ended (killed, or out of memory)"
+    ended.close()
+    assert not services & descendants(1)
+    assert list(temporary.iterdir()) == []
+
+
+def test_why_it_does_not_start_is_one_line(
+    temporary: Path,
+) -> None:
+    with pytest.raises(RayNotStarted, match="object store memory usage at 1 bytes"):
+        LocalRay(str(temporary), 1, 1)
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_ray_has_its_own_handlers(number: signal.Signals, temporary: Path) -> None:
+    """At the end of `ray.init` those of its C++ library are in place: they print and abort."""
+    strike = f"worker._post_init_hooks.append(lambda: (os.kill(os.getpid(), {number:d}), {WAIT}))"
+    run = start(temporary, before=strike)
+    _, errors = run.communicate(timeout=200)
+    assert run.returncode == 128 + number, errors
+    assert len(errors.splitlines()) == 1, errors
+    assert session(run.pid) == []
+    assert list(temporary.iterdir()) == []
