@@ -484,9 +484,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--times", type=int, default=5, help="trials of each kind")
     parser.add_argument("--seed", type=int, default=0, help="of the moments and places")
-    parser.add_argument("--only", metavar="KIND", help="kinds whose name holds this text")
+    parser.add_argument(
+        "--only", metavar="KIND", action="append", help="kinds whose name holds this; repeatable"
+    )
     options = parser.parse_args()
-    chosen = [fault for fault in FAULTS if (options.only or "") in fault.name]
+    wanted = options.only or [""]
+    chosen = [fault for fault in FAULTS if any(text in fault.name for text in wanted)]
     outcomes = []
     with bench() as (shared, base):
         for number in range(options.times):
@@ -496,7 +499,8 @@ def main() -> int:
                 outcome = attempt(fault, shared, place, seed)
                 outcomes.append(outcome)
                 shutil.rmtree(place)
-                print(f"{fault.name}, seed {seed}: {'good' if outcome.is_good else outcome}")
+                what = f"good, {outcome.recovery_s:.0f} s" if outcome.is_good else outcome
+                print(f"{fault.name}, seed {seed}: {what}")
                 for line in outcome.said:
                     print(f"    {line}")
                 sys.stdout.flush()
