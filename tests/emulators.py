@@ -24,7 +24,7 @@ import pytest
 
 from repscore.models.weights import cache_dir
 
-FAKE_GCS_VERSION = "v1.56.1"
+FAKE_GCS_VERSION = "v1.56.1-r1"
 FAKE_GCS = cache_dir() / "bin" / f"fake-gcs-server-{FAKE_GCS_VERSION}"
 
 _START_S = 60.0
