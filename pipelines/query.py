@@ -14,7 +14,6 @@ from typing import Any, Final, TextIO
 
 import duckdb
 import pyarrow as pa
-from fsspec.core import url_to_fs
 from rich.table import Table
 from rich.text import Text
 
@@ -22,6 +21,7 @@ from repscore.pipelines.progress import console
 from repscore.pipelines.terminal import printable
 from repscore.transforms.files import join, local_path
 from repscore.transforms.pose_columns import SCHEMA as POSE_COLUMNS
+from repscore.transforms.storage import StoreUnusable, file_system
 from repscore.transforms.tables.delta import UnusableRootError, table_files
 from repscore.transforms.tables.schemas import SCHEMAS
 
@@ -49,9 +49,9 @@ def connect(root: str, *, poses: bool = False) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     # Extensions are downloads: what needs one shall fail and say so.
     connection.execute("SET autoinstall_known_extensions = false; SET TimeZone = 'UTC'")
-    if path is None:
-        connection.register_filesystem(url_to_fs(root)[0])
     try:
+        if path is None:
+            connection.register_filesystem(file_system(root)[0])
         files = {name: table_files(root, name) for name in SCHEMAS}
         if path is None and not any(files.values()):
             raise QueryError(f"{root}: no dataset, expected one made by `repscore score`")
@@ -59,7 +59,7 @@ def connect(root: str, *, poses: bool = False) -> duckdb.DuckDBPyConnection:
             view(connection, name, files[name], schema)
         if poses:
             view(connection, "poses", _pose_files(root), _POSES)
-    except UnusableRootError as error:
+    except (UnusableRootError, StoreUnusable) as error:
         raise QueryError(str(error)) from error
     except duckdb.Error as error:
         raise _explained(error) from error
@@ -210,7 +210,7 @@ def _pose_files(root: str) -> list[str]:
     path = local_path(folder)
     if path is not None:
         return sorted(str(file) for file in Path(path).rglob("*.parquet"))
-    files, name = url_to_fs(folder)
+    files, name = file_system(folder)
     return [
         str(files.unstrip_protocol(file)) for file in sorted(files.glob(f"{name}/**/*.parquet"))
     ]

@@ -17,6 +17,7 @@ from typing import Final
 
 from repscore.pipelines.options import RunnerConfig
 from repscore.transforms.files import local_path, uri_of
+from repscore.transforms.storage import check_writable
 from repscore.transforms.tables.delta import UnusableRootError, check_root
 
 _PROBE_BYTES: Final = 4 << 20
@@ -33,15 +34,16 @@ class NotReady(ValueError):
 
 
 def check_output(root: str) -> None:
-    """Raise UnusableRootError for a dataset's place that cannot be written, by writing beside it.
+    """Raise an error for a dataset's place that cannot be written, by writing to it.
 
-    A store's place is tried by the first row of the run instead.
+    UnusableRootError for a folder, StoreUnusable for a URL.
     """
     if not root.strip():
         raise UnusableRootError("--output is empty: expected a folder or URL for the dataset")
     check_root(root)
     path = local_path(root)
     if path is None:
+        check_writable(root)
         return
     there = next(p for p in (path.absolute(), *path.absolute().parents) if os.path.lexists(p))
     if not there.is_dir():

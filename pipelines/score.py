@@ -41,12 +41,14 @@ from repscore.transforms.pose.pool import (
 )
 from repscore.transforms.pose.version import estimated_version
 from repscore.transforms.records import Known
+from repscore.transforms.storage import StoreUnusable
 from repscore.transforms.tables.delta import (
     HISTORY_DAYS,
     UnusableRootError,
     append_run,
     check_tables,
     read_known,
+    reason_of,
 )
 from repscore.transforms.tables.rows import RunStamp
 from repscore.transforms.tables.upkeep import WATCHED_HISTORY_DAYS, tend_after_run
@@ -54,6 +56,7 @@ from repscore.transforms.tables.upkeep import WATCHED_HISTORY_DAYS, tend_after_r
 UNUSABLE: Final = (
     *(InputNotFound, WeightsMissing, WeightsCorrupt, NoReference, NoScorer),
     *(UnknownEstimator, Unavailable, UnusableRootError, PrismMissing, NotReady),
+    StoreUnusable,
 )
 """What is wrong with a run before it starts."""
 
@@ -191,8 +194,7 @@ def _open(options: ScoreOptions, command: str, *, quiet: bool) -> OpenRun:
         rows = read_known(root)
         append_run(root, row)
     except (OSError, DeltaError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UnusableRootError(f"{root}: its tables cannot be used: {reason}") from error
+        raise UnusableRootError(f"{root}: its tables cannot be used: {reason_of(error)}") from error
     known = {uri: known for uri, known in rows.items() if uri not in options.again}
     pool = shared_pool(options.poses, root, options.pool)
     return OpenRun(options, scorer, known, stamp, row, pool, started_s)

@@ -7,6 +7,7 @@ class names, so that no client need be installed.
 
 import errno
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Final, Literal, TypeVar
@@ -46,6 +47,8 @@ _NAMES: Final[dict[str, ErrorKind]] = {  # parts of class names of aiohttp, requ
     "NoSuch": "missing",
     "Missing": "missing",
 }
+_TREE: Final = re.compile(r"\s*\x1b\[31m↳\x1b\[0m\s*")
+"""How delta-rs sets one cause below the other."""
 _T = TypeVar("_T")
 
 
@@ -81,7 +84,7 @@ def is_of_machine(error: BaseException) -> bool:
 
 def words_of(error: BaseException) -> str:
     """An error in one line: the message, or the class where it has none."""
-    return " ".join(str(error).split()) or type(error).__name__
+    return " ".join(_TREE.sub(": ", str(error)).split()) or type(error).__name__
 
 
 def message_of(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
-from fsspec.core import url_to_fs
+from repscore.transforms.storage import file_system
 
 _BUFFER_BYTES = 1 << 18
 _ESCAPE = re.compile(r"\\x[0-9a-f]{2}")
@@ -69,7 +69,7 @@ def exists(uri: str) -> bool:
     path = local_path(uri)
     if path is not None:
         return path.is_file()
-    files, name = url_to_fs(uri)
+    files, name = file_system(uri)
     return bool(files.isfile(name))
 
 
@@ -78,7 +78,7 @@ def size_bytes(uri: str) -> int:
     path = local_path(uri)
     if path is not None:
         return path.stat().st_size
-    files, name = url_to_fs(uri)
+    files, name = file_system(uri)
     return int(files.size(name))
 
 
@@ -87,7 +87,7 @@ def names_in(folder: str) -> list[str]:
     path = local_path(folder)
     if path is not None:
         return [uri_of(found.name) for found in path.iterdir()]
-    files, name = url_to_fs(folder)
+    files, name = file_system(folder)
     return [posixpath.basename(found) for found in files.ls(name, detail=False)]
 
 
@@ -100,7 +100,7 @@ def open_binary(uri: str) -> IO[bytes]:
 
 
 def _open_remote(uri: str) -> io.RawIOBase:
-    files, name = url_to_fs(uri)
+    files, name = file_system(uri)
     return cast(io.RawIOBase, files.open(name, "rb"))
 
 
@@ -115,7 +115,7 @@ def replacing(uri: str) -> Iterator[IO[bytes]]:
     if path is None:
         gathered = io.BytesIO()
         yield gathered
-        files, name = url_to_fs(uri)
+        files, name = file_system(uri)
         files.pipe_file(name, gathered.getvalue())
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -152,7 +152,7 @@ def files_below(folder: str) -> Iterator[FoundFile]:
     """
     path = local_path(folder)
     if path is None:
-        files, top = url_to_fs(folder)
+        files, top = file_system(folder)
         for name, info in files.find(top, detail=True).items():
             below = name.removeprefix(files._strip_protocol(top)).lstrip("/")
             yield FoundFile(below, int(info.get("size") or 0), modified_s(info))
@@ -186,5 +186,5 @@ def remove(folder: str, names: Sequence[str]) -> None:
         for name in names:
             (local_path(join(folder, name)) or path).unlink(missing_ok=True)
     elif names:
-        files, top = url_to_fs(folder)
+        files, top = file_system(folder)
         files.rm([posixpath.join(top, name) for name in names])  # many in one request

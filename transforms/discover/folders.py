@@ -2,14 +2,14 @@
 
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 from repscore.transforms.files import uri_of
 
-_DATASET: Final = ("tables", "poses", "scorers")
-_MARK: Final = ("tables", "runs", "_delta_log")
+DATASET: Final = ("tables", "poses", "scorers")
+MARK: Final = ("tables", "runs", "_delta_log")
 _NAMED: Final = 10
 
 Wanted = Callable[[str], bool]
@@ -30,7 +30,7 @@ def _walk(
 ) -> Iterator[Path]:
     status = folder.stat()
     above |= {(status.st_dev, status.st_ino)}
-    is_dataset = Path(folder, *_MARK).is_dir()
+    is_dataset = Path(folder, *MARK).is_dir()
     folders: list[Path] = []
     for path in sorted(folder.iterdir()):
         name = path.name
@@ -43,7 +43,7 @@ def _walk(
         if stat.S_ISDIR(status.st_mode):
             if (status.st_dev, status.st_ino) in above:
                 passed_over["link to an enclosing folder"] += 1
-            elif not (is_dataset and name in _DATASET):
+            elif not (is_dataset and name in DATASET):
                 folders.append(path)
         elif (special := _special(status.st_mode)) is not None:
             passed_over[special] += 1
@@ -79,15 +79,6 @@ def _special(mode: int) -> str | None:
     if stat.S_ISSOCK(mode):
         return "socket"
     return "device" if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else None
-
-
-def outside_datasets(names: Iterable[str]) -> Iterator[str]:
-    """Those of the names in an object store that belong to no dataset."""
-    names = list(names)
-    mark = f"/{'/'.join(_MARK)}/"
-    roots = {name.partition(mark)[0] for name in names if mark in name}
-    inside = tuple(f"{root}/{part}/" for root in roots for part in _DATASET)
-    return (name for name in names if not name.startswith(inside))
 
 
 def in_words(passed_over: Counter[str]) -> str | None:

@@ -9,18 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from fsspec.core import url_to_fs
-
-from repscore.transforms.discover.folders import (
-    Wanted,
-    is_taken,
-    outside_datasets,
-    special_file,
-    walk,
-)
+from repscore.transforms.discover.folders import Wanted, is_taken, special_file, walk
+from repscore.transforms.discover.stores import objects_in, outside_datasets
 from repscore.transforms.files import local_path, modified_s, open_binary, uri_of
 from repscore.transforms.keypoints.contents import Recognised
 from repscore.transforms.keypoints.names import (
@@ -33,6 +27,7 @@ from repscore.transforms.keypoints.names import (
     kind_of,
     recording_of,
 )
+from repscore.transforms.storage import StoreUnusable, file_system, unusable
 
 CONTAINER_SUFFIXES: Final = frozenset(
     (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4")
@@ -130,8 +125,8 @@ def is_there(input_: str) -> bool:
     if "://" not in input_:
         path = _path_of(input_)
         return path.exists() or glob.has_magic(str(path))
-    files, path_there = _file_system(input_)
-    return bool(glob.has_magic(path_there) or files.exists(path_there))
+    with _reaching(input_) as (files, path_there):
+        return bool(glob.has_magic(path_there) or files.exists(path_there))
 
 
 def require(inputs: Sequence[str]) -> None:
@@ -211,31 +206,37 @@ def _from_file(file: Path) -> Source:
 
 
 def _list_url(input_: str, wanted: Wanted, passed_over: Counter[str]) -> Iterator[Source]:
-    files, path = _file_system(input_)
-    if glob.has_magic(path) and not files.exists(path):
-        infos = files.glob(path, detail=True).values()
-    elif files.isdir(path):
-        found = files.find(path, detail=True)
-        infos = (
-            found[name]
-            for name in outside_datasets(found)
-            if is_taken(posixpath.basename(name), wanted, passed_over)
-        )
-    elif files.exists(path):
-        infos = (files.info(path),)
-    else:
-        raise InputNotFound(f"input {input_!r}: nothing there")
-    for info in sorted(infos, key=lambda info: str(info["name"])):
-        if info["type"] == "file":
-            yield _from_info(uri_of(files.unstrip_protocol(info["name"])), info)
+    with _reaching(input_) as (files, path):
+        objects = outside_datasets(objects_in(files, path), files.isdir)
+        if glob.has_magic(path) and not files.exists(path):
+            found = files.glob(path, detail=True)
+            infos = (found[name] for name in sorted(found))
+        elif (first := next(objects, None)) is not None:
+            infos = (
+                info
+                for info in chain([first], objects)
+                if is_taken(posixpath.basename(info["name"]), wanted, passed_over)
+            )
+        elif files.exists(path):
+            infos = (info for info in (files.info(path),))
+        else:
+            raise InputNotFound(f"input {input_!r}: nothing there")
+        for info in infos:
+            if info["type"] == "file":
+                yield _from_info(uri_of(files.unstrip_protocol(info["name"])), info)
 
 
-def _file_system(input_: str) -> tuple[Any, str]:
+@contextlib.contextmanager
+def _reaching(input_: str) -> Iterator[tuple[Any, str]]:
+    """The client for a URL and the path in it; what it raises in the block is InputNotFound."""
     try:
-        files, path = url_to_fs(input_)
-    except (ImportError, ValueError) as error:
-        raise InputNotFound(f"input {input_!r}: {error}") from error
-    return files, path
+        yield file_system(input_)
+    except (InputNotFound, FileNotFoundError):
+        raise
+    except StoreUnusable as error:
+        raise InputNotFound(f"input {error}") from error
+    except Exception as error:  # each client has its own
+        raise InputNotFound(str(unusable(f"input {input_!r} cannot be listed", error))) from error
 
 
 def _from_info(uri: str, info: Mapping[str, Any]) -> Source:
@@ -266,8 +267,8 @@ def _frames(recording: str) -> list[tuple[int, Source]]:
         if "://" not in recording:
             files = frame_files(uri_of(_path_of(recording).absolute()))
             return [(number, _from_file(_path_of(place))) for number, place in files]
-        system, place = _file_system(folder + slash)
-        infos = {posixpath.basename(info["name"]): info for info in system.ls(place, detail=True)}
+        with _reaching(folder + slash) as (system, place):
+            infos = {posixpath.basename(i["name"]): i for i in system.ls(place, detail=True)}
     except FileNotFoundError:
         return []
     return [

@@ -13,7 +13,8 @@ How a batch stays whole without a lock or a server. Delta commits are atomic per
    looks, if other commits came in between, whether the other tables hold its rows, and writes
    again if not: the last one to write `videos` leaves its rows in all tables.
 
-Credentials come from the environment (GOOGLE_*, AWS_*, AZURE_*), as delta-rs reads it.
+A commit is an object that is put only where no other has its name, on every store; delta-rs's
+renames on S3, which two writers can both win, are never allowed.
 """
 
 import random
@@ -28,8 +29,10 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from repscore.transforms.errors import words_of
 from repscore.transforms.files import OutsideDataset, inside, join, local_path
 from repscore.transforms.records import Known, Name
+from repscore.transforms.storage import delta_options
 from repscore.transforms.tables.rows import Row, Rows, named
 from repscore.transforms.tables.schemas import DESCRIPTIONS, SCHEMAS
 
@@ -82,12 +85,13 @@ def open_table(root: str, name: str) -> DeltaTable:
     error: DeltaError | None = None
     for _ in _pauses():
         try:
-            return _own(DeltaTable(uri), root)
+            return _own(DeltaTable(uri, storage_options=delta_options(uri)), root)
         except TableNotFoundError:
             try:
                 return DeltaTable.create(
                     uri,
                     SCHEMAS[name],
+                    storage_options=delta_options(uri),
                     name=name,
                     description=DESCRIPTIONS[name],
                     configuration=dict.fromkeys(HISTORY, f"interval {HISTORY_DAYS} days"),
@@ -104,15 +108,22 @@ def find_table(root: str, name: str) -> DeltaTable | None:
     """
     uri = _location(root, name)
     try:
-        return _own(DeltaTable(uri), root)
+        return _own(DeltaTable(uri, storage_options=delta_options(uri)), root)
     except TableNotFoundError:
         return None
     except DeltaError as error:
-        reason = str(error).partition("\n")[0]  # a backtrace may follow
         raise UnusableRootError(
-            f"{uri}: the table cannot be read ({reason}): restore the dataset, or score anew into "
-            "another folder"
+            f"{uri}: the table cannot be read ({reason_of(error)}): restore the dataset, or score "
+            "anew into another folder"
         ) from error
+    except OSError as error:
+        raise UnusableRootError(f"{uri}: the table cannot be read: {reason_of(error)}") from error
+
+
+def reason_of(error: Exception) -> str:
+    """What delta-rs says, in one line: its tree of causes, or the line before a backtrace."""
+    text = str(error)
+    return words_of(error) if "↳" in text else text.partition("\n")[0]
 
 
 def _own(table: DeltaTable, root: str) -> DeltaTable:
