@@ -30,6 +30,7 @@ from repscore.transforms.plan.segments import plan_segments
 from repscore.transforms.pose.pool import PosePool, close_pools, shared_pool
 from repscore.transforms.records import Recording, Video
 from repscore.transforms.repetitions.order import recording_of
+from repscore.transforms.storage import check_writable
 
 _MOST_BYTES: Final = 1 << 30
 """Of a scorer file: a thousand times those that come with the package."""
@@ -90,8 +91,10 @@ def learn(
 ) -> SavedScorer:
     """Add an exercise that clips define to a scorer file, or create one; returns the new scorer.
 
-    Raises NoReference, NoScorer.
+    Raises NoReference, NoScorer, and StoreUnusable where the file could not be written.
     """
+    if local_path(path) is None:
+        check_writable(path.rpartition("/")[0])
     base = read_file(path) if exists(path) else None
     options = replace(options, references=tuple((name, clip) for clip in clips))
     try:

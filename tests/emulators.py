@@ -80,8 +80,9 @@ def _answer(endpoint: str, method: str, path: str, body: bytes = b"") -> tuple[i
     """Status and content; raises OSError where nobody answers."""
     connection = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=60)
     with closing(connection):
-        # moto takes a body without a type for a form
-        connection.request(method, path, body, {"Content-Type": "application/octet-stream"})
+        # moto takes a body without a type for a form, and keeps what nobody signed as it is
+        headers = {"Content-Type": "application/octet-stream", "x-amz-acl": "public-read-write"}
+        connection.request(method, path, body, headers)
         answer = connection.getresponse()
         return answer.status, answer.read()
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
-from repscore.transforms.storage import file_system
+from repscore.transforms.storage import file_system, objects_in
 
 _BUFFER_BYTES = 1 << 18
 _ESCAPE = re.compile(r"\\x[0-9a-f]{2}")
@@ -153,8 +153,8 @@ def files_below(folder: str) -> Iterator[FoundFile]:
     path = local_path(folder)
     if path is None:
         files, top = file_system(folder)
-        for name, info in files.find(top, detail=True).items():
-            below = name.removeprefix(files._strip_protocol(top)).lstrip("/")
+        for info in objects_in(files, top):
+            below = info["name"].removeprefix(files._strip_protocol(top)).lstrip("/")
             yield FoundFile(below, int(info.get("size") or 0), modified_s(info))
         return
     for inner, _, names in os.walk(path):

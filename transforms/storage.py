@@ -4,17 +4,24 @@ gcsfs, s3fs and delta-rs find credentials and endpoints in the environment by th
 gaps. Here is what they lack, so that a variable that one of them reads counts for all.
 """
 
+import functools
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from fsspec.core import url_to_fs
 
-from repscore.transforms.errors import kind_of_error, words_of
+from repscore.transforms.errors import kind_of_error, retried, words_of
 
 _Environment = Mapping[str, str]
+_PAGE: Final = 1000
+_GCS_FIELDS: Final = "items(name,size,generation,md5Hash,timeCreated),nextPageToken"
+
+Info = Mapping[str, Any]
+"""What fsspec says of an object: `name` (with its bucket), `type`, `size`, and the store's own."""
+
 _REMEDIES: Final = {
     "transient": "the store does not answer: try again later",
     "permission": "allow it, or give other credentials (docs/cloud.md)",
@@ -29,6 +36,10 @@ class StoreUnusable(ValueError):
 
 def file_system(uri: str) -> tuple[Any, str]:
     """The client for a URL, and the path in it; raises StoreUnusable where it is not installed."""
+    if _gcs_emulator(
+        os.environ
+    ):  # gcsfs would ask it for kinds of buckets that it has not, by gRPC
+        os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
     try:
         files, path = url_to_fs(uri, **fsspec_options(uri))
     except (ImportError, ValueError) as error:
@@ -53,6 +64,58 @@ def check_writable(folder: str) -> None:
         raise unusable(f"{folder}: it cannot be written", error) from error
 
 
+def objects_in(files: Any, path: str) -> Iterator[Info]:
+    """The objects below a path, sorted by name; none where it is no folder.
+
+    Of the stores of Google and Amazon a page of names is in memory at a time, elsewhere all.
+    """
+    pages = {"gs": _gcs_pages, "s3": _s3_pages}.get(next(iter(_protocols(files))))
+    if pages is None:
+        found = files.find(path, detail=True) if files.isdir(path) else {}
+        yield from (found[name] for name in sorted(found))
+        return
+    bucket, _, prefix = path.strip("/").partition("/")
+    for info in pages(files, bucket, f"{prefix}/" if prefix else ""):
+        if not info["name"].endswith("/"):  # folders that consoles make
+            yield info
+
+
+def _protocols(files: Any) -> tuple[str, ...]:
+    protocol = files.protocol
+    return (protocol,) if isinstance(protocol, str) else tuple(protocol)
+
+
+def _gcs_pages(files: Any, bucket: str, prefix: str) -> Iterator[Info]:
+    token = None
+    while True:
+        ask = functools.partial(
+            files.call, "GET", "b/{}/o", bucket, prefix=prefix or None, maxResults=_PAGE,
+            pageToken=token, fields=_GCS_FIELDS, json_out=True,
+        )  # fmt: skip
+        page = retried(ask)
+        for item in page.get("items", ()):
+            yield {**item, "name": f"{bucket}/{item['name']}", "type": "file"}
+        token = page.get("nextPageToken")
+        if not token:
+            return
+
+
+def _s3_pages(files: Any, bucket: str, prefix: str) -> Iterator[Info]:
+    more: dict[str, str] = {}
+    while True:
+        ask = functools.partial(
+            files.call_s3, "list_objects_v2", Bucket=bucket, Prefix=prefix, MaxKeys=_PAGE,
+            **files.req_kw, **more,
+        )  # fmt: skip
+        page = retried(ask)
+        for item in page.get("Contents", ()):
+            name = f"{bucket}/{item['Key']}"
+            yield {**item, "name": name, "type": "file", "size": item["Size"]}
+        if not page.get("IsTruncated"):
+            return
+        more = {"ContinuationToken": page["NextContinuationToken"]}
+
+
 def fsspec_options(uri: str, environment: _Environment = os.environ) -> dict[str, Any]:
     """What `fsspec.core.url_to_fs` needs for a URL besides the environment.
 
@@ -61,6 +124,8 @@ def fsspec_options(uri: str, environment: _Environment = os.environ) -> dict[str
     options: dict[str, Any] = {"use_listings_cache": False}
     match _scheme(uri):
         case "gs":
+            if _gcs_emulator(environment):
+                options |= {"token": "anon"}  # else gcsfs looks for credentials and sends them
             if project := environment.get("GOOGLE_CLOUD_QUOTA_PROJECT"):
                 options["requester_pays"] = project
         case "s3":
@@ -81,10 +146,8 @@ def delta_options(uri: str, environment: _Environment = os.environ) -> dict[str,
     """
     match _scheme(uri):
         case "gs":
-            emulator = environment.get("STORAGE_EMULATOR_HOST", "")
-            if emulator in ("", "default"):  # as gcsfs has it
+            if (endpoint := _gcs_emulator(environment)) is None:
                 return {}
-            endpoint = emulator if "://" in emulator else f"http://{emulator}"
             account = {"gcs_base_url": endpoint, "disable_oauth": True, "client_email": ""}
             account |= {"private_key": "", "private_key_id": ""}
             return {"google_service_account_key": json.dumps(account)} | _plain_http(endpoint)
@@ -94,6 +157,14 @@ def delta_options(uri: str, environment: _Environment = os.environ) -> dict[str,
             )
         case _:
             return {}
+
+
+def _gcs_emulator(environment: _Environment) -> str | None:
+    """Where gcsfs goes instead of Google."""
+    emulator = environment.get("STORAGE_EMULATOR_HOST", "")
+    if emulator in ("", "default"):
+        return None
+    return emulator if "://" in emulator else f"http://{emulator}"
 
 
 def _plain_http(endpoint: str) -> dict[str, str]:

@@ -1,15 +1,17 @@
 """What lies in a folder: the files that are inputs, and what is passed over."""
 
+import functools
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from repscore.transforms.files import uri_of
+from repscore.transforms.storage import Info
 
-DATASET: Final = ("tables", "poses", "scorers")
-MARK: Final = ("tables", "runs", "_delta_log")
+_DATASET: Final = ("tables", "poses", "scorers")
+_MARK: Final = ("tables", "runs", "_delta_log")
 _NAMED: Final = 10
 
 Wanted = Callable[[str], bool]
@@ -30,7 +32,7 @@ def _walk(
 ) -> Iterator[Path]:
     status = folder.stat()
     above |= {(status.st_dev, status.st_ino)}
-    is_dataset = Path(folder, *MARK).is_dir()
+    is_dataset = Path(folder, *_MARK).is_dir()
     folders: list[Path] = []
     for path in sorted(folder.iterdir()):
         name = path.name
@@ -43,7 +45,7 @@ def _walk(
         if stat.S_ISDIR(status.st_mode):
             if (status.st_dev, status.st_ino) in above:
                 passed_over["link to an enclosing folder"] += 1
-            elif not (is_dataset and name in DATASET):
+            elif not (is_dataset and name in _DATASET):
                 folders.append(path)
         elif (special := _special(status.st_mode)) is not None:
             passed_over[special] += 1
@@ -79,6 +81,20 @@ def _special(mode: int) -> str | None:
     if stat.S_ISSOCK(mode):
         return "socket"
     return "device" if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else None
+
+
+def outside_datasets(infos: Iterable[Info], exists: Callable[[str], bool]) -> Iterator[Info]:
+    """Those of the objects that belong to no dataset.
+
+    Args:
+        exists: whether there is a folder; asked once for each that may be a dataset's.
+    """
+    is_dataset = functools.cache(lambda root: exists("/".join((root, *_MARK))))
+    for info in infos:
+        parts = info["name"].split("/")
+        places = (n for n, part in enumerate(parts[:-1]) if n and part in _DATASET)
+        if not any(is_dataset("/".join(parts[:n])) for n in places):
+            yield info
 
 
 def in_words(passed_over: Counter[str]) -> str | None:

@@ -13,8 +13,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from repscore.transforms.discover.folders import Wanted, is_taken, special_file, walk
-from repscore.transforms.discover.stores import objects_in, outside_datasets
+from repscore.transforms.discover.folders import (
+    Wanted,
+    is_taken,
+    outside_datasets,
+    special_file,
+    walk,
+)
 from repscore.transforms.files import local_path, modified_s, open_binary, uri_of
 from repscore.transforms.keypoints.contents import Recognised
 from repscore.transforms.keypoints.names import (
@@ -27,7 +32,7 @@ from repscore.transforms.keypoints.names import (
     kind_of,
     recording_of,
 )
-from repscore.transforms.storage import StoreUnusable, file_system, unusable
+from repscore.transforms.storage import StoreUnusable, file_system, objects_in, unusable
 
 CONTAINER_SUFFIXES: Final = frozenset(
     (".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4")
@@ -207,11 +212,13 @@ def _from_file(file: Path) -> Source:
 
 def _list_url(input_: str, wanted: Wanted, passed_over: Counter[str]) -> Iterator[Source]:
     with _reaching(input_) as (files, path):
-        objects = outside_datasets(objects_in(files, path), files.isdir)
+        objects, first = outside_datasets(objects_in(files, path), files.isdir), None
+        with contextlib.suppress(FileNotFoundError):  # no such bucket
+            first = next(objects, None)
         if glob.has_magic(path) and not files.exists(path):
             found = files.glob(path, detail=True)
             infos = (found[name] for name in sorted(found))
-        elif (first := next(objects, None)) is not None:
+        elif first is not None:
             infos = (
                 info
                 for info in chain([first], objects)
