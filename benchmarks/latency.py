@@ -25,7 +25,7 @@ from typing import Any
 
 from benchmarks.machine import describe, existing_file, segments_of_clip
 from repscore.pipelines.query import query
-from repscore.transforms.pose.version import estimated_version
+from repscore.transforms.pose.version import estimated_version, release
 from repscore.transforms.pose.worker import Worker
 from repscore.transforms.records import PoseConfig
 
@@ -36,7 +36,7 @@ def bare_s(clip: Path, root: str) -> float:
     """Seconds that a warm worker takes for the clip, in this process."""
     poses = PoseConfig()
     (segment,) = segments_of_clip(clip, poses)
-    worker = Worker(poses, root, estimated_version(poses))
+    worker = Worker(poses, root, estimated_version(poses), release())
     return [worker.extract(segment).busy_s for _ in range(2)][1]
 
 

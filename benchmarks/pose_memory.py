@@ -17,7 +17,7 @@ import cv2
 from benchmarks.machine import describe, existing_file, resident_mib, segments_of_clip
 from repscore.models import weights
 from repscore.transforms.pose.decode import Decoder
-from repscore.transforms.pose.version import estimated_version
+from repscore.transforms.pose.version import estimated_version, release
 from repscore.transforms.pose.worker import Worker
 from repscore.transforms.records import PoseConfig
 
@@ -47,7 +47,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "looped.mp4")
         loop(options.clip, path, options.minutes)
-        worker = Worker(poses, folder, estimated_version(poses))
+        worker = Worker(poses, folder, estimated_version(poses), release())
         readings, frames, begun_s = [], 0, time.monotonic()
         for segment in segments_of_clip(path, poses):
             done = worker.extract(segment)

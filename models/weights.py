@@ -6,6 +6,7 @@ model ship inside an older MediaPipe wheel, `lite` and `heavy` inside Google's n
 those are configured for is used.
 """
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -108,12 +109,19 @@ def obtain(models: Sequence[Model], source: Path | None = None) -> None:
 
     `source`, or the environment variable REPSCORE_WEIGHTS, names a local `.tflite` file, a wheel
     or npm archive, or a folder of those, and then nothing is downloaded. Files are recognised by
-    their SHA-256 alone. Raises WeightsMissing where a file cannot be obtained.
+    their SHA-256 alone. Processes that want the same wait for the one that obtains it. Raises
+    WeightsMissing where a file cannot be obtained.
     """
+    if not all(map(present, models)):
+        with _one_at_a_time():
+            _obtain(models, source)
+
+
+def _obtain(models: Sequence[Model], source: Path | None) -> None:
     wanted = {file.sha256: file for file in (DETECTOR, *(LANDMARKS[model] for model in models))}
     missing = {digest: file for digest, file in wanted.items() if not _is_whole(file)}
     if not missing:
-        return
+        return  # another process has obtained them
     given = source or (Path(named) if (named := os.environ.get("REPSCORE_WEIGHTS")) else None)
     if given is not None:
         if not given.exists():
@@ -276,6 +284,16 @@ def _run(command: list[str]) -> None:
         f"{said[-1] if said else 'no message'}; behind a firewall, set REPSCORE_WEIGHTS to a local "
         "copy of the package"
     )
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """For one process of this machine; its lock ends with it."""
+    folder = _folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager

@@ -95,10 +95,11 @@ def cli() -> None:
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option(
     "--runner",
-    type=click.Choice(["in-process", "prism", "portable"]),
     default="in-process",
     show_default=True,
-    help="Beam runner of every stage but pose estimation. All give the same rows.",
+    metavar="NAME",
+    help="Beam runner of every stage but pose estimation: in-process, prism, portable, or a name "
+    "that Beam knows, such as dataflow. All give the same rows.",
 )
 @score_flags
 def score(**values: Any) -> int:

@@ -28,12 +28,15 @@ def commits_of(
     tend_every: int | None = None,
 ) -> beam.PCollection[Commit]:
     """The one graph, from videos to committed tables, on bounded and unbounded input."""
-    by_timer = options.runner.has_timers
+    runner = options.runner
+    poses = ExtractPoses(
+        *(options.output, options.poses, options.pool), runner.has_timers, runner.remote
+    )
     return (
         videos
         | "Event time" >> beam.Map(at_arrival).with_output_types(Video)
         | "Plan segments" >> PlanSegments(options.poses)
-        | "Extract poses" >> ExtractPoses(options.output, options.poses, options.pool, by_timer)
+        | "Extract poses" >> poses
         | "Window repetitions" >> WindowRepetitions(options.subjects)
         | "Score repetitions" >> ScoreRepetitions(scorer)
         | "Write tables" >> WriteTables(options.output, stamp, 200, batch_s, tend_every)

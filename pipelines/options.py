@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Final, Literal
+from typing import Final
 
 from repscore.transforms.pose.pool_plan import PoolConfig
 from repscore.transforms.pose.version import keypoints_version
@@ -20,6 +20,7 @@ class RunnerConfig:
     """Where the light stages run; nothing in here changes a row.
 
     Attributes:
+        name: in-process, prism, portable, or a runner of Beam's such as dataflow.
         prism: the path of the binary; None: it is looked for.
         job_endpoint: HOST:PORT of a portable runner's job service.
         environment: where a portable runner's workers run, `KIND` or `KIND:CONFIG` as Beam names
@@ -27,7 +28,7 @@ class RunnerConfig:
         beam_options: further options, which Beam gets as they are.
     """
 
-    name: Literal["in-process", "prism", "portable"] = "in-process"
+    name: str = "in-process"
     prism: str | None = None
     job_endpoint: str | None = None
     environment: str = "LOOPBACK"
@@ -41,8 +42,19 @@ class RunnerConfig:
 
     @property
     def has_timers(self) -> bool:
-        """Whether it fires timers in real time; the in-process runner does not."""
-        return self.name != "in-process"
+        """Whether it fires timers in real time; Beam's batch runners do not."""
+        return self.name in ("prism", "portable")
+
+    @property
+    def remote(self) -> bool:
+        """Whether Beam's workers are other processes than this one."""
+        if self.name == "in-process":
+            return "--direct_running_mode=multi_processing" in self.beam_options
+        return self.name not in ("prism", "portable") or self.environment != "LOOPBACK"
+
+
+class RunnerUnusable(ValueError):
+    """A runner does not take the pipeline; the message is the runner's."""
 
 
 class NoReference(ValueError):

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from repscore.pipelines.terminal import printable
 
-if TYPE_CHECKING:  # Ray is slow to import
-    from repscore.transforms.pose.pool import PoolStatus
+if TYPE_CHECKING:  # slow to import
+    from repscore.transforms.pose.figures import PoseFigures
 
 _LIVE_S: Final = 0.25
 _PLAIN_S: Final = 15.0
@@ -55,7 +55,7 @@ def console(file: TextIO | None = None, width: int | None = None) -> Console:
 
 @contextmanager
 def following(
-    title: str, size_bytes: int, status: "Callable[[], PoolStatus]", *, quiet: bool
+    title: str, size_bytes: int, status: "Callable[[], PoseFigures]", *, quiet: bool
 ) -> Iterator[None]:
     """Show the progress of the pose pool while the block runs; `size_bytes` is the whole work."""
     if quiet:
@@ -63,7 +63,7 @@ def following(
         return
     before, started_s, stop = status(), time.monotonic(), threading.Event()
 
-    def describe(now: "PoolStatus") -> tuple[float, str]:
+    def describe(now: "PoseFigures") -> tuple[float, str]:
         frames, seconds = now.frames - before.frames, time.monotonic() - started_s
         parts = [f"{frames:,} frames", f"{frames / max(seconds, 1e-3):.0f} fps"]
         parts += [f"{now.reused - before.reused} from the store"] * (now.reused > before.reused)

@@ -12,6 +12,7 @@ import re
 import socket
 import tempfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -88,11 +89,14 @@ def check_ray(address: str | None) -> None:
         ) from error
 
 
-def check_beam_options(runner: RunnerConfig) -> None:
-    """Raise NotReady for options that Beam does not know or cannot read.
+def check_runner(runner: RunnerConfig) -> None:
+    """Raise NotReady for what is no runner of Beam, is not installed, or does not answer.
 
-    A portable runner may know more than Beam does.
+    And for options that neither Beam nor the runner knows, or that cannot be read.
     """
+    described = _options_of_server(runner.job_endpoint) if runner.job_endpoint else set()
+    if runner.name not in ("in-process", "prism", "portable"):
+        _check_name(runner.name)
     if not runner.beam_options:
         return
     from apache_beam.options.pipeline_options import PipelineOptions  # slow to import
@@ -105,11 +109,47 @@ def check_beam_options(runner: RunnerConfig) -> None:
         except SystemExit as error:
             reason = words.getvalue().strip().rpartition("error: ")[2]
             raise NotReady(f"--beam-option {option.removeprefix('--')}: {reason}") from error
-        if not known and runner.name != "portable":
+        name = option.removeprefix("--").partition("=")[0]
+        if not known and name not in described:
             raise NotReady(
                 f"--beam-option {option.removeprefix('--')}: Beam knows no such option, or it is "
                 "the default; expected NAME=VALUE"
             )
+
+
+def _check_name(name: str) -> None:
+    from repscore.pipelines.runner.runner import make_runner  # slow to import
+
+    try:
+        with _quiet():
+            runner = make_runner(name)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise NotReady(
+            f"--runner {name}: expected in-process, prism, portable, or a runner of Beam's such as "
+            f"dataflow or flink, found none ({str(error).partition(': ')[0]})"
+        ) from error
+    if type(runner).__name__ == "DataflowRunner" and find_spec("apitools") is None:
+        raise NotReady(
+            f"--runner {name}: expected Google's client libraries, found none: "
+            "pip install 'repscore[dataflow]'"
+        )
+
+
+def _options_of_server(endpoint: str) -> set[str]:
+    import grpc  # type: ignore[import-untyped]
+    from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
+
+    try:
+        with grpc.insecure_channel(endpoint) as channel:
+            service = beam_job_api_pb2_grpc.JobServiceStub(channel)
+            request = beam_job_api_pb2.DescribePipelineOptionsRequest()
+            answer = service.DescribePipelineOptions(request, timeout=_ANSWER_S)
+    except grpc.RpcError as error:
+        raise NotReady(
+            f"--job-endpoint {endpoint}: expected Beam's job service there, found "
+            f"{error.code().name}: start the runner, or correct the address"
+        ) from error
+    return {option.name for option in answer.options}
 
 
 @contextlib.contextmanager

@@ -6,9 +6,9 @@ import posixpath
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import chain
@@ -19,9 +19,16 @@ from deltalake.exceptions import DeltaError
 from repscore.models.estimator import Unavailable, UnknownEstimator, estimator_class
 from repscore.models.scorer.files import CONSISTENCY_VERSION
 from repscore.models.weights import WeightsCorrupt, WeightsMissing
-from repscore.pipelines.options import SCORERS, NoReference, NoScorer, ScoreOptions, config_key
+from repscore.pipelines.options import (
+    SCORERS,
+    NoReference,
+    NoScorer,
+    RunnerUnusable,
+    ScoreOptions,
+    config_key,
+)
 from repscore.pipelines.progress import console, following
-from repscore.pipelines.ready import NotReady, check_beam_options, check_output, check_ray
+from repscore.pipelines.ready import NotReady, check_output, check_ray, check_runner
 from repscore.pipelines.runner.prism import PrismMissing, binary_of
 from repscore.pipelines.terminal import echo
 from repscore.transforms.discover.changes import Changes, in_groups
@@ -32,6 +39,8 @@ from repscore.transforms.discover.sources import (
     list_inputs,
     require,
 )
+from repscore.transforms.files import absolute
+from repscore.transforms.pose.figures import PoseFigures, figures_of, joined
 from repscore.transforms.pose.pool import (
     PosePool,
     broken_pool,
@@ -55,7 +64,7 @@ from repscore.transforms.tables.upkeep import WATCHED_HISTORY_DAYS, tend_after_r
 
 UNUSABLE: Final = (
     *(InputNotFound, WeightsMissing, WeightsCorrupt, NoReference, NoScorer),
-    *(UnknownEstimator, Unavailable, UnusableRootError, PrismMissing, NotReady),
+    *(UnknownEstimator, Unavailable, UnusableRootError, PrismMissing, NotReady, RunnerUnusable),
     StoreUnusable,
 )
 """What is wrong with a run before it starts."""
@@ -127,10 +136,23 @@ class OpenRun:
     pool: PosePool
     started_s: float
 
+    def progress(self, runner: Any) -> Callable[[], PoseFigures]:
+        """What says how far the poses are: the pool, else the counters of the pipeline."""
+        if not self.options.runner.remote:
+            return self.pool.status
+        ended = runner.counters()  # of the pipeline before
+
+        def figures() -> PoseFigures:
+            counts = runner.counters()
+            return PoseFigures() if counts == ended else figures_of(counts)
+
+        return figures
+
     def close(self, counts: Counter[str], skipped: int, passed_over: Counter[str]) -> RunReport:
         """Complete the row in `runs`."""
-        poses = self.pool.status()
+        poses = figures_of(counts)
         busy_s = {stage: counts[f"{stage} microseconds"] / 1e6 for stage in ("plan", *_LIGHT)}
+        started_s = self.stamp.processed_at.timestamp()
         busy_s["pose"] = poses.busy_s / max(1, poses.actors)
         row = self.row | {
             "finished_at": datetime.now(UTC),
@@ -143,7 +165,7 @@ class OpenRun:
             "frames": poses.frames,
             "decoded_s": poses.decoded_s,
             "wall_s": time.monotonic() - self.started_s,
-            "start_up_s": poses.first_s - self.started_s if poses.first_s is not None else None,
+            "start_up_s": poses.first_s - started_s if poses.first_s is not None else None,
             "frames_per_s": poses.frames / poses.span_s if poses.span_s else None,
             "limiting_stage": max(busy_s, key=lambda stage: busy_s[stage]),
             "stage_s": json.dumps({stage: round(spent, 3) for stage, spent in busy_s.items()}),
@@ -176,14 +198,18 @@ def opened(options: ScoreOptions, command: str, *, quiet: bool) -> Iterator[Open
 def _open(options: ScoreOptions, command: str, *, quiet: bool) -> OpenRun:
     started_at, started_s = datetime.now(UTC), time.monotonic()
     root = options.output
+    if options.runner.remote:  # whose workers are in folders of their own
+        root = absolute(root)
+        options = replace(options, output=root)
     require(options.inputs)
     check_output(root)
-    check_ray(options.pool.ray_address)
-    check_beam_options(options.runner)
+    check_runner(options.runner)
     if options.runner.name == "prism":
         binary_of(options.runner.prism)
     estimator_class(options.poses.estimator).require(options.poses)
-    check_cluster(options.poses.device, options.pool)
+    if not options.runner.remote:  # else Ray is where Beam's workers are
+        check_ray(options.pool.ray_address)
+        check_cluster(options.poses.device, options.pool)
     scorer, scorer_version = prepare_scorer(options, quiet=quiet)
     pose_version = estimated_version(options.poses)
     config = config_key(options, pose_version, scorer_version)
@@ -209,6 +235,7 @@ def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:
     passed_over: Counter[str] = Counter()
     sources = _some(options.inputs, passed_over, pictures=options.poses.fps is not None)
     with opened(options, "score", quiet=quiet) as open_run, ExitStack() as stack:
+        options = open_run.options
         counts: Counter[str] = Counter()
         skipped, runner = 0, None
         changes = Changes(open_run.known, open_run.stamp.config)
@@ -222,12 +249,14 @@ def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:
             from repscore.transforms.cluster import start_ray
 
             if runner is None:
-                start_ray(options.pool.ray_address)  # processes cannot be started from threads
+                if not options.runner.remote:
+                    start_ray(options.pool.ray_address)  # processes cannot be started from threads
                 runner = stack.enter_context(closing(Runner(options.runner)))
             title = f"group {number}, {len(videos)} videos"
             size_bytes = sum(video.size_bytes for video in videos)
-            with following(title, size_bytes, open_run.pool.status, quiet=quiet):
-                counts += run_group(runner, videos, options, open_run.scorer, open_run.stamp)
+            with following(title, size_bytes, open_run.progress(runner), quiet=quiet):
+                group = run_group(runner, videos, options, open_run.scorer, open_run.stamp)
+                counts = joined(counts, group)
         return open_run.close(counts, skipped, passed_over)
 
 

@@ -17,7 +17,7 @@ from repscore.pipelines.signals import first_signal_asks
 from repscore.pipelines.terminal import echo
 from repscore.transforms.cluster import start_ray
 from repscore.transforms.errors import DatasetUnusable
-from repscore.transforms.pose.pool import PoolStatus
+from repscore.transforms.pose.figures import PoseFigures
 from repscore.transforms.watch.arrivals import ArrivalStatus
 from repscore.transforms.watch.watched_inputs import (
     WatchConfig,
@@ -184,7 +184,7 @@ def _state(runner: Any) -> dict[str, int] | None:
     return {name: counts[name] for name in _STATE}
 
 
-def line_of(inputs: ArrivalStatus, poses: PoolStatus, now_s: float) -> str:
+def line_of(inputs: ArrivalStatus, poses: PoseFigures, now_s: float) -> str:
     """What is shown while it runs; `now_s` is a monotonic clock."""
     lag_s = now_s - inputs.oldest_s if inputs.oldest_s is not None else 0.0
     arrived = inputs.waiting + inputs.in_progress + inputs.done

@@ -48,7 +48,12 @@ class Brightness:
 class ArmRaiser(Brightness):
     """Finds one person who raises both arms from the hips overhead and back, in 2 s each."""
 
+    def start(self) -> None:
+        if folder := os.environ.get("FAKES_TRACE"):  # of the raylet, the process and the stream
+            Path(folder, f"{os.getppid()}-{os.getpid()}-{time.monotonic_ns()}").touch()
+
     def track(self, frame_bgr: npt.NDArray[np.uint8], time_s: float) -> People:
+        time.sleep(float(os.environ.get("FAKES_SLOW_S", "0")))
         raised = np.pi * (1 - np.cos(np.pi * time_s)) / 2  # 0 hanging, pi overhead
         arm = np.array([np.sin(raised), np.cos(raised)])  # outwards, down
         points = np.zeros((33, 3), np.float32)

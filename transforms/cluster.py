@@ -78,11 +78,15 @@ def stop_ray() -> None:
 def ray_ended() -> str | None:
     """Why Ray can do nothing any more; None while it lives."""
     global _asked_s, _unreachable_s
+    if not ray.is_initialized():
+        return "Ray was shut down"
     node: Any = _ray_worker._global_node
     if node is None:
-        return "Ray was shut down"
+        return None  # a process that Ray started: it ends with Ray
     if _local is not None:
         return _local.ended()
+    if not _listens(node.raylet_socket_name):
+        return "Ray's raylet on this machine ended, so that it is no node of the cluster any more"
     now_s = time.monotonic()
     if now_s - _asked_s < _ANSWER_S:
         return None
@@ -94,6 +98,12 @@ def ray_ended() -> str | None:
     if now_s - _unreachable_s < _GONE_S:
         return None
     return f"the Ray cluster at {node.gcs_address} has not answered for {_GONE_S:g} s"
+
+
+def address_of_ray() -> str:
+    """Where other processes of this machine can join it."""
+    address: str = ray.get_runtime_context().gcs_address
+    return address
 
 
 def local_resources() -> Mapping[str, float]:
@@ -140,6 +150,8 @@ def _join(address: str) -> None:
     wrong = f"--ray-address {address}: expected a running Ray cluster there"
     if ":" in address and "://" not in address and not _is_cluster(address):
         raise Unavailable(f"{wrong}, nothing that is one answers; see `ray status` on its head")
+    # `ray start` wants a token where this user has one; Ray joins without, unless it is asked to.
+    _ray_tokens.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
     try:
         within(_JOIN_S, lambda: ray.init(address=address, **_QUIET))
     except TimeoutError as error:
@@ -172,6 +184,13 @@ def _answers(address: str) -> bool:
     except (OSError, ValueError):
         return False
     return True
+
+
+def _listens(path: str) -> bool:
+    """Whether a process of this machine listens at this socket."""
+    with socket.socket(socket.AF_UNIX) as ours:
+        ours.settimeout(_ANSWER_S)
+        return ours.connect_ex(path) == 0
 
 
 def _first_line(error: Exception) -> str:

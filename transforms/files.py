@@ -37,6 +37,12 @@ def uri_of(path: str | Path) -> str:
     return _NOT_UTF8.sub(lambda byte: f"\\x{ord(byte[0]) - 0xDC00:02x}", text)
 
 
+def absolute(root: str) -> str:
+    """The same place, whatever the working folder of the process that opens it."""
+    path = local_path(root)
+    return root if path is None else uri_of(path.absolute())
+
+
 def join(root: str, *parts: str) -> str:
     """A path below a folder or URL."""
     if local_path(root) is not None:

@@ -32,6 +32,11 @@ class StageMetrics:
         """Add to a counter of the stage's own."""
         Metrics.counter(self._namespace, name).inc(count)
 
+    def note(self, name: str, *values: int) -> None:
+        """Add to a distribution of the stage's own, of which the first and the last count."""
+        for value in values:
+            Metrics.distribution(self._namespace, name).update(value)
+
     @contextmanager
     def timed(self) -> Iterator[None]:
         """Add the time of the block."""

@@ -1,4 +1,4 @@
-"""Where the light stages run: in this process, on Prism, or on any portable runner."""
+"""Where the light stages run: in this process, on Prism, or on any other runner of Beam's."""
 
 import logging
 import re
@@ -11,18 +11,26 @@ from typing import Any, Final
 
 import apache_beam as beam
 import grpc  # type: ignore[import-untyped]
+from apache_beam.metrics.cells import DistributionResult
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.portability.portable_runner import PortableRunner
 from apache_beam.runners.portability.prism_runner import PrismRunner
+from apache_beam.runners.runner import create_runner
 
-from repscore.pipelines.options import RunnerConfig
+from repscore.pipelines.options import RunnerConfig, RunnerUnusable
 from repscore.pipelines.runner.prism import PrismDied, PrismProcess, binary_of
 from repscore.pipelines.runner.workers import serving_workers
 from repscore.transforms.errors import DatasetUnusable
+from repscore.transforms.pose.figures import joined
 
 _ENDING_S: Final = 1.0
 _UNUSABLE: Final = re.compile(r"(?:DatasetUnusable|PoolBroken): (.+?)(?: \[while running|\n|$)")
+_OURS: Final[dict[str, Any]] = {
+    "in-process": FnApiRunner,
+    "prism": PrismRunner,
+    "portable": PortableRunner,
+}
 
 
 class Runner:
@@ -36,21 +44,22 @@ class Runner:
         self.prism: PrismProcess | None = None
 
     def pipeline(self, *, streaming: bool = False) -> beam.Pipeline:
-        """A pipeline to fill and to `run`."""
+        """A pipeline to fill and to `run`; raises RunnerUnusable for options that do not do."""
+        self._result = None
         if self._options is None:
             self._options = self._start()
-        # The runner is named: the default one looks for another runner's binary on the network.
-        runner: Any = {"in-process": FnApiRunner, "prism": PrismRunner, "portable": PortableRunner}
         options = [*self._options, *(["--streaming"] * streaming), *self._config.beam_options]
-        return beam.Pipeline(runner=runner[self._config.name](), options=PipelineOptions(options))
+        with self._named():
+            return beam.Pipeline(make_runner(self._config.name), PipelineOptions(options))
 
     def run(self, pipeline: beam.Pipeline) -> Counter[str]:
         """Run to the end and return its counters.
 
-        Raises PrismDied and DatasetUnusable where that is the reason.
+        Raises PrismDied, DatasetUnusable and RunnerUnusable where that is the reason.
         """
         try:
-            self._result = result = pipeline.run()
+            with self._named():
+                self._result = result = pipeline.run()
             result.wait_until_finish()
         except Exception as error:
             within_s = _ENDING_S if isinstance(error, grpc.RpcError) else 0.0
@@ -65,17 +74,38 @@ class Runner:
         return self.counters()
 
     def counters(self) -> Counter[str]:
-        """Those of all stages of the pipeline that runs or ended last, as `<stage> <counter>`."""
+        """Those of all stages of the pipeline that runs or ended last, as `<stage> <counter>`.
+
+        A distribution counts as `<stage> <name> first` and `last`.
+        """
         counts: Counter[str] = Counter()
         if self._result is None:
             return counts
         self._result._metrics = None  # a portable result never asks again by itself
-        for counter in self._result.metrics().query()["counters"]:
-            metric = counter.key.metric
-            if metric.namespace.startswith("repscore."):
-                value = counter.committed if counter.committed is not None else counter.attempted
-                counts[f"{metric.namespace.removeprefix('repscore.')} {metric.name}"] += value or 0
+        metrics = self._result.metrics().query()
+        for metric in (*metrics["counters"], *metrics["distributions"]):
+            namespace, _, stage = metric.key.metric.namespace.partition(".")
+            if namespace != "repscore":
+                continue
+            name = f"{stage} {metric.key.metric.name}"
+            value = metric.committed if metric.committed is not None else metric.attempted
+            if isinstance(value, DistributionResult):
+                ends = {f"{name} first": value.min, f"{name} last": value.max}
+                counts = joined(counts, Counter(ends))
+            else:
+                counts[name] += value or 0
         return counts
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Where a runner that was named takes options and a pipeline, or says why not."""
+        try:
+            yield
+        except Exception as error:  # each runner has classes of its own
+            if self._config.name in _OURS:
+                raise
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise RunnerUnusable(f"--runner {self._config.name}: {reason}") from error
 
     def close(self) -> None:
         """End what was started."""
@@ -88,21 +118,33 @@ class Runner:
         ):  # its state is in this process: a cache would only measure it
             return ["--max_cache_memory_usage_mb=0"]
         self._processes.enter_context(_runner_errors_once())
-        endpoint = config.job_endpoint
+        options = []
         if config.name == "prism":
             self.prism = PrismProcess(binary_of(config.prism).path)
             self._processes.callback(self.prism.close)
-            endpoint = self.prism.endpoint
+            options = [f"--job_endpoint={self.prism.endpoint}"]
+        elif config.job_endpoint is not None:
+            options = [f"--job_endpoint={config.job_endpoint}"]
         kind, _, rest = config.environment.partition(":")
         if kind == "LOOPBACK":
+            if config.remote:
+                return options  # the runner knows where its workers are
             kind, rest = "EXTERNAL", self._processes.enter_context(serving_workers())
-        options = [f"--job_endpoint={endpoint}", f"--environment_type={kind}"]
+        options.append(f"--environment_type={kind}")
         return options + ([f"--environment_config={rest}"] if rest else [])
+
+
+def make_runner(name: str) -> Any:
+    """A runner of Beam; raises ImportError, AttributeError or ValueError for what is none.
+
+    It is always named: Beam's default one looks for another runner's binary on the network.
+    """
+    return _OURS[name]() if name in _OURS else create_runner(name)
 
 
 @contextmanager
 def _runner_errors_once() -> Iterator[None]:
-    """Silence Beam's threads when they lose the runner: `run` raises that error already."""
+    """Silence Beam where it loses the runner or hears from it: `run` raises that error already."""
     before, others = threading.excepthook, set(threading.enumerate())
 
     def hook(arguments: threading.ExceptHookArgs) -> None:
@@ -110,6 +152,8 @@ def _runner_errors_once() -> Iterator[None]:
             before(arguments)
 
     def passes(record: logging.LogRecord) -> bool:
+        if record.module == "portable_runner":
+            return False
         kind = record.exc_info[0] if record.exc_info else None
         return kind is None or not issubclass(kind, grpc.RpcError)
 

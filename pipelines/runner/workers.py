@@ -23,8 +23,8 @@ _KEEP_ALIVE: Final = (
 )
 
 
-class _Harness(SdkHarness):
-    """Answers a request to split a bundle with no split."""
+class Unsplit(SdkHarness):
+    """A worker that answers a request to split a bundle with no split."""
 
     def _request_process_bundle_split(self, request: Any) -> None:
         nothing = beam_fn_api_pb2.InstructionResponse(
@@ -38,7 +38,7 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):
     """Starts a worker whenever the runner asks for one."""
 
     def StartWorker(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802 - Beam's names
-        harness = _Harness(request.control_endpoint.url, worker_id=request.worker_id)
+        harness = Unsplit(request.control_endpoint.url, worker_id=request.worker_id)
         threading.Thread(target=harness.run, name="beam-worker", daemon=True).start()
         return beam_fn_api_pb2.StartWorkerResponse()
 

@@ -4,8 +4,8 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import closing
@@ -14,53 +14,20 @@ from typing import Any, Final
 
 import apache_beam as beam
 import grpc  # type: ignore[import-untyped]
+import processes
 import pytest
-import videos
 from apache_beam.coders import VarIntCoder
 from apache_beam.io.restriction_trackers import OffsetRange, OffsetRestrictionTracker
 from apache_beam.runners.worker.sdk_worker import SdkHarness
 from apache_beam.transforms.core import RestrictionProvider
 from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 from apache_beam.utils.timestamp import Duration
-from rows import Rows, tables
+from runs import CUT, Tables, repscore, score
 
 from repscore.pipelines.options import RunnerConfig
 from repscore.pipelines.runner.prism import PrismDied, PrismMissing, PrismProcess, binary_of
 from repscore.pipelines.runner.runner import Runner
 from repscore.transforms.metrics import StageMetrics
-
-Tables = dict[str, Rows]
-
-
-def repscore(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "repscore.pipelines", *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=600, check=False,
-        env={**os.environ, **environment},
-    )  # fmt: skip
-
-
-def score(archive: Path, root: Path, *options: str) -> Tables:
-    fakes = ("--estimator", "fakes:ArmRaiser", "--actors", "3", "--cpus-per-actor", "0.5")
-    done = repscore("score", str(archive), "-o", str(root), *fakes, "--json", *options)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["videos"] == 5, "the counters of the stages come through"
-    return tables(root)
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("archive")
-    for index in range(4):
-        videos.plain(folder / f"{index}.mp4", frames=150 + 13 * index)
-    (folder / "copy.mp4").write_bytes((folder / "2.mp4").read_bytes())
-    (folder / "broken.mp4").write_bytes(b"\0" * 100)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def in_process(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Tables:
-    return score(archive, tmp_path_factory.mktemp("expected") / "in-process")
 
 
 def test_rows_equal_those_of_the_in_process_runner(
@@ -70,10 +37,10 @@ def test_rows_equal_those_of_the_in_process_runner(
     assert score(archive, tmp_path / "prism", "--runner", "prism") == in_process
 
 
-def test_rows_are_equal_where_videos_are_cut(archive: Path, tmp_path: Path) -> None:
-    cut = ("--segment-seconds", "5")
-    expected = score(archive, tmp_path / "in-process", *cut)
-    assert score(archive, tmp_path / "prism", "--runner", "prism", *cut) == expected
+def test_rows_are_equal_where_videos_are_cut(
+    archive: Path, in_process_cut: Tables, tmp_path: Path
+) -> None:
+    assert score(archive, tmp_path / "prism", "--runner", "prism", *CUT) == in_process_cut
 
 
 def test_any_portable_runner_is_reached_by_its_endpoint(
@@ -85,6 +52,22 @@ def test_any_portable_runner_is_reached_by_its_endpoint(
         assert score(archive, tmp_path / "portable", *where) == in_process
     finally:
         prism.close()
+
+
+@pytest.mark.parametrize("kind", ["PROCESS on Prism", "two at once"])
+def test_rows_are_equal_where_beams_workers_are_other_processes(
+    kind: str, archive: Path, in_process: Tables, tmp_path: Path
+) -> None:
+    """On Prism each group has a worker process of its own; Beam's in-process runner starts two."""
+    command = json.dumps({"command": str(Path(sys.executable).with_name("repscore-worker"))})
+    where = ("--runner", "prism", "--environment", f"PROCESS:{command}", "--group-size", "3")
+    if kind == "two at once":
+        options = ("direct_running_mode=multi_processing", "direct_num_workers=2")
+        where = tuple(word for option in options for word in ("--beam-option", option))
+    with tempfile.TemporaryDirectory(prefix="rs-", dir="/tmp") as folder:
+        assert score(archive, tmp_path / "remote", *where, TMPDIR=folder) == in_process
+        processes.wait_for_end(folder)
+        assert not any(Path(folder).iterdir())
 
 
 class _Slow(beam.DoFn):

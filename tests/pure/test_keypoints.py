@@ -19,7 +19,7 @@ from repscore.transforms.keypoints.source import Imported, probe_keypoints, read
 from repscore.transforms.keypoints.span import NotKeypoints
 from repscore.transforms.plan.segments import plan_frames
 from repscore.transforms.pose.store import SegmentFile, read_people, write_segment
-from repscore.transforms.pose.version import estimated_version, pose_version
+from repscore.transforms.pose.version import estimated_version, pose_version, release
 from repscore.transforms.pose.worker import Worker
 from repscore.transforms.records import PoseConfig, Segment, Video
 
@@ -417,7 +417,7 @@ def test_a_segment_of_bad_files_alone_has_no_frames(tmp_path: Path) -> None:
     for number in range(30, 60):
         keypoints.frame_path(tmp_path / "clip", number).write_text("garbage")
     poses = PoseConfig(estimator="fakes:Brightness")
-    worker = Worker(poses, str(tmp_path / "dataset"), estimated_version(poses))
+    worker = Worker(poses, str(tmp_path / "dataset"), estimated_version(poses), release())
     done = [worker.extract(segment) for segment in segments(uri, segment_s=1.0)]
     assert [segment.frames for segment in done] == [30, 0, 30]
     assert [len(segment.failures) for segment in done] == [0, 1, 0]

@@ -58,3 +58,18 @@ def test_what_is_lacking_is_said_with_what_is_free() -> None:
     words = describe_lack(PoolPlan(3, 1, 1.0), PoolConfig(cpus=2), nodes, {"CPU": 1.5})
     assert "3 workers with 2 CPUs and 0 GPUs each, 1 inference actors with 1 GPUs each" in words
     assert "2 nodes have 6 CPUs (1.5 free), 1 GPUs (0 free)" in words
+
+
+@pytest.mark.parametrize("nodes", [[], [{}], [{"CPU": 2.0}]])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_given_cluster_may_grow_for_the_actors_that_are_asked_for(
+    device: str, nodes: list[dict[str, float]]
+) -> None:
+    config = PoolConfig(actors=3, cpus=4, ray_address="head:6379")
+    assert plan_pool(device, config, nodes).actors == 3
+
+
+def test_without_their_number_it_must_have_them() -> None:
+    config = PoolConfig(ray_address="head:6379")
+    with pytest.raises(Unavailable, match=r"largest has 0; give less, or, for a .* --actors$"):
+        plan_pool("cpu", config, [{}])

@@ -19,7 +19,7 @@ from repscore.transforms.plan import segments as planning
 from repscore.transforms.plan.segments import plan_segments
 from repscore.transforms.pose import worker as pose_worker
 from repscore.transforms.pose.pool_plan import PoolConfig
-from repscore.transforms.pose.version import estimated_version
+from repscore.transforms.pose.version import estimated_version, release
 from repscore.transforms.pose.worker import Worker
 from repscore.transforms.records import PoseConfig, Segment
 from repscore.transforms.score.stage import ScorerHandler
@@ -90,7 +90,7 @@ def segment_of(url: str) -> Segment:
 
 
 def worker(root: Path) -> Worker:
-    return Worker(POSES, str(root), estimated_version(POSES))
+    return Worker(POSES, str(root), estimated_version(POSES), release())
 
 
 Place = Callable[[str, Path], tuple[Any, ...]]

@@ -1,6 +1,7 @@
 """A pool of Ray actors that turn segments into pose files, and survives what they do not."""
 
 import queue
+import re
 import threading
 import time
 from collections import deque
@@ -22,9 +23,11 @@ from repscore.transforms.cluster import (
     within,
 )
 from repscore.transforms.errors import DatasetUnusable
-from repscore.transforms.files import local_path, uri_of
+from repscore.transforms.files import absolute
+from repscore.transforms.pose.figures import PoseFigures
 from repscore.transforms.pose.pool_plan import PoolConfig, PoolPlan, describe_lack, plan_pool
 from repscore.transforms.pose.remote import RemoteNetwork, start_inference
+from repscore.transforms.pose.segment_pool import SegmentPool
 from repscore.transforms.pose.version import estimated_version, pose_version
 from repscore.transforms.pose.worker import Worker, stored, tombstone
 from repscore.transforms.processes import ENDING
@@ -34,38 +37,6 @@ _TICK_S: Final = 0.5
 _ATTEMPTS: Final = 2
 _KILL_S: Final = 10.0
 _CLOSE_S: Final = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class PoolStatus:
-    """What a progress display shows.
-
-    Attributes:
-        waiting: segments that were submitted and that no actor holds yet.
-        segments: finished ones, `failed` of them without poses, `reused` ones from the store.
-        frames: estimated so far, those of unfinished segments included.
-        size_bytes: share of the videos' bytes that the finished segments make up.
-        decoded_s: length of the video that was estimated.
-        busy_s: time that actors spent on finished segments.
-        first_s, last_s: monotonic time when the first began and the latest ended, None before.
-    """
-
-    actors: int = 0
-    waiting: int = 0
-    segments: int = 0
-    failed: int = 0
-    reused: int = 0
-    frames: int = 0
-    size_bytes: float = 0.0
-    decoded_s: float = 0.0
-    busy_s: float = 0.0
-    first_s: float | None = None
-    last_s: float | None = None
-
-    @property
-    def span_s(self) -> float:
-        """From the begin of the first segment to the end of the latest."""
-        return 0.0 if self.first_s is None or self.last_s is None else self.last_s - self.first_s
 
 
 class PoolBroken(DatasetUnusable):
@@ -103,7 +74,7 @@ class _Done:
     job: _Job | None
 
 
-class PosePool:
+class PosePool(SegmentPool):
     """Segments in, futures of finished segments out.
 
     At most as many segments wait as there are actors: `submit` blocks beyond that. An actor holds
@@ -113,15 +84,20 @@ class PosePool:
     start, where none was ready for `start_timeout_s`, and where Ray itself ended: so every future
     comes to its end. Fewer actors than planned may be placed: those that are there work.
 
+    `version` is that of the run's poses, which each worker compares with what it would compute;
+    without it, what this machine would compute.
+
     Thread-safe. Ray starts with the first segment, so that a run without work stays cheap.
     """
 
-    def __init__(self, poses: PoseConfig, root: str, config: PoolConfig) -> None:
+    def __init__(
+        self, poses: PoseConfig, root: str, config: PoolConfig, version: str | None = None
+    ) -> None:
+        super().__init__()
         # Ray's workers stay in the folder where Ray was started.
-        place = local_path(root)
-        self._root = root if place is None else uri_of(place.absolute())
+        self._root = absolute(root)
         self._poses, self._config = poses, config
-        self._version = estimated_version(poses)
+        self._version = version or estimated_version(poses)
         self._events: queue.SimpleQueue[_Job | _Done | None] = queue.SimpleQueue()
         self._waiting: deque[_Job] = deque()
         self._actors: list[_Actor] = []
@@ -132,8 +108,7 @@ class PosePool:
         self._room = threading.Semaphore(0)
         self._thread: threading.Thread | None = None
         self._broken: PoolBroken | None = None
-        self._finished = PoolStatus()
-        self._handed_over: dict[str, Future[SegmentPoses]] = {}
+        self._finished = PoseFigures()
 
     def submit(self, segment: Segment) -> "Future[SegmentPoses]":
         """A future of the segment's poses; blocks while too many segments wait.
@@ -155,33 +130,21 @@ class PosePool:
             raise self._broken
         return job.future
 
-    def collect(self, name: str, segment: Segment) -> SegmentPoses | None:
-        """The poses of a segment, None while they are not ready; submits it where it was not.
-
-        What is ready is handed out once. Raises PoolBroken.
-        """
-        with self._lock:
-            future = self._handed_over.get(name)
-        if future is None:
-            future = self.submit(segment)
-            with self._lock:
-                self._handed_over[name] = future
-        if not future.done():
-            return None
-        with self._lock:
-            del self._handed_over[name]
-        return future.result()
-
     @property
     def broken(self) -> PoolBroken | None:
         """Why it takes no more segments."""
         return self._broken
 
-    def _version_of(self, segment: Segment) -> str:
-        return pose_version(self._poses, segment.video)
+    @property
+    def actors(self) -> int:
+        """See `SegmentPool`."""
+        return self._plan.actors
 
-    def status(self) -> PoolStatus:
-        """A snapshot for display."""
+    def _version_of(self, segment: Segment) -> str:
+        return pose_version(self._poses, segment.video, self._version)
+
+    def status(self) -> PoseFigures:
+        """A snapshot for display, on the monotonic clock."""
         actors = tuple(self._actors)
         return replace(
             self._finished,
@@ -201,7 +164,7 @@ class PosePool:
         self._ready_s = time.monotonic()
         self._room.release(plan.actors)
         self._inference = [
-            start_inference(self._poses.estimator, self._poses, plan.actors, plan.gpus)
+            start_inference(self._poses, plan.actors, plan.gpus)
             for _ in range(plan.inference_actors)
         ]
         self._actors = [_Actor(number) for number in range(plan.actors)]
@@ -217,11 +180,13 @@ class PosePool:
             num_gpus=0.0 if self._plan.inference_actors else self._plan.gpus,
             max_concurrency=2,
             max_restarts=0,
+            scheduling_strategy="SPREAD",
         )
         network = None
         if self._inference:
             network = RemoteNetwork(self._inference[actor.number % len(self._inference)])
-        actor.handle = remote.remote(self._poses, self._root, self._version, network)
+        run = (self._version, self._config.release)
+        actor.handle = remote.remote(self._poses, self._root, *run, network)
         actor.ready, actor.job, actor.frames = False, None, 0
         self._call(actor, actor.handle.frames_done.remote(), None)
 
@@ -270,7 +235,9 @@ class PosePool:
                 return  # the extraction that died with it returns by itself
             actor.starts += 1
             if actor.starts >= _ATTEMPTS:
-                reason = ray_ended() or str(error).strip().splitlines()[-1]
+                words = str(error).strip()
+                node = re.search(r"ip=([^,)]+)", words)
+                reason = ray_ended() or words.splitlines()[-1] + self._on(node and node[1])
                 raise PoolBroken(f"no pose worker can start: {reason}") from error
             self._start_actor(actor)
         else:
@@ -298,12 +265,16 @@ class PosePool:
         except RayTaskError as error:
             cause = error.cause if isinstance(error.cause, Exception) else error
             if isinstance(cause, DatasetUnusable):
-                raise PoolBroken(str(cause)) from error
+                raise PoolBroken(f"{cause}{self._on(error.ip)}") from error
             segment, attempts = job.segment, job.attempts + 1
             failure = failure_of(segment.video, "pose", cause, segment.index, attempts)
             result = tombstone(segment, self._version_of(segment), failure)
         actor.job, actor.frames = None, 0
         self._resolve(job, result)
+
+    def _on(self, node: str | None) -> str:
+        """Where something happened, if that can be elsewhere."""
+        return f" (on node {node})" if node and self._config.ray_address else ""
 
     def _replace(self, actor: _Actor, job: _Job, error_class: str, what: str) -> None:
         """Replace an actor that has ended; its segment is tried again or quarantined."""
@@ -322,25 +293,9 @@ class PosePool:
         self._resolve(job, tombstone(segment, self._version_of(segment), failure))
 
     def _resolve(self, job: _Job, result: SegmentPoses) -> None:
-        self._count(result)
-        job.future.set_result(result)
-
-    def _count(self, result: SegmentPoses) -> None:
         with self._lock:
-            now_s, before, worked = time.monotonic(), self._finished, result.busy_s > 0
-            first_s = before.first_s if before.first_s is not None else now_s
-            self._finished = PoolStatus(
-                segments=before.segments + 1,
-                failed=before.failed + (result.path is None),
-                reused=before.reused + (result.path is not None and not worked),
-                frames=before.frames + (result.frames if worked else 0),
-                size_bytes=before.size_bytes
-                + result.segment.video.size_bytes / result.segment.count,
-                decoded_s=before.decoded_s + (result.decoded_s if worked else 0.0),
-                busy_s=before.busy_s + result.busy_s,
-                first_s=min(first_s, now_s - result.busy_s) if worked else before.first_s,
-                last_s=now_s if worked else before.last_s,
-            )
+            self._finished = self._finished.with_finished(result, time.monotonic())
+        job.future.set_result(result)
 
     def _tick(self) -> None:
         """Kill actors past their deadline, and ask the others for their progress.

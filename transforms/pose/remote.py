@@ -9,8 +9,10 @@ import numpy.typing as npt
 import ray
 
 from repscore.models.blazepose.network import CropLandmarks, FloatArray
-from repscore.models.estimator import EstimatorConfig, estimator_class
+from repscore.models.estimator import estimator_class
 from repscore.transforms.pose.inference import BatchingNetwork
+from repscore.transforms.pose.worker import obtain_weights
+from repscore.transforms.records import PoseConfig
 
 _RESTARTS: Final = 3
 
@@ -45,8 +47,9 @@ class RemoteNetwork:
 class _Inference:
     """The actor: loads the networks of an estimator and runs them for many callers in batches."""
 
-    def __init__(self, estimator: str, config: EstimatorConfig) -> None:
-        self._network = BatchingNetwork(estimator_class(estimator).load_network(config))
+    def __init__(self, poses: PoseConfig) -> None:
+        obtain_weights(poses)
+        self._network = BatchingNetwork(estimator_class(poses.estimator).load_network(poses))
 
     def identity(self) -> Mapping[str, str]:
         return dict(self._network.identity)
@@ -58,7 +61,7 @@ class _Inference:
         return self._network.infer_landmarks(crops)
 
 
-def start_inference(estimator: str, config: EstimatorConfig, callers: int, gpus: float) -> Any:
+def start_inference(poses: PoseConfig, callers: int, gpus: float) -> Any:
     """A new actor, for at most `callers` callers at once.
 
     An actor that dies is restarted a few times and called again; after that its callers fail.
@@ -70,4 +73,4 @@ def start_inference(estimator: str, config: EstimatorConfig, callers: int, gpus:
         max_restarts=_RESTARTS,
         max_task_retries=_RESTARTS,
     )
-    return remote.remote(estimator, config)
+    return remote.remote(poses)

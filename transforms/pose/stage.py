@@ -19,6 +19,9 @@ from apache_beam.utils.windowed_value import WindowedValue
 from repscore.transforms.metrics import StageMetrics
 from repscore.transforms.pose.pool import shared_pool
 from repscore.transforms.pose.pool_plan import PoolConfig
+from repscore.transforms.pose.segment_pool import SegmentPool
+from repscore.transforms.pose.shared_pool import SharedPool, hold_pool, release_pool
+from repscore.transforms.pose.version import estimated_version
 from repscore.transforms.records import PoseConfig, Segment, SegmentPoses
 
 _LOOK_S: Final = 0.25
@@ -35,16 +38,21 @@ class ExtractPoses(beam.PTransform[Segment, SegmentPoses]):
     one which waits for its actor would starve a larger pool. There a segment is handed over, its
     bundle ends, and timers look for the result. Without it, a bundle hands over all its segments
     and waits for them.
+
+    `remote` is for workers of Beam in other processes than the one that builds the graph: those of
+    one machine share a Ray and a pool, which end with them. Without it the pool is this process's.
     """
 
     root: str
     poses: PoseConfig = field(default_factory=PoseConfig)
     pool: PoolConfig = field(default_factory=PoolConfig)
     by_timer: bool = False
+    remote: bool = False
 
     def expand(self, segments: beam.PCollection[Segment]) -> beam.PCollection[SegmentPoses]:
         """One ParDo, keyed by segment where it has timers."""
-        arguments = (self.root, self.poses, self.pool)
+        version = estimated_version(self.poses) if self.remote else None
+        arguments = (self.root, self.poses, self.pool, version)
         if not self.by_timer:
             extract = beam.ParDo(_Extract(*arguments)).with_output_types(SegmentPoses)
             return segments | "Extract" >> extract
@@ -52,15 +60,30 @@ class ExtractPoses(beam.PTransform[Segment, SegmentPoses]):
         return segments | "Key by segment" >> beam.WithKeys(name_of) | "Extract" >> extract
 
 
-class _Extract(beam.DoFn):
-    """Hands segments to the pool and drains it at the end of the bundle."""
+class _InPool(beam.DoFn):
+    """Has a pool between `setup` and `teardown`."""
 
-    def __init__(self, root: str, poses: PoseConfig, pool: PoolConfig) -> None:
-        self._root, self._poses, self._pool_config = root, poses, pool
+    _pool: SegmentPool
+
+    def __init__(
+        self, root: str, poses: PoseConfig, config: PoolConfig, version: str | None
+    ) -> None:
+        """Make one for other machines, where `version` is that of the run's poses, or for here."""
+        self._configuration = (poses, root, config)
+        self._version = version
         self._metrics = StageMetrics("pose")
 
     def setup(self) -> None:
-        self._pool = shared_pool(self._poses, self._root, self._pool_config)
+        of, version = self._configuration, self._version
+        self._pool = shared_pool(*of) if version is None else hold_pool(*of, version)
+
+    def teardown(self) -> None:
+        if isinstance(self._pool, SharedPool):
+            release_pool(self._pool)
+
+
+class _Extract(_InPool):
+    """Hands segments to the pool and drains it at the end of the bundle."""
 
     def start_bundle(self) -> None:
         self._pending: deque[tuple[Future[SegmentPoses], WindowedValue]] = deque()
@@ -87,11 +110,11 @@ class _Extract(beam.DoFn):
 
     def _out(self, future: "Future[SegmentPoses]", place: WindowedValue) -> WindowedValue:
         result = future.result()
-        self._metrics.count_out(failed=result.path is None)
+        _count(self._metrics, result, self._pool.actors)
         return place.with_value(result)
 
 
-class _HandOver(beam.DoFn):
+class _HandOver(_InPool):
     """Hands a segment to the pool and looks for its poses from time to time.
 
     A segment is its own key. Its state is cleared when its poses leave; how many have state is
@@ -101,13 +124,6 @@ class _HandOver(beam.DoFn):
 
     PENDING = ReadModifyWriteStateSpec("pending", PickleCoder())
     LOOK = TimerSpec("look", TimeDomain.REAL_TIME)
-
-    def __init__(self, root: str, poses: PoseConfig, pool: PoolConfig) -> None:
-        self._root, self._poses, self._pool_config = root, poses, pool
-        self._metrics = StageMetrics("pose")
-
-    def setup(self) -> None:
-        self._pool = shared_pool(self._poses, self._root, self._pool_config)
 
     def process(
         self,
@@ -119,7 +135,7 @@ class _HandOver(beam.DoFn):
         key, segment = element
         self._metrics.count_in()
         if (result := self._pool.collect(key, segment)) is not None:
-            self._metrics.count_out(failed=result.path is None)
+            _count(self._metrics, result, self._pool.actors)
             yield result
         else:
             pending.write((segment, timestamp))
@@ -140,10 +156,25 @@ class _HandOver(beam.DoFn):
             return
         pending.clear()
         self._metrics.add("held", -1)
-        self._metrics.count_out(failed=result.path is None)
+        _count(self._metrics, result, self._pool.actors)
         yield TimestampedValue(result, timestamp)
 
 
 def name_of(segment: Segment) -> str:
     """Names a segment among all that are in progress."""
     return f"{segment.video.video_id}-{segment.index}"
+
+
+def _count(metrics: StageMetrics, result: SegmentPoses, actors: int) -> None:
+    """Count a finished segment: what `PoseFigures` of a run are made of."""
+    metrics.count_out(failed=result.path is None)
+    metrics.add("size_bytes", result.segment.video.size_bytes // result.segment.count)
+    if result.busy_s:
+        now_us, busy_us = round(1e6 * time.time()), round(1e6 * result.busy_s)
+        metrics.add("frames", result.frames)
+        metrics.add("decoded_microseconds", round(1e6 * result.decoded_s))
+        metrics.add("microseconds", busy_us)
+        metrics.note("worked", now_us - busy_us, now_us)
+        metrics.note("actors", actors)
+    elif result.path is not None:
+        metrics.add("reused", 1)

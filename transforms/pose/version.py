@@ -1,8 +1,10 @@
 """The version of an input's poses: part of every content address in the pose store."""
 
+import functools
 import hashlib
 import json
-from pathlib import PurePosixPath
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
 
 from repscore.models.estimator import estimator_class
 from repscore.transforms.discover.sources import CONTAINER_SUFFIXES
@@ -42,6 +44,17 @@ def estimated_version(poses: PoseConfig) -> str:
     rate = "native" if poses.sample_fps is None else f"{poses.sample_fps:g}fps"
     name = poses.estimator.rpartition(":")[2].lower()
     return f"{name}-{poses.model}-{rate}-{digest}"
+
+
+@functools.cache
+def release() -> str:
+    """`<version>+<hash>` of repscore as it is installed here: all that runs on other machines."""
+    content = hashlib.blake2b(digest_size=4)
+    package = Path(__file__).parents[2]
+    for folder in ("models", "transforms"):
+        for file in sorted((package / folder).rglob("*.py")):
+            content.update(file.relative_to(package).as_posix().encode() + file.read_bytes())
+    return f"{version('repscore')}+{content.hexdigest()}"
 
 
 def _digest(parts: object) -> str:

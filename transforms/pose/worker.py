@@ -8,12 +8,13 @@ import cv2
 
 from repscore.models.blazepose.network import Network
 from repscore.models.estimator import People, PoseEstimator, Unavailable, estimator_class
+from repscore.models.weights import WeightsMissing, obtain
 from repscore.transforms.errors import DatasetUnusable, is_of_machine, retried, words_of
 from repscore.transforms.keypoints.names import is_keypoints, kind_of
 from repscore.transforms.keypoints.source import read_keypoints
 from repscore.transforms.pose.decode import Decoder
 from repscore.transforms.pose.store import SegmentFile, find, segment_path, write_segment
-from repscore.transforms.pose.version import estimated_version, pose_version
+from repscore.transforms.pose.version import estimated_version, pose_version, release
 from repscore.transforms.records import (
     CLOCK_JUMP,
     Failure,
@@ -31,15 +32,29 @@ _Extracted = tuple[SegmentFile, _Poses]
 class Worker:
     """Holds an estimator and extracts segments, one at a time.
 
-    Without a `network` the estimator loads its own. `version` is the pose version of the run;
-    raises Unavailable where this machine computes another one.
+    Without a `network` the estimator loads its own. Weights that this machine lacks are obtained,
+    once for all its workers.
+
+    Args:
+        version: of the poses of the run, and `run_release` of repscore; raises Unavailable where
+            this machine has others, and WeightsMissing.
     """
 
     def __init__(
-        self, poses: PoseConfig, root: str, version: str, network: Network | None = None
+        self,
+        poses: PoseConfig,
+        root: str,
+        version: str,
+        run_release: str,
+        network: Network | None = None,
     ) -> None:
         cv2.setNumThreads(1)
         self._poses, self._root = poses, root
+        if release() != run_release:
+            raise Unavailable(
+                f"repscore {release()} is installed there, the run is of {run_release}: install "
+                "the same on every machine"
+            )
         here = estimated_version(poses)
         if here != version:
             raise Unavailable(
@@ -47,6 +62,8 @@ class Worker:
                 "processor or packages differ; use --precision f32 and the same packages everywhere"
             )
         estimator = estimator_class(poses.estimator)
+        if network is None:
+            obtain_weights(poses)
         self._estimator: PoseEstimator = (
             estimator(poses) if network is None else estimator(poses, network=network)
         )
@@ -132,6 +149,14 @@ class Worker:
             pictures_decoded=decoder.decoded,
         )
         return about, poses
+
+
+def obtain_weights(poses: PoseConfig) -> None:
+    """Obtain what this machine lacks, once for all its workers; raises WeightsMissing."""
+    try:
+        estimator_class(poses.estimator).require(poses)
+    except WeightsMissing:
+        obtain((poses.model,))
 
 
 def _about(
