@@ -4,6 +4,7 @@ import sys
 import tarfile
 import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,24 @@ def test_several_at_once_leave_whole_files_and_nothing_else(cache: Path, wheel: 
         thread.join()
     assert weights.present("full")
     assert sorted(path.name for path in cache.iterdir()) == ["detector.tflite", "full.tflite"]
+
+
+def test_of_several_that_lack_the_same_one_downloads_it(
+    cache: Path, wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    downloads: list[str] = []
+
+    def client(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        downloads.append(command[0])
+        folder = Path(command[command.index("--dest") + 1])
+        (folder / wheel.name).write_bytes(wheel.read_bytes())
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", client)
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(weights.obtain, 8 * [["full"]]))
+    assert weights.present("full")
+    assert downloads == [sys.executable]
 
 
 @pytest.mark.weights("full")

@@ -9,6 +9,7 @@ import pytest
 import videos
 from fsspec.implementations.local import LocalFileSystem
 
+from repscore.models.estimator import Unavailable
 from repscore.pipelines.options import ScoreOptions
 from repscore.pipelines.score import run
 from repscore.transforms import errors
@@ -231,3 +232,8 @@ def test_the_next_run_tries_again_what_may_have_passed(
     assert {Path(uri).stem for uri in read_known(options.output)} == {
         *("none", "permanent", "permission")
     }
+
+
+def test_a_machine_with_another_release_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match=r"the run is of 0\.1\.0\+other: install the same"):
+        Worker(POSES, str(tmp_path), estimated_version(POSES), "0.1.0+other")
