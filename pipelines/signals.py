@@ -1,13 +1,15 @@
 """SIGINT and SIGTERM: one line, nothing left behind, status 130 or 143."""
 
+import atexit
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from repscore.transforms.processes import end_everything, hold_back
+from repscore.transforms.processes import ENDING, end_everything, hold_back
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _CONTINUE: Final = {
@@ -28,6 +30,7 @@ def end_on_signals(command: str) -> None:
     libraries put theirs in place of ours (Ray's C++ prints a stack and aborts).
     """
     hold_back(*_SIGNALS)
+    atexit.register(_wait_for_end)
     threading.Thread(target=_listen, args=(command,), name="signals", daemon=True).start()
 
 
@@ -61,8 +64,15 @@ def _listen(command: str) -> None:
         _end(command, number)
 
 
+def _wait_for_end() -> None:
+    """Leave the status to the signal where one came while the main thread was about to end."""
+    while ENDING.is_set():
+        time.sleep(1)
+
+
 def _end(command: str, number: int) -> None:
     """Say so, and end; nothing that ends meanwhile is heard."""
+    ENDING.set()
     try:
         clear = _CLEAR_LINE_SHOW_CURSOR if os.isatty(2) else b""
         with suppress(OSError):  # nobody may listen any more

@@ -1,124 +1,88 @@
-"""Ctrl-C and SIGTERM at random moments: one line, 130 or 143, and nothing is left."""
+"""A short form of `python tests/signal_trials.py`: a signal ends a command in one line."""
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import keypoints
-import labelled_keypoints
 import pytest
-import videos
+import signal_trials as trials
+from signal_trials import Inputs
 
-from repscore.transforms.processes import descendants
+from repscore.pipelines.signals import line_of
 
 
 @pytest.fixture
 def temporary() -> Iterator[Path]:
-    """The temporary directory of the programs; short, for the sockets of Ray."""
-    folder = Path(tempfile.mkdtemp(prefix="s-", dir="/tmp"))
-    yield folder
-    shutil.rmtree(folder)
+    with trials.temporary_directory() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("archive")
-    for number in range(3):
-        videos.plain(folder / f"{number}.mp4", frames=600)
-    return folder
+def inputs() -> Iterator[Inputs]:
+    with trials.made_inputs() as made:
+        yield made
 
 
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder, root = tmp_path_factory.mktemp("keypoints"), tmp_path_factory.mktemp("dataset")
-    keypoints.raises(folder, 10.0)
-    done = start(Path(tempfile.gettempdir()), "score", str(folder), "-o", str(root), "--quiet")
-    _, errors = done.communicate(timeout=300)
-    assert done.returncode == 0, errors
-    return root
-
-
-def start(temporary: Path, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "repscore.pipelines", *arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        env=os.environ | {"TMPDIR": str(temporary)},
-    )  # fmt: skip
-
-
-def strike(
-    run: "subprocess.Popen[str]", number: signal.Signals, after_s: float, temporary: Path
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        (trials.score, signal.SIGINT),
+        (trials.score, signal.SIGTERM),
+        (trials.rescore, signal.SIGTERM),
+        (trials.train, signal.SIGINT),
+    ],
+)
+def test_at_a_random_moment(
+    command: trials.Command,
+    number: signal.Signals,
+    inputs: Inputs,
+    chance: random.Random,
+    tmp_path: Path,
 ) -> None:
-    """Send a signal at that moment, and look at what remains."""
+    after_s = chance.uniform(0, trials.LATEST_S[command])
     print(f"{number.name} after {after_s:.2f} s")  # noqa: T201 - pytest shows it where a test fails
-    limit_s = time.monotonic() + 60
-    while not list(temporary.iterdir()):  # Python has started, and our handlers are in place
-        assert time.monotonic() < limit_s, "it did not start within a minute"
-        time.sleep(0.05)
-    time.sleep(after_s)
-    assert run.poll() is None, run.communicate()
-    started = descendants(run.pid)
-    run.send_signal(number)
-    _, errors = run.communicate(timeout=30)
-    assert run.returncode == 128 + number, errors
-    assert len(errors.splitlines()) == 1, errors
-    assert errors.startswith("repscore: ")
-    assert not started & descendants(1), "processes are left"
-    assert list(temporary.iterdir()) == []
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_score(
-    number: signal.Signals, archive: Path, chance: random.Random, temporary: Path, tmp_path: Path
-) -> None:
-    arguments = ("score", str(archive), "-o", str(tmp_path), "--estimator", "fakes:SlowArmRaiser")
-    strike(start(temporary, *arguments, "--quiet"), number, chance.uniform(0.5, 20), temporary)
+    trials.struck(command, inputs, number, after_s, tmp_path)
 
 
 def test_score_in_the_middle_of_its_work(
-    archive: Path, chance: random.Random, temporary: Path, tmp_path: Path
+    inputs: Inputs, chance: random.Random, temporary: Path, tmp_path: Path
 ) -> None:
-    options = ("--estimator", "fakes:SlowArmRaiser", "--segment-seconds", "5", "--quiet")
-    run = start(temporary, "score", str(archive), "-o", str(tmp_path), *options)
-    limit_s = time.monotonic() + 200
-    while not list(tmp_path.glob("poses/**/*.parquet")):
-        assert time.monotonic() < limit_s, "nothing was written within 200 s"
-        time.sleep(0.1)
-    strike(run, signal.SIGTERM, chance.uniform(0, 1), temporary)
-
-
-def test_rescore(dataset: Path, chance: random.Random, temporary: Path) -> None:
-    run = start(temporary, "rescore", str(dataset), "--quiet")
-    strike(run, signal.SIGTERM, chance.uniform(0.5, 2), temporary)
-
-
-def test_train(chance: random.Random, temporary: Path, tmp_path: Path) -> None:
-    labelled_keypoints.write(tmp_path)
-    options = ("--folds", "4", "--epochs", "10000", "--workers", "2", "--quiet")
-    run = start(temporary, "train", str(tmp_path), "-o", str(tmp_path / "scorer"), *options)
-    strike(run, signal.SIGINT, chance.uniform(0.5, 30), temporary)
+    run = trials.start(temporary, *trials.score(inputs, tmp_path))
+    trials.until(lambda: list(tmp_path.glob("poses/**/*.parquet")), run)
+    assert trials.strike(run, signal.SIGTERM, chance.uniform(0, 1), temporary)
 
 
 def test_a_signal_in_watch_finishes_what_is_in_progress_and_the_second_ends_it(
-    archive: Path, temporary: Path, tmp_path: Path
+    inputs: Inputs, temporary: Path, tmp_path: Path
 ) -> None:
-    options = ("--estimator", "fakes:SlowArmRaiser", "--every", "1", "--quiet")
-    run = start(temporary, "watch", str(archive), "-o", str(tmp_path), *options)
-    limit_s = time.monotonic() + 200
-    while not any(temporary.glob("*/session_*/sockets/*")) or not list(tmp_path.iterdir()):
-        assert time.monotonic() < limit_s, "it did not start within 200 s"
-        time.sleep(0.5)
-    time.sleep(20)
-    run.send_signal(signal.SIGINT)
+    run = trials.start(temporary, *trials.watch(inputs, tmp_path))
+    trials.until(lambda: trials.works(run), run)
+    trials.send(run, signal.SIGINT)
     time.sleep(0.5)
-    strike(run, signal.SIGINT, 0.0, temporary)
+    assert run.poll() is None, run.communicate()
+    assert trials.strike(run, signal.SIGINT, 0.0, temporary)
+
+
+def test_a_signal_at_the_very_end_decides_the_status(temporary: Path) -> None:
+    """The main thread has nothing more to do when the signal is taken."""
+    code = """
+import os, signal, time
+from repscore.pipelines import signals
+end, signals._end = signals._end, lambda *given: (signals.ENDING.set(), time.sleep(2), end(*given))
+signals.end_on_signals("score")
+os.kill(os.getpid(), signal.SIGTERM)
+while not signals.ENDING.is_set():
+    time.sleep(0.01)
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 143
+    assert done.stderr == f"{line_of('score', signal.SIGTERM)}\n"
 
 
 def test_the_folder_of_a_program_that_was_killed_is_removed_by_the_next(temporary: Path) -> None:

@@ -4,12 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from signal_trials import session, temporary_directory
 
 from repscore.transforms.local_ray import LocalRay, RayNotStarted
 from repscore.transforms.processes import descendants
@@ -33,9 +33,8 @@ print(*(number for number, _ in processes.descendants(os.getpid())), flush=True)
 
 @pytest.fixture
 def temporary() -> Iterator[Path]:
-    """The temporary directory of the programs; short, for the sockets of Ray."""
-    with tempfile.TemporaryDirectory(prefix="l-", dir="/tmp") as folder:
-        yield Path(folder)
+    with temporary_directory() as folder:
+        yield folder
 
 
 def start(temporary: Path, before: str = "", after: str = WAIT) -> "subprocess.Popen[str]":
@@ -44,20 +43,6 @@ def start(temporary: Path, before: str = "", after: str = WAIT) -> "subprocess.P
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         env=os.environ | {"TMPDIR": str(temporary)},
     )  # fmt: skip
-
-
-def session(leader: int) -> list[str]:
-    """What runs in the session of a program that was started for itself."""
-    lines = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            name, _, rest = stat.read_text().rpartition(")")
-        except OSError:  # it has ended
-            continue
-        state, _, _, its_session, *_ = rest.split()
-        if int(its_session) == leader and state != "Z":
-            lines.append(name)
-    return lines
 
 
 def until_nothing_is_left(leader: int, folder: Path, pattern: str) -> None:
@@ -105,5 +90,5 @@ def test_a_signal_while_ray_has_its_own_handlers(number: signal.Signals, tempora
     _, errors = run.communicate(timeout=200)
     assert run.returncode == 128 + number, errors
     assert len(errors.splitlines()) == 1, errors
-    assert session(run.pid) == []
+    assert not session(run.pid)
     assert list(temporary.iterdir()) == []
