@@ -67,20 +67,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.ClickException as error:
         echo(f"repscore: {line(error.format_message())}", err=True)
         status = WRONG_USAGE
-    except DatasetUnusable as error:
-        echo(f"repscore: {line(str(error))}{continuation_of(words[0])}", err=True)
-        status = CRASHED
     except Exception as error:
         from repscore.pipelines.ready import full_disk
 
-        reason = full_disk(error)
-        if reason is None:
+        full = full_disk(error)
+        if full is None and not isinstance(error, DatasetUnusable):
             raise
-        echo(
-            f"repscore: the disk is full ({reason}); what was committed is whole: free some "
-            f"space{continuation_of(words[0])}",
-            err=True,
-        )
+        said = f"the disk is full ({full}); what was committed is whole: free some space"
+        said = str(error) if full is None else said
+        echo(f"repscore: {line(said)}{continuation_of(words[0])}", err=True)
         status = CRASHED
     sys.exit(status or DONE)
 
@@ -269,10 +264,13 @@ def learn(name: str, clips: Sequence[str], path: str, *, quiet: bool) -> None:
 
     from repscore.pipelines.learn import learn as run_learning
     from repscore.pipelines.options import ScoreOptions
+    from repscore.pipelines.ready import check_file, check_ray
     from repscore.pipelines.score import UNUSABLE
 
     with TemporaryDirectory() as folder:
         try:
+            check_file(path)
+            check_ray(None)
             scorer = run_learning(name, clips, path, ScoreOptions((), folder), quiet=quiet)
         except UNUSABLE as error:
             raise click.ClickException(str(error)) from error

@@ -46,10 +46,27 @@ def check_output(root: str) -> None:
     if path is None:
         check_writable(root)
         return
-    there = next(p for p in (path.absolute(), *path.absolute().parents) if os.path.lexists(p))
+    _check_writable(root, path)
+
+
+def check_file(name: str) -> None:
+    """Raise NotReady for a file that cannot be written, by writing beside it."""
+    path = local_path(name)
+    if path is None:
+        return
+    if path.is_dir():
+        raise NotReady(f"{name}: expected a file to write, found a folder: choose another name")
+    try:
+        _check_writable(name, path.absolute().parent)
+    except UnusableRootError as error:
+        raise NotReady(str(error)) from error
+
+
+def _check_writable(name: str, folder: Path) -> None:
+    there = next(p for p in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(p))
     if not there.is_dir():
         raise UnusableRootError(
-            f"{root}: expected a folder, but {uri_of(there)} is a file: choose another folder"
+            f"{name}: expected a folder, but {uri_of(there)} is a file: choose another folder"
         )
     try:
         with tempfile.TemporaryFile(dir=there) as file:
@@ -58,7 +75,7 @@ def check_output(root: str) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise UnusableRootError(
-            f"{root}: {uri_of(there)} cannot be written ({error.strerror}): free or allow it, or "
+            f"{name}: {uri_of(there)} cannot be written ({error.strerror}): free or allow it, or "
             "choose another folder"
         ) from error
 

@@ -17,8 +17,10 @@ from repscore.models.scorer.network import NetworkConfig
 from repscore.models.scorer.training import TrainingConfig, train_scorer
 from repscore.pipelines.labelled import examples_of, scored
 from repscore.pipelines.progress import console
+from repscore.pipelines.ready import check_file, check_ray
 from repscore.pipelines.score import UnusableConfiguration
 from repscore.transforms.cluster import run_jobs
+from repscore.transforms.files import replacing, uri_of
 from repscore.transforms.repetitions.stored import PosesMissing
 
 
@@ -58,6 +60,9 @@ class TrainOptions:
 def train(options: TrainOptions, *, quiet: bool) -> ScorerModel:
     """Train a scorer and write it, with its card; raises click.ClickException."""
     try:
+        check_file(uri_of(options.output))
+        if options.workers > 1:
+            check_ray(None)
         examples = [
             example
             for folder in options.folders
@@ -119,10 +124,14 @@ def train_on(
             "not_for": [*options.not_for, *_not_for(model)],
         },
     )
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_bytes(scorer_bytes(model))
-    card = json.dumps(model.card(), indent=2)
-    options.output.with_suffix(".json").write_text(card + "\n", encoding="utf-8")
+    card = f"{json.dumps(model.card(), indent=2)}\n"
+    written = (
+        (options.output, scorer_bytes(model)),
+        (options.output.with_suffix(".json"), card.encode()),
+    )
+    for path, content in written:
+        with replacing(uri_of(path)) as file:
+            file.write(content)
     shutil.rmtree(checkpoints, ignore_errors=True)
     return model
 

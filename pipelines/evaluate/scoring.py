@@ -30,6 +30,7 @@ from repscore.pipelines.labelled import examples_of, scored
 from repscore.pipelines.learn import read_file
 from repscore.pipelines.progress import console
 from repscore.pipelines.query import plain
+from repscore.pipelines.ready import check_ray
 from repscore.pipelines.terminal import echo
 from repscore.transforms.cluster import run_jobs
 
@@ -76,6 +77,8 @@ def evaluate(options: EvaluateOptions, *, as_json: bool, quiet: bool) -> None:
     scorer = None if options.scorer is None else read_file(options.scorer)
     if isinstance(scorer, References):
         raise ValueError(f"{options.scorer}: expected a scorer of `repscore train`, found clips")
+    if options.workers > 1:
+        check_ray(None)
     quiet = quiet or as_json
     with scored(options.folder, options.labels, options.dataset, quiet=quiet) as (root, inputs):
         data = TrainingSet(examples_of(root, inputs))

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,11 +16,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+import grpc  # type: ignore[import-untyped]
+
 from repscore.models.weights import cache_dir
 from repscore.transforms.errors import DatasetUnusable
 
 _START_S: Final = 30.0
 _STOP_S: Final = 5.0
+_ASK_EVERY_S: Final = 5.0
+_SILENT_S: Final = 60.0
+"""No other process that works keeps it from an answer for so long."""
+_ASK: Final = "/org.apache.beam.model.job_management.v1.JobService/GetJobs"
 _LOGS_KEPT: Final = 20
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -108,7 +115,9 @@ class PrismProcess:
                 start_new_session=True,  # an interrupt from the terminal is ours to handle
                 preexec_fn=lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
             )
+        self._silent = False
         self._wait(port)
+        threading.Thread(target=self._end_where_silent, name="prism", daemon=True).start()
 
     @property
     def pid(self) -> int:
@@ -125,6 +134,7 @@ class PrismProcess:
         except subprocess.TimeoutExpired:
             return None
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+        how = f"has not answered for {_SILENT_S:g} s" if self._silent else how
         return f"Prism {how}; its log is {self.log}"
 
     def close(self) -> None:
@@ -135,6 +145,14 @@ class PrismProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()  # nothing survives this signal
+
+    def _end_where_silent(self) -> None:
+        """Kill a process that hangs: what waits for it then gets an error."""
+        while self._process.poll() is None:
+            if not _answers(self.endpoint) and self._process.poll() is None:
+                self._silent = True
+                self._process.kill()
+            time.sleep(_ASK_EVERY_S)
 
     def _wait(self, port: int) -> None:
         limit_s = time.monotonic() + _START_S
@@ -147,6 +165,16 @@ class PrismProcess:
                 self.close()
                 raise PrismDied(f"Prism does not answer within {_START_S:g} s; see {self.log}")
             time.sleep(0.05)
+
+
+def _answers(endpoint: str) -> bool:
+    """Whether any answer comes, be it that it does not know what it was asked."""
+    with grpc.insecure_channel(endpoint) as channel:
+        try:
+            channel.unary_unary(_ASK)(b"", timeout=_SILENT_S, wait_for_ready=True)
+        except grpc.RpcError as error:
+            return error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED
+    return True
 
 
 def _last_line(log: Path) -> str:

@@ -25,6 +25,7 @@ from apache_beam.utils.timestamp import Duration
 from runs import CUT, Tables, repscore, score
 
 from repscore.pipelines.options import RunnerConfig
+from repscore.pipelines.runner import prism
 from repscore.pipelines.runner.prism import PrismDied, PrismMissing, PrismProcess, binary_of
 from repscore.pipelines.runner.runner import Runner
 from repscore.transforms.metrics import StageMetrics
@@ -184,6 +185,24 @@ def test_a_lost_connection_waits_for_the_reason() -> None:
         lost: Any = _Lost(runner.prism.pid)
         with pytest.raises(PrismDied, match="Prism was killed by signal 9"):
             runner.run(lost)
+
+
+def test_a_prism_that_hangs_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is stopped in the middle of its work, and never goes on."""
+    monkeypatch.setattr(prism, "_SILENT_S", 3.0)
+    monkeypatch.setattr(prism, "_ASK_EVERY_S", 0.1)
+
+    def stop(pid: int) -> None:
+        os.kill(pid, signal.SIGSTOP)
+        while ") T " not in Path(f"/proc/{pid}/stat").read_text():
+            time.sleep(0.01)
+
+    with closing(Runner(RunnerConfig("prism"))) as runner:
+        pipeline = runner.pipeline()
+        assert runner.prism is not None
+        _ = pipeline | beam.Create([runner.prism.pid]) | beam.Map(stop)
+        with pytest.raises(PrismDied, match="Prism has not answered for 3 s"):
+            runner.run(pipeline)
 
 
 def test_a_missing_prism_is_one_line_with_the_remedy(archive: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from repscore.pipelines import cli
 from repscore.pipelines.ready import full_disk
+from repscore.transforms.errors import DatasetUnusable
 from repscore.transforms.tables.delta import append_run
 
 WRONG: Sequence[tuple[str, str]] = (
@@ -119,6 +120,7 @@ WRONG: Sequence[tuple[str, str]] = (
     ("demo -o ''", "--output"),
     ("demo -o /proc/demo", "/proc"),
     ("doctor now", "now"),
+    ("learn press in/clip.mp4 -o in", "folder"),
     ("scores", "scores"),
 )
 
@@ -176,24 +178,40 @@ def test_wrong_use_is_told_in_one_line_and_writes_nothing(
     assert _written(place) == before
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "score in -o out",
+        "learn press in/clip.mp4 -o out",
+        "train labelled -o out --workers 2",
+        "evaluate scoring labelled --workers 2",
+    ],
+)
 def test_a_temporary_folder_too_long_for_sockets_is_told_before_ray_starts(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    line: str, place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(place)
     monkeypatch.setenv("TMPDIR", str(place / (60 * "x")))
     monkeypatch.delenv("RAY_TMPDIR", raising=False)
     with pytest.raises(SystemExit) as ended:
-        cli.main(["score", "in", "-o", "out"])
+        cli.main(line.split())
     assert ended.value.code == cli.WRONG_USAGE
-    (line,) = capfd.readouterr().err.splitlines()
-    assert "TMPDIR" in line
-    assert "107" in line
+    (said,) = capfd.readouterr().err.splitlines()
+    assert "TMPDIR" in said
+    assert "107" in said
     assert not (place / "out").exists()
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT])
+@pytest.mark.parametrize(
+    "line", ["score in -o out", "learn press in/clip.mp4 -o out", "train labelled -o out"]
+)
 def test_an_output_that_takes_no_bytes_is_told_before_the_run(
-    number: int, place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    line: str,
+    number: int,
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     def refuse(_: int) -> None:
         raise OSError(number, os.strerror(number))
@@ -201,10 +219,10 @@ def test_an_output_that_takes_no_bytes_is_told_before_the_run(
     monkeypatch.chdir(place)
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(SystemExit) as ended:
-        cli.main(["score", "in", "-o", "out"])
+        cli.main(line.split())
     assert ended.value.code == cli.WRONG_USAGE
-    (line,) = capfd.readouterr().err.splitlines()
-    assert os.strerror(number) in line
+    (said,) = capfd.readouterr().err.splitlines()
+    assert os.strerror(number) in said
     assert not (place / "out").exists()
 
 
@@ -217,3 +235,20 @@ def test_a_full_disk_is_found_among_the_causes() -> None:
         full_disk(RuntimeError("write: No space left on device (os error 28)\n at x")) is not None
     )
     assert full_disk(RuntimeError("bundle failed")) is None
+
+
+@pytest.mark.parametrize("kind", [OSError, DatasetUnusable])
+def test_a_disk_that_fills_in_the_middle_has_one_message(
+    kind: type[Exception], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fill(*_: object, **__: object) -> None:
+        raise kind(f"x.parquet: {os.strerror(errno.ENOSPC)}")
+
+    monkeypatch.setattr(cli.cli, "main", fill)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["score", "in"])
+    assert ended.value.code == cli.CRASHED
+    assert capfd.readouterr().err == (
+        "repscore: the disk is full (x.parquet: No space left on device); what was committed is "
+        "whole: free some space; the same command continues where it stopped\n"
+    )
