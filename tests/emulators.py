@@ -139,13 +139,12 @@ def gcs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield Store("gs", endpoint, {"STORAGE_EMULATOR_HOST": endpoint})
 
 
-@pytest.fixture(scope="session")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+@contextmanager
+def running_s3(log: Path) -> Iterator[Store]:
     """S3, as the server of moto has it in memory."""
     port = _free_port()
     endpoint = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1"]
-    log = tmp_path_factory.mktemp("s3") / "log"
     with _running([*command, "-p", str(port)], endpoint, log):
         environment = {
             "AWS_ENDPOINT_URL": endpoint,
@@ -154,6 +153,13 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
             "AWS_SECRET_ACCESS_KEY": "test",
         }
         yield Store("s3", endpoint, environment)
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """The one that all tests share."""
+    with running_s3(tmp_path_factory.mktemp("s3") / "log") as store:
+        yield store
 
 
 @pytest.fixture(params=["gcs", "s3"])

@@ -8,204 +8,30 @@ command runs again, and the tables must be those of an undisturbed run, row by r
 import argparse
 import collections
 import contextlib
+import functools
 import json
 import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import keypoints
-import numpy as np
-import videos
+from emulators import Store, running_s3
 from rows import Rows, tables
+from trials import Bucket, Trial, Unmet, command, kill, make_archive
 
 from repscore.pipelines.query import QueryError
 
-_LIMIT_S: Final = 300.0
 _GONE_S: Final = 15.0
-_TICK_S: Final = 0.02
-_HERE: Final = Path(__file__).parent
-_PROGRAM: Final = """
-import sys
-from repscore.pipelines.signals import end_on_signals
-end_on_signals(sys.argv[1])  # before there are threads
-import injected
-from repscore.pipelines.cli import main
-main()
-"""
-_ESTIMATOR: Final = ("--estimator", "injected:ArmRaiser")
-_OPTIONS: Final = ("--segment-seconds", "5", "--group-size", "2", "--segment-timeout", "20")
 _PRISM: Final = ("--runner", "prism")
 
 Tables = Mapping[str, Rows]
-Run = subprocess.Popen[str]
-
-
-class Unmet(AssertionError):
-    """A run did something else than it must."""
-
-
-def make_archive(folder: Path) -> None:
-    """Three videos of four to eight seconds, keypoints, and a file that is none."""
-    for index in range(3):
-        videos.plain(folder / f"{index}.mp4", frames=40 + 20 * index)
-    places = np.stack([keypoints.blazepose(time_s) for time_s in np.arange(0, 6, 0.1)])
-    np.savez(folder / "3.keypoints.npz", image_px=places, time_s=np.arange(0, 6, 0.1))
-    (folder / "broken.mp4").write_bytes(b"\0" * 100)
-
-
-@dataclass
-class Trial:
-    """A dataset, and the runs of the same command over it.
-
-    Attributes:
-        place: a folder with a short name: sockets lie below it.
-        struck_s: monotonic time when the fault came, None before.
-        whole: an undisturbed dataset.
-    """
-
-    archive: Path
-    place: Path
-    chance: random.Random
-    whole: Path
-    options: Sequence[str] = ()
-    struck_s: float | None = None
-    runs: list[int] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
-
-    @property
-    def dataset(self) -> Path:
-        return self.place / "d"
-
-    @property
-    def flags(self) -> Path:
-        return self.place / "f"
-
-    def start(self, *command: str) -> Run:
-        """Start `score`, or another command."""
-        for folder in (self.flags, self.place / "t"):
-            folder.mkdir(parents=True, exist_ok=True)
-        score = ("score", f"faulty://{self.archive}", "-o", str(self.dataset), *_OPTIONS)
-        words = [*(command or (*score, *self.options)), *_ESTIMATOR, "--json"]
-        paths = (str(_HERE), os.environ.get("PYTHONPATH", ""))
-        run = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, *words],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-                "FAULTS_FOLDER": str(self.flags),
-                "TMPDIR": str(self.place / "t"),
-            },
-        )
-        self.runs.append(run.pid)
-        return run
-
-    def arm(self, flag: str, words: str) -> None:
-        """Let a fault of `injected.py` come in the runs that follow."""
-        self.flags.mkdir(parents=True, exist_ok=True)
-        (self.flags / flag).write_text(words)
-
-    def disarm(self) -> None:
-        """What failed works again; raises Unmet where no fault came."""
-        struck = self.flags / "struck"
-        if not struck.exists():
-            raise Unmet("the fault never came")
-        self.struck_s = float(struck.read_text().split()[0])
-        for flag in self.flags.iterdir():
-            if flag != struck:
-                flag.unlink()
-
-    def ended(self, run: Run, *statuses: int) -> int:
-        """The status of a run, one of those expected; what it says is one line unless it is 0."""
-        try:
-            _, errors = run.communicate(timeout=_LIMIT_S)
-        except subprocess.TimeoutExpired:
-            kill(self.processes())
-            raise Unmet(f"the run did not end within {_LIMIT_S:g} s") from None
-        lines = errors.splitlines()
-        if run.returncode not in statuses:
-            raise Unmet(f"status {run.returncode}, expected {statuses}: {errors[-1500:]}")
-        if len(lines) != bool(run.returncode) and run.returncode != -signal.SIGKILL:
-            raise Unmet(f"status {run.returncode} with {len(lines)} lines: {errors[-1500:]}")
-        self.said += lines
-        return run.returncode
-
-    def processes(self, *names: str) -> list[int]:
-        """Processes that came of this trial's runs; those alone whose command has a name."""
-        # Ray's workers write their title over their environment, Prism has a session of its own.
-        mark, found = os.fsencode(f"FAULTS_FOLDER={self.flags}\0"), []
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
-            with contextlib.suppress(OSError):
-                session = int((entry / "stat").read_text().rpartition(")")[2].split()[3])
-                if session not in self.runs and mark not in (entry / "environ").read_bytes():
-                    continue
-                program = (entry / "cmdline").read_bytes().partition(b"\0")[0].decode()
-                if not names or any(name in program for name in names):
-                    found.append(int(entry.name))
-        return found
-
-    def pose_files(self) -> list[Path]:
-        return sorted(self.dataset.glob("poses/**/[!.]*.parquet"))
-
-    def until(self, happens: Callable[[], Any], run: Run) -> None:
-        """Wait for it, for as long as the run goes on."""
-        limit_s = time.monotonic() + _LIMIT_S
-        while not happens() and run.poll() is None:
-            if time.monotonic() > limit_s:
-                raise Unmet("the moment to strike never came")
-            time.sleep(_TICK_S)
-
-    def strike(self, run: Run, number: int, *names: str) -> None:
-        """Send a signal to one of the named processes, or to the driver, in the middle of a run."""
-        self.until(self.pose_files, run)
-        time.sleep(self.chance.uniform(0, 0.8))
-        found = self.processes(*names) if names else [run.pid]
-        if run.poll() is not None or not found:
-            raise Unmet("the run had ended before the fault came")
-        self.struck_s = time.monotonic()
-        os.kill(self.chance.choice(found), number)
-
-    def take(self) -> None:
-        """Begin with the undisturbed dataset."""
-        shutil.copytree(self.whole, self.dataset)
-
-    def left_files(self) -> list[str]:
-        """Temporary files and folders, in the temporary directory and in the dataset."""
-        temporary = (self.place / "t").iterdir()
-        return [
-            str(path.relative_to(self.place))
-            for path in (*temporary, *self.dataset.rglob(".*"))
-            if path.name != "session_latest"
-        ]
-
-
-def command(pid: int) -> str:
-    """What a process runs, without its arguments' values; empty where it has ended."""
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()[:200]
-    return ""
-
-
-def kill(pids: Sequence[int]) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
 Act = Callable[[Trial], None]
 
 
@@ -217,6 +43,7 @@ class Fault:
         how: `real`, or what `injected.py` replaces.
         act: makes it happen, and lets the run end that it happens to.
         again: the command that recovers, where it is not the same one.
+        on_s3: the dataset lies in a bucket of an emulator.
     """
 
     name: str
@@ -224,6 +51,7 @@ class Fault:
     act: Act
     options: Sequence[str] = ()
     again: str | None = None
+    on_s3: bool = False
 
 
 def killed(number: int, *names: str, ends: Sequence[int]) -> Act:
@@ -319,6 +147,7 @@ def log_of_newer_version(trial: Trial) -> None:
 
 
 _KILLED: Final = -signal.SIGKILL
+_HEAD: Final = "repscore.transforms.local_ray"
 FAULTS: Final = (
     Fault("SIGKILL of the driver", "real", killed(9, ends=(_KILLED, 0))),
     Fault("SIGKILL of a pose worker", "real", killed(9, "ray::Worker", ends=(0,))),
@@ -329,7 +158,11 @@ FAULTS: Final = (
     Fault("SIGINT of the driver", "real", killed(2, ends=(0, 130))),
     Fault("SIGTERM of the driver", "real", killed(15, ends=(0, 143))),
     Fault("SIGKILL of the driver, Prism", "real", killed(9, ends=(_KILLED, 0)), _PRISM),
+    Fault("SIGKILL of Ray's head", "real", killed(9, _HEAD, ends=(0, 1))),
+    Fault("SIGSTOP of Prism", "real", killed(19, "prism", ends=(0, 1)), _PRISM),
+    Fault("SIGKILL of the driver, S3", "real", killed(9, ends=(_KILLED, 0)), on_s3=True),
     Fault("two runs at once", "real", two_at_once),
+    Fault("two runs at once, S3", "real", two_at_once, on_s3=True),
     Fault("pose file damaged", "real", poses_damaged),
     Fault("pose file missing", "real", poses_missing),
     Fault("last log entry torn", "real", log_torn),
@@ -386,18 +219,34 @@ class Bench:
     archive: Path
     whole: Path
     expected: Tables
+    s3: Callable[[], Store]
 
-    def trial(self, place: Path, chance: random.Random, options: Sequence[str] = ()) -> Trial:
+    def trial(self, place: Path, chance: random.Random, fault: Fault | None = None) -> Trial:
         """One whose dataset is empty."""
-        return Trial(self.archive, place, chance, self.whole, options)
+        bucket = None
+        if fault is not None and fault.on_s3:
+            bucket = Bucket(self.s3(), self.s3().new_bucket())
+        options = fault.options if fault is not None else ()
+        return Trial(self.archive, place, chance, self.whole, options, bucket)
 
 
 @contextlib.contextmanager
 def bench() -> Iterator[tuple[Bench, Path]]:
     """What all trials share, and a folder for them with a short name."""
     # Ray's sockets lie below it, and the path of a socket has at most 107 bytes.
-    with tempfile.TemporaryDirectory(prefix="f", dir="/tmp") as base:
+    with (
+        tempfile.TemporaryDirectory(prefix="f", dir="/tmp") as base,
+        contextlib.ExitStack() as stores,
+    ):
         place = Path(base)
+
+        @functools.cache
+        def s3() -> Store:
+            """Started for the first fault that needs it."""
+            store = stores.enter_context(running_s3(place / "s3.log"))
+            os.environ.update(store.environment)  # the comparison reads it, too
+            return store
+
         archive = place / "in"
         archive.mkdir()
         make_archive(archive)
@@ -406,18 +255,18 @@ def bench() -> Iterator[tuple[Bench, Path]]:
         found = tables(trial.dataset)
         if len(found["videos"]) != 5 or len(found["failures"]) != 1:
             raise Unmet(f"the undisturbed run is not as expected: {found['failures']}")
-        yield Bench(archive, trial.dataset, found), place
+        yield Bench(archive, trial.dataset, found, s3), place
 
 
 def attempt(fault: Fault, shared: Bench, place: Path, seed: int) -> Outcome:
     """One trial, in an empty folder."""
-    trial = shared.trial(place, random.Random(seed), fault.options)
+    trial = shared.trial(place, random.Random(seed), fault)
     unmet = None
     try:
         fault.act(trial)
         before = _differences(trial, shared.expected)
         whole_s = time.monotonic()
-        again = (fault.again, str(trial.dataset)) if fault.again else ()
+        again = (fault.again, trial.root) if fault.again else ()
         trial.ended(trial.start(*again), 0)
         if before != (0, 0):
             whole_s = time.monotonic()
@@ -446,7 +295,7 @@ def _differences(trial: Trial, expected: Tables) -> tuple[int, int]:
     """Rows that are missing, and rows too many."""
     lost = doubled = 0
     try:
-        found = tables(trial.dataset)
+        found = tables(trial.root)
     except QueryError:  # there are none, or they cannot be read
         found = {}
     for name, rows in expected.items():

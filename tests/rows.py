@@ -8,7 +8,7 @@ TABLES = ("videos", "repetitions", "sets", "feedback", "failures")
 Rows = list[tuple[object, ...]]
 
 
-def rows(root: Path, table: str, but: str = "") -> Rows:
+def rows(root: Path | str, table: str, but: str = "") -> Rows:
     """The sorted rows of a table, without inputs whose name ends with `but`."""
     uri = "uri" if table in ("videos", "failures") else "video_uri"
     where = f"WHERE {uri} NOT LIKE '%{but}'" if but else ""
@@ -19,6 +19,6 @@ def rows(root: Path, table: str, but: str = "") -> Rows:
     return relation.fetchall()
 
 
-def tables(root: Path) -> dict[str, Rows]:
+def tables(root: Path | str) -> dict[str, Rows]:
     """The rows of all tables that are compared."""
     return {table: rows(root, table) for table in TABLES}
