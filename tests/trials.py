@@ -22,7 +22,8 @@ LIMIT_S: Final = 300.0
 _TICK_S: Final = 0.02
 _HERE: Final = Path(__file__).parent
 _PROGRAM: Final = """
-import sys
+import faulthandler, signal, sys
+faulthandler.register(signal.SIGUSR2)  # says where it hangs
 from repscore.pipelines.signals import end_on_signals
 end_on_signals(sys.argv[1])  # before there are threads
 import injected
@@ -138,8 +139,11 @@ class Trial:
         try:
             _, errors = run.communicate(timeout=LIMIT_S)
         except subprocess.TimeoutExpired:
+            run.send_signal(signal.SIGUSR2)
+            time.sleep(2)
             kill(self.processes())
-            raise Unmet(f"the run did not end within {LIMIT_S:g} s") from None
+            _, stacks = run.communicate()
+            raise Unmet(f"the run did not end within {LIMIT_S:g} s: {stacks[-9000:]}") from None
         lines = errors.splitlines()
         if run.returncode not in statuses:
             raise Unmet(f"status {run.returncode}, expected {statuses}: {errors[-1500:]}")
