@@ -32,8 +32,9 @@ from repscore.transforms.processes import (
     remove_scratch,
 )
 
-_START_S: Final = 90.0
-"""Ray's own limits for each of its services, 30 s, come first."""
+_PATIENCE_S: Final = 90.0
+_START_S: Final = 150.0
+"""For the whole start; the limits for its parts come first."""
 _STOP_S: Final = 15.0
 _TICK_S: Final = 0.2
 _NEEDED: Final = {"gcs_server", "raylet"}
@@ -123,9 +124,23 @@ def main() -> None:
 
 def _services(folder: str, cpus: int, store_bytes: int) -> Any:
     """Ray's node; without what watches logs and scales clusters."""
-    from ray._private.node import Node  # slow to import
+    from ray._private import services  # slow to import
+    from ray._private.node import Node
     from ray._private.parameter import RayParams
 
+    limit_s, of_node = time.monotonic() + _PATIENCE_S, services.get_node
+
+    def get_node(*given: Any) -> Any:
+        """Node asks for half a minute whether it has come up: too short for a busy machine."""
+        while True:
+            try:
+                return of_node(*given)
+            except RuntimeError:
+                if time.monotonic() > limit_s:
+                    raise
+            time.sleep(_TICK_S)
+
+    services.get_node = get_node
     parameters = RayParams(
         num_cpus=cpus,
         object_store_memory=store_bytes,
