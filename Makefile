@@ -30,9 +30,10 @@ test: setup prism emulators
 	$(BIN)/repscore weights --quiet
 	$(BIN)/python -m pytest
 
-# Breaks the pipeline in some 25 ways, five times each; an hour or more.
+# Breaks the pipeline in 30 ways, five times each, and stops commands at 80 moments; some hours.
 faults: setup prism
 	PYTHONPATH=tests $(BIN)/python tests/faults.py --times 5 --seed 0
+	PYTHONPATH=tests $(BIN)/python tests/signal_trials.py --times 10 --seed 0
 
 check: setup
 	$(BIN)/ruff format --check .

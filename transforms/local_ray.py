@@ -3,7 +3,7 @@
 Ray's services are children of a process of their own, the head, and orphans among their children
 become its children. It kills all of them when one of the services ends, or when its standard input
 does: a pipe that the program holds, so also when the program is killed. Ray by itself leaves
-processes behind for half a minute: its agents tell a GCS that is gone that the raylet is gone.
+processes behind for a while: its agents tell a GCS that is gone that the raylet is gone.
 
 The head is `python -m repscore.transforms.local_ray FOLDER CPUS BYTES`. It prints `ready ADDRESS`,
 and why it ends.
