@@ -60,7 +60,7 @@ ANGLES: Final[Mapping[str, tuple[str, str, str]]] = {
 }
 """Angle at the joint in the middle, between the two others; 180 degrees is straight."""
 
-# For each canonical joint the source landmarks whose mean it is.
+# For each canonical joint the source landmark, or the two, whose mean it is.
 _BLAZEPOSE = (
     (0,), (11, 12), (12,), (14,), (16,), (11,), (13,), (15,),
     (23, 24), (24,), (26,), (28,), (23,), (25,), (27,),
@@ -149,9 +149,11 @@ def to_canonical(landmarks: npt.NDArray[_Real], topology: str) -> npt.NDArray[_R
     count, sources = TOPOLOGIES[topology]
     if landmarks.ndim != 3 or landmarks.shape[1] != count:
         raise ValueError(f"{topology} needs landmarks (N, {count}, C), found {landmarks.shape}")
-    joints: npt.NDArray[_Real] = np.stack(
-        [landmarks[:, list(source)].mean(axis=1) for source in sources], axis=1
-    )
+    first, second = ([source[end] for source in sources] for end in (0, -1))
+    joints: npt.NDArray[_Real] = np.take(landmarks, first, axis=1)
+    if first != second:
+        joints += np.take(landmarks, second, axis=1)
+        joints /= 2
     return joints
 
 

@@ -41,6 +41,7 @@ from repscore.transforms.discover.sources import (
 )
 from repscore.transforms.files import absolute
 from repscore.transforms.pose.figures import PoseFigures, figures_of, joined
+from repscore.transforms.keypoints.names import is_keypoints
 from repscore.transforms.pose.pool import (
     PosePool,
     broken_pool,
@@ -248,9 +249,9 @@ def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:
             from repscore.pipelines.runner.runner import Runner
             from repscore.transforms.cluster import start_ray
 
+            if not options.runner.remote and not all(is_keypoints(v.location) for v in videos):
+                start_ray(options.pool.ray_address)  # processes cannot be started from threads
             if runner is None:
-                if not options.runner.remote:
-                    start_ray(options.pool.ray_address)  # processes cannot be started from threads
                 runner = stack.enter_context(closing(Runner(options.runner)))
             title = f"group {number}, {len(videos)} videos"
             size_bytes = sum(video.size_bytes for video in videos)

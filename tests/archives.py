@@ -13,16 +13,18 @@ PROBE = Probe(640, 480, 10.0, 400, 40.0, 0, "mp4v")
 COUNT, LENGTH_S, RATE_HZ = 8, 5.0, 10
 
 
-def archive(root: Path, name: str, missing: int | None = None) -> list[SegmentPoses]:
-    """Eight segments of five seconds of arm raises; segment `missing` is a tombstone."""
+def archive(
+    root: Path, name: str, missing: int | None = None, count: int = COUNT
+) -> list[SegmentPoses]:
+    """Segments of five seconds of arm raises; segment `missing` is a tombstone."""
     estimator = fakes.ArmRaiser()
     frame = np.zeros((4, 4, 3), np.uint8)
     video = Video(f"/{name}", name, name, 1, "1", (), f"/{name}")
     segments = []
-    for index in range(COUNT):
+    for index in range(count):
         start_s = index * LENGTH_S
-        end_s = start_s + LENGTH_S if index < COUNT - 1 else float("inf")
-        segment = Segment(video, index, COUNT, start_s, end_s, PROBE)
+        end_s = start_s + LENGTH_S if index < count - 1 else float("inf")
+        segment = Segment(video, index, count, start_s, end_s, PROBE)
         if index == missing:
             gone = Failure(video.uri, name, "pose", "WorkerDied", "gone", index)
             segments.append(tombstone(segment, "v", gone))
@@ -30,7 +32,7 @@ def archive(root: Path, name: str, missing: int | None = None) -> list[SegmentPo
         times = start_s + np.arange(round(LENGTH_S * RATE_HZ)) / RATE_HZ
         poses = [(float(time_s), estimator.track(frame, float(time_s))) for time_s in times]
         about = SegmentFile(
-            video_id=name, pose_version="v", segment=index, segments=COUNT, start_s=start_s,
+            video_id=name, pose_version="v", segment=index, segments=count, start_s=start_s,
             end_s=None, topology="blazepose33", estimator={}, width_px=640, height_px=480,
             fps=10.0, sample_fps=None, frames=len(poses), frames_with_person=len(poses),
             decoded_s=start_s + LENGTH_S, shortfall=None, clock_jumps=None,

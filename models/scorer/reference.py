@@ -42,7 +42,6 @@ repetitions of another exercise lie beyond 5.5 (RepCount-pose)."""
 LEAST_FRAMES: Final = 5
 _EVEN: Final = 1e-4
 """An even movement is as near when mirrored; which is nearer would be rounding."""
-LEAST_SET: Final = 3
 
 
 class Distances(NamedTuple):
@@ -198,15 +197,16 @@ class ReferenceScorer(torch.nn.Module):
         known = None
         if exercises is not None:
             known = torch.tensor([self.references.names.index(name) for name in exercises])
-        return self._scores(executions, represent(executions), "reference", known)
+        return self.score_as("reference", executions, represent(executions), known)
 
-    def _scores(
+    def score_as(
         self,
+        kind: Kind,
         executions: Sequence[Execution],
         phases: Phases,
-        kind: Kind,
         known: torch.Tensor | None = None,
     ) -> list[Score]:
+        """Scores of that kind; `phases` represent the executions, `known` (R,) are exercises."""
         if not executions:
             return []
         with torch.no_grad():
@@ -338,23 +338,3 @@ def _unusable(execution: Execution, match: _Compared) -> str | None:
         f"too little visible: {100 * float(match.share):.0f} % of the movement seen, expected "
         f"{100 * LEAST_SEEN:.0f} % or more; missing: {missing}"
     )
-
-
-def score_set(executions: Sequence[Execution]) -> list[Score]:
-    """Consecutive repetitions of one person against their own median: `consistency`.
-
-    Says how alike the repetitions are, not whether they are right. Needs three that compare.
-    """
-    count = len(executions)
-    few = f"expected {LEAST_SET} or more; a reference clip scores single repetitions"
-    if count < LEAST_SET:
-        reason = f"a set of {count} repetitions has no median to compare with, {few}"
-        return [unscorable("consistency", reason)] * count
-    phases, zeros = represent(executions), np.zeros(count, np.int64)
-    scorer = ReferenceScorer(References(("set",), phases, zeros, zeros))
-    scores = scorer._scores(executions, phases, "consistency")
-    scored = sum(score.score is not None for score in scores)
-    if scored >= LEAST_SET:
-        return scores
-    reason = f"only {scored} of {count} repetitions compare with each other, {few}"
-    return [unscorable("consistency", score.unscorable_reason or reason) for score in scores]

@@ -13,7 +13,7 @@ import apache_beam as beam
 import grpc  # type: ignore[import-untyped]
 from apache_beam.metrics.cells import DistributionResult
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_handlers
 from apache_beam.runners.portability.portable_runner import PortableRunner
 from apache_beam.runners.portability.prism_runner import PrismRunner
 from apache_beam.runners.runner import create_runner
@@ -113,10 +113,11 @@ class Runner:
 
     def _start(self) -> list[str]:
         config = self._config
-        if (
-            config.name == "in-process"
-        ):  # its state is in this process: a cache would only measure it
-            return ["--max_cache_memory_usage_mb=0"]
+        if config.name == "in-process":
+            # Its state is in this process: a cache would only measure it, at each access. Beam's
+            # option for the cache's size (--max_cache_memory_usage_mb) does not reach this runner.
+            worker_handlers.STATE_CACHE_SIZE_MB = 0
+            return []
         self._processes.enter_context(_runner_errors_once())
         options = []
         if config.name == "prism":

@@ -18,9 +18,10 @@ from executions import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from repscore.models.scorer.consistency import score_set
 from repscore.models.scorer.distance import tensors
 from repscore.models.scorer.files import references_of
-from repscore.models.scorer.reference import ReferenceScorer, score_set
+from repscore.models.scorer.reference import ReferenceScorer
 from repscore.models.scorer.represent import represent
 from repscore.models.scorer.score import Score
 from repscore.models.skeleton import JOINTS

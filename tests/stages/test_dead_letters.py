@@ -106,7 +106,7 @@ class Poisoned(ByConsistency):
 def test_a_recording_that_cannot_be_scored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: dict[str, tuple[str, int]]
 ) -> None:
-    monkeypatch.setattr(score_stage, "load_scorer", lambda _: Poisoned())
+    monkeypatch.setattr(score_stage, "ByConsistency", Poisoned)
     videos, failures = run(tmp_path)
     assert failures == [("/b", "score", "RuntimeError")]
     assert videos == undisturbed | {"/b": ("partial", undisturbed["/b"][1])}

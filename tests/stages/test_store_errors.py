@@ -23,7 +23,7 @@ from repscore.transforms.pose.pool_plan import PoolConfig
 from repscore.transforms.pose.version import estimated_version, release
 from repscore.transforms.pose.worker import Worker
 from repscore.transforms.records import PoseConfig, Segment
-from repscore.transforms.score.stage import ScorerHandler
+from repscore.transforms.score.inference import ScorerHandler
 from repscore.transforms.tables import stage as tables_stage
 from repscore.transforms.tables.delta import read_known, read_rows
 

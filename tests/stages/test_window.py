@@ -1,5 +1,6 @@
 """Ordered release: any arrival order gives the recording that the right order gives."""
 
+import pickle
 import random
 from collections import Counter
 from pathlib import Path
@@ -12,7 +13,8 @@ from archives import COUNT, archive
 from repscore.pipelines.options import RunnerConfig
 from repscore.pipelines.runner.runner import Runner
 from repscore.transforms.records import Recording, SegmentPoses
-from repscore.transforms.repetitions.stage import WindowRepetitions
+from repscore.transforms.repetitions.stage import WindowRepetitions, _Window
+from repscore.transforms.repetitions.subject import Subjects
 
 
 def told(recording: Recording) -> tuple[object, ...]:
@@ -82,3 +84,53 @@ def test_what_is_kept_is_counted(tmp_path: Path, absent: int, held: int) -> None
     found, counters = window(segments)
     assert found == []
     assert (counters["repetitions recordings"], counters["repetitions held"]) == (1, held)
+
+
+class _State:
+    """A value or a bag that notes how many bytes each write takes."""
+
+    def __init__(self) -> None:
+        self.values: list[object] = []
+        self.sizes: list[int] = []
+
+    def read(self) -> list[object]:
+        return self.values
+
+    def add(self, value: object) -> None:
+        self.sizes.append(len(pickle.dumps(value)))
+        self.values.append(value)
+
+    def clear(self) -> None:
+        self.values = []
+
+
+class _Value(_State):
+    def read(self) -> object:
+        return self.values[-1] if self.values else None
+
+    write = _State.add
+
+
+def test_what_a_segment_writes_to_state_does_not_grow_with_the_recording(tmp_path: Path) -> None:
+    waiting, open_, released = _State(), _Value(), _State()
+    segments = archive(tmp_path, "a", count=24)
+    window_fn = _Window(Subjects())
+    recordings = [
+        recording
+        for segment in segments
+        for recording in window_fn.process(("a", segment), waiting, open_, released)
+    ]
+    assert [len(recording.repetitions) for recording in recordings] == [60], "raises of 2 s"
+    for state in (open_, released):
+        middle, late = sum(state.sizes[4:10]), sum(state.sizes[-6:])
+        assert late < 1.15 * middle
+    assert not open_.values
+    assert not released.values
+
+
+def test_a_recording_of_one_segment_touches_no_state(tmp_path: Path) -> None:
+    waiting, open_, released = _State(), _Value(), _State()
+    (segment,) = archive(tmp_path, "a", count=1)
+    (recording,) = _Window(Subjects()).process(("a", segment), waiting, open_, released)
+    assert recording.segments == 1
+    assert [open_.sizes, released.sizes, waiting.sizes] == [[], [], []]

@@ -37,7 +37,13 @@ from repscore.transforms.keypoints.rules import (
     to_px,
     topology_of,
 )
-from repscore.transforms.keypoints.span import NotKeypoints, Span, length_of, people_of, rate_of
+from repscore.transforms.keypoints.span import (
+    NotKeypoints,
+    Span,
+    length_of,
+    people_of_frames,
+    rate_of,
+)
 from repscore.transforms.records import Probe
 
 _DAMAGED: Final = (
@@ -115,12 +121,8 @@ def read(
     named = not layout.several or "person" in layout.names
     if named:
         places[person < 0] = np.nan
-    poses = []
-    for row, time_s in enumerate(times):
-        world_m = None if world is None else world[row]
-        sure = None if visibility is None else visibility[row]
-        poses.append((time_s, people_of(person[row], places[row], world_m, sure)))
-    return Span(layout.topology, poses, named)
+    people = people_of_frames(person, places, world, visibility)
+    return Span(layout.topology, list(zip(times, people, strict=True)), named)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """What every source of keypoints gives: the poses of a span, and why a file is refused."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -55,19 +55,37 @@ def people_of(
     image_px is (P, L, 2) or, with depth, (P, L, 3), world_m (P, L, 3), visibility (P, L). A
     landmark that is not seen is NaN with visibility 0; one without visibility has 1.
     """
-    image = np.full((*image_px.shape[:2], 3), np.nan, np.float32)
-    image[..., : image_px.shape[2]] = _finite(image_px)
+    (people,) = people_of_frames(
+        person[None],
+        image_px[None],
+        None if world_m is None else world_m[None],
+        None if visibility is None else visibility[None],
+    )
+    return people
+
+
+def people_of_frames(
+    person: npt.NDArray[Any],
+    image_px: npt.NDArray[Any],
+    world_m: npt.NDArray[Any] | None,
+    visibility: npt.NDArray[Any] | None,
+) -> Iterator[People]:
+    """The same for N frames with equally many people: all arrays have N as their first axis."""
+    image = np.full((*image_px.shape[:-1], 3), np.nan, np.float32)
+    image[..., : image_px.shape[-1]] = _finite(image_px)
     image[np.isnan(image[..., :2]).any(axis=-1)] = np.nan
     seen = np.isfinite(image[..., 0])
     sure = np.ones(seen.shape) if visibility is None else _finite(visibility)
-    there = seen.any(axis=1)
+    sure = np.where(seen, np.clip(np.nan_to_num(sure), 0, 1), 0).astype(np.float32)
+    there: npt.NDArray[np.bool_] = np.asarray(seen.any(axis=-1))
     world = np.full(image.shape, np.nan, np.float32) if world_m is None else _finite(world_m)
-    return People(
-        person=person[there].astype(np.int32),
-        image_px=image[there],
-        world_m=world[there],
-        visibility=np.where(seen, np.clip(np.nan_to_num(sure), 0, 1), 0).astype(np.float32)[there],
-    )
+    for row, who in enumerate(there):
+        yield People(
+            person=person[row, who].astype(np.int32),
+            image_px=image[row, who],
+            world_m=world[row, who],
+            visibility=sure[row, who],
+        )
 
 
 def _finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

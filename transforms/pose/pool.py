@@ -24,12 +24,13 @@ from repscore.transforms.cluster import (
 )
 from repscore.transforms.errors import DatasetUnusable
 from repscore.transforms.files import absolute
+from repscore.transforms.keypoints.names import is_keypoints
 from repscore.transforms.pose.figures import PoseFigures
 from repscore.transforms.pose.pool_plan import PoolConfig, PoolPlan, describe_lack, plan_pool
 from repscore.transforms.pose.remote import RemoteNetwork, start_inference
 from repscore.transforms.pose.segment_pool import SegmentPool
 from repscore.transforms.pose.version import estimated_version, pose_version
-from repscore.transforms.pose.worker import Worker, stored, tombstone
+from repscore.transforms.pose.worker import Worker, stored, take_keypoints, tombstone
 from repscore.transforms.processes import ENDING
 from repscore.transforms.records import Failure, PoseConfig, Segment, SegmentPoses, failure_of
 
@@ -114,11 +115,14 @@ class PosePool(SegmentPool):
         """A future of the segment's poses; blocks while too many segments wait.
 
         A segment whose pose file is in the store, and one that cannot be processed, is finished at
-        once, without Ray.
+        once, without Ray; so are keypoints, as long as no actor is needed for anything else.
         """
         job = _Job(segment)
         if (result := stored(self._root, self._version_of(segment), segment)) is not None:
             self._resolve(job, result)
+            return job.future
+        if self._thread is None and is_keypoints(segment.video.location):
+            self._resolve(job, take_keypoints(self._poses, self._root, segment))
             return job.future
         with self._lock:
             if self._thread is None:

@@ -12,12 +12,13 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
 
 from repscore.models.estimator import Unavailable
 from repscore.transforms.cluster import ray_ended, resources_of_nodes
+from repscore.transforms.keypoints.names import is_keypoints
 from repscore.transforms.machine import enter_ray, leave_ray
 from repscore.transforms.pose.pool import PoolBroken, PosePool
 from repscore.transforms.pose.pool_plan import PoolConfig, PoolPlan, plan_pool
 from repscore.transforms.pose.segment_pool import SegmentPool
 from repscore.transforms.pose.version import pose_version
-from repscore.transforms.pose.worker import stored
+from repscore.transforms.pose.worker import stored, take_keypoints
 from repscore.transforms.records import PoseConfig, Segment, SegmentPoses
 
 _NAMESPACE: Final = "repscore"
@@ -63,7 +64,10 @@ class SharedPool(SegmentPool):
         """See `SegmentPool`; it and its futures raise PoolBroken."""
         poses, root, _, estimated = self._of
         version = pose_version(poses, segment.video, estimated)
-        if (result := stored(root, version, segment)) is not None:
+        result = stored(root, version, segment)
+        if result is None and is_keypoints(segment.video.location):
+            result = take_keypoints(poses, root, segment)  # workers of Beam are many
+        if result is not None:
             future: Future[SegmentPoses] = Future()
             future.set_result(result)
             return future

@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from repscore.models.estimator import People
@@ -185,19 +186,18 @@ def _table(about: SegmentFile, poses: Sequence[tuple[float, People]]) -> pa.Tabl
     count = TOPOLOGIES[about.topology][0]
     times: list[float] = []
     person: list[int | None] = []
-    rows: list[npt.NDArray[np.float32]] = []
     for time_s, people in poses:
-        found = np.concatenate(
-            [people.image_px, people.world_m, people.visibility[..., None]], axis=-1
-        )
-        if found.shape[1:] != (count, len(LANDMARKS)):
+        if people.image_px.shape[1:] != (count, 3):
             raise ValueError(
-                f"{about.topology} has {count} landmarks, found an array of {found.shape}"
+                f"{about.topology} has {count} landmarks, found an array of {people.image_px.shape}"
             )
-        times += [time_s] * max(1, len(found))
+        times += [time_s] * max(1, len(people.person))
         person += people.person.tolist() or [None]
-        rows.append(found)
-    values = np.concatenate(rows) if rows else np.empty((0, count, len(LANDMARKS)), np.float32)
+    values = np.empty((len(times) - person.count(None), count, len(LANDMARKS)), np.float32)
+    if poses:
+        np.concatenate([people.image_px for _, people in poses], out=values[..., :3])
+        np.concatenate([people.world_m for _, people in poses], out=values[..., 3:6])
+        np.concatenate([people.visibility for _, people in poses], out=values[..., 6])
     nobody = np.array([identity is None for identity in person], bool)
     # Lists of varying length: Arrow cannot read back null lists of a fixed one.
     ends = pa.array(np.concatenate([[0], np.cumsum(~nobody) * count]), pa.int32())
@@ -228,7 +228,7 @@ def _digest(table: pa.Table, about: SegmentFile) -> str:
             digest.update(np.asarray(lengths).tobytes())
             values = values.flatten()
         if pa.types.is_string(values.type):
-            digest.update("\0".join(sorted(set(values.to_pylist()))).encode())
+            digest.update("\0".join(sorted(pc.unique(values).to_pylist())).encode())
         else:
             digest.update(values.to_numpy(zero_copy_only=False).tobytes())
     return digest.hexdigest()

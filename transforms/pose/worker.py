@@ -1,7 +1,7 @@
 """One segment to one pose file, in one process: raw frames never leave it."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -14,7 +14,12 @@ from repscore.transforms.keypoints.names import is_keypoints, kind_of
 from repscore.transforms.keypoints.source import read_keypoints
 from repscore.transforms.pose.decode import Decoder
 from repscore.transforms.pose.store import SegmentFile, find, segment_path, write_segment
-from repscore.transforms.pose.version import estimated_version, pose_version, release
+from repscore.transforms.pose.version import (
+    estimated_version,
+    keypoints_version,
+    pose_version,
+    release,
+)
 from repscore.transforms.records import (
     CLOCK_JUMP,
     Failure,
@@ -76,41 +81,9 @@ class Worker:
 
     def extract(self, segment: Segment) -> SegmentPoses:
         """Estimate the segment's frames and put its pose file in place; or say why not."""
-        started_s = time.monotonic()
-        index = segment.index
-        version = pose_version(self._poses, segment.video)
-        path = segment_path(self._root, version, segment)
-        keypoints = is_keypoints(segment.video.location)
-        take = self._read if keypoints else self._estimate
-        try:
-            about, poses = retried(lambda: take(segment, version))
-        except Exception as error:  # one input never ends a run
-            if is_of_machine(error):
-                raise DatasetUnusable(f"{segment.video.location}: {words_of(error)}") from error
-            return tombstone(segment, version, failure_of(segment.video, "pose", error, index))
-        try:
-            retried(lambda: write_segment(path, about, poses))
-        except Exception as error:
-            raise DatasetUnusable(f"{path}: poses cannot be written: {words_of(error)}") from error
-        return finished(segment, path, about, busy_s=time.monotonic() - started_s)
-
-    def _read(self, segment: Segment, version: str) -> _Extracted:
-        """The poses that a segment of keypoints holds."""
-        keypoints = read_keypoints(segment, self._poses.rate_of_keypoints, self._poses.picture_px)
-        self._frames = len(keypoints.poses)
-        about = _about(
-            segment,
-            version,
-            keypoints.poses,
-            topology=keypoints.topology,
-            estimator=keypoints.identity,
-            sample_fps=None,
-            decoded_s=keypoints.poses[-1][0] if keypoints.poses else segment.start_s,
-            shortfall=keypoints.shortfall,
-            pictures=len(keypoints.poses),
-            pictures_decoded=len(keypoints.poses),
-        )
-        return about, keypoints.poses
+        if is_keypoints(segment.video.location):
+            return take_keypoints(self._poses, self._root, segment)
+        return _put(self._root, pose_version(self._poses, segment.video), segment, self._estimate)
 
     def _estimate(self, segment: Segment, version: str) -> _Extracted:
         """The poses that the estimator finds in a segment of video."""
@@ -157,6 +130,49 @@ def obtain_weights(poses: PoseConfig) -> None:
         estimator_class(poses.estimator).require(poses)
     except WeightsMissing:
         obtain((poses.model,))
+def take_keypoints(poses: PoseConfig, root: str, segment: Segment) -> SegmentPoses:
+    """Put the poses that a segment of keypoints holds in the store; or say why not."""
+
+    def read(segment: Segment, version: str) -> _Extracted:
+        keypoints = read_keypoints(segment, poses.rate_of_keypoints, poses.picture_px)
+        about = _about(
+            segment,
+            version,
+            keypoints.poses,
+            topology=keypoints.topology,
+            estimator=keypoints.identity,
+            sample_fps=None,
+            decoded_s=keypoints.poses[-1][0] if keypoints.poses else segment.start_s,
+            shortfall=keypoints.shortfall,
+            pictures=len(keypoints.poses),
+            pictures_decoded=len(keypoints.poses),
+        )
+        return about, keypoints.poses
+
+    return _put(root, keypoints_version(poses), segment, read)
+
+
+def _put(
+    root: str,
+    version: str,
+    segment: Segment,
+    take: Callable[[Segment, str], _Extracted],
+) -> SegmentPoses:
+    """Write what `take` finds in a segment; an input that cannot be used is a tombstone."""
+    started_s = time.monotonic()
+    path = segment_path(root, version, segment)
+    try:
+        about, poses = retried(lambda: take(segment, version))
+    except Exception as error:  # one input never ends a run
+        if is_of_machine(error):
+            raise DatasetUnusable(f"{segment.video.location}: {words_of(error)}") from error
+        failure = failure_of(segment.video, "pose", error, segment.index)
+        return tombstone(segment, version, failure)
+    try:
+        retried(lambda: write_segment(path, about, poses))
+    except Exception as error:
+        raise DatasetUnusable(f"{path}: poses cannot be written: {words_of(error)}") from error
+    return finished(segment, path, about, busy_s=time.monotonic() - started_s)
 
 
 def _about(

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
-from itertools import count
+from itertools import chain, count
+from typing import NamedTuple
 
 import numpy as np
 
@@ -103,6 +104,32 @@ def release(
 def advance(recording: OpenRecording, segment: SegmentPoses) -> OpenRecording:
     """Advance by the next segment, with the poses that its file holds; raises like `release`."""
     return release(recording, segment, read_people(segment.path) if segment.path else None)
+
+
+class Part(NamedTuple):
+    """What the segments before `next_index` added for good to a recording."""
+
+    next_index: int
+    repetitions: tuple[Repetition, ...]
+    failures: tuple[Failure, ...]
+
+
+def parted(recording: OpenRecording) -> tuple[OpenRecording, Part | None]:
+    """A recording without what no later segment looks at, and that; None where it is nothing."""
+    if not (recording.repetitions or recording.failures):
+        return recording, None
+    part = Part(recording.next_index, recording.repetitions, recording.failures)
+    return replace(recording, repetitions=(), failures=()), part
+
+
+def rejoined(parts: Sequence[Part], recording: OpenRecording) -> OpenRecording:
+    """The recording with the parts, in any order, that were taken from it."""
+    ordered = sorted(parts, key=lambda part: part.next_index)
+    return replace(
+        recording,
+        repetitions=tuple(chain(*(part.repetitions for part in ordered), recording.repetitions)),
+        failures=tuple(chain(*(part.failures for part in ordered), recording.failures)),
+    )
 
 
 def recording_of(segments: Sequence[SegmentPoses], subjects: Subjects) -> Recording:

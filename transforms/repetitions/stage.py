@@ -14,7 +14,14 @@ from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateS
 from repscore.transforms.errors import retried
 from repscore.transforms.metrics import StageMetrics
 from repscore.transforms.records import Recording, SegmentPoses, failure_of
-from repscore.transforms.repetitions.order import OpenRecording, advance, close, release
+from repscore.transforms.repetitions.order import (
+    OpenRecording,
+    advance,
+    close,
+    parted,
+    rejoined,
+    release,
+)
 from repscore.transforms.repetitions.stored import StoredVideo, stored_recording
 from repscore.transforms.repetitions.subject import Subjects
 
@@ -113,8 +120,16 @@ def _closed(recording: OpenRecording, last: SegmentPoses, subjects: Subjects) ->
 
 
 class _Window(beam.DoFn):
+    """Puts the segments of a recording in order.
+
+    What grows with a recording, its repetitions and failures, lies in a bag, which is read once, at
+    the end; what is written again after a segment is the rest of the recording, which is bounded.
+    A recording of one segment needs no state.
+    """
+
     WAITING = BagStateSpec("waiting", PickleCoder())
     OPEN = ReadModifyWriteStateSpec("open", PickleCoder())
+    RELEASED = BagStateSpec("released", PickleCoder())
 
     def __init__(self, subjects: Subjects) -> None:
         self._subjects = subjects
@@ -125,9 +140,13 @@ class _Window(beam.DoFn):
         element: tuple[str, SegmentPoses],
         waiting: Any = beam.DoFn.StateParam(WAITING),
         open_: Any = beam.DoFn.StateParam(OPEN),
+        released: Any = beam.DoFn.StateParam(RELEASED),
     ) -> Iterator[Recording]:
         _, arrived = element
         self._metrics.count_in()
+        if arrived.segment.count == 1:
+            yield self._finished(self._advanced(OpenRecording(), arrived), arrived)
+            return
         before: OpenRecording | None = open_.read()
         recording = before or OpenRecording()
         if arrived.segment.index != recording.next_index:
@@ -139,25 +158,34 @@ class _Window(beam.DoFn):
             return
         early: Iterable[SegmentPoses] = waiting.read()
         segments = {segment.segment.index: segment for segment in (*early, arrived)}
-        released = 0
+        first = recording.next_index
         while segment := segments.pop(recording.next_index, None):
-            with self._metrics.timed():
-                recording = _advanced(recording, segment)
-            released += 1
+            recording = self._advanced(recording, segment)
             if recording.next_index == segment.segment.count:
-                self._metrics.add("held", 1 - released)
+                self._metrics.add("held", 1 - (recording.next_index - first))
                 self._metrics.add("recordings", -(before is not None))
-                waiting.clear()
-                open_.clear()
-                with self._metrics.timed():
-                    closed = _closed(recording, segment, self._subjects)
-                self._metrics.count_out()
-                yield closed
+                recording = rejoined([*released.read()], recording)
+                for state in (waiting, open_, released):
+                    state.clear()
+                yield self._finished(recording, segment)
                 return
+        recording, part = parted(recording)
+        if part is not None:
+            released.add(part)
         open_.write(recording)
         self._metrics.add("recordings", int(before is None))
-        if released > 1:
-            self._metrics.add("held", 1 - released)
+        if recording.next_index > first + 1:
+            self._metrics.add("held", 1 - (recording.next_index - first))
             waiting.clear()
             for segment in segments.values():
                 waiting.add(segment)
+
+    def _advanced(self, recording: OpenRecording, segment: SegmentPoses) -> OpenRecording:
+        with self._metrics.timed():
+            return _advanced(recording, segment)
+
+    def _finished(self, recording: OpenRecording, last: SegmentPoses) -> Recording:
+        with self._metrics.timed():
+            closed = _closed(recording, last, self._subjects)
+        self._metrics.count_out()
+        return closed

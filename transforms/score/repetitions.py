@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from repscore.models.scorer.consistency import score_set
 from repscore.models.scorer.files import CONSISTENCY_VERSION
-from repscore.models.scorer.learned import LearnedScorer
-from repscore.models.scorer.reference import ReferenceScorer, score_set
 from repscore.models.scorer.score import Kind, Score, unscorable
 from repscore.transforms.records import Recording, Repetition, ScoredRecording, failure_of
 from repscore.transforms.score.sets import sessions
+
+if TYPE_CHECKING:  # torch is slow to import, and consistency seldom needs it
+    from repscore.models.scorer.learned import LearnedScorer
+    from repscore.models.scorer.reference import ReferenceScorer
 
 
 class Scorer(Protocol):
@@ -26,10 +29,10 @@ class Scorer(Protocol):
 class ByModel:
     """Every repetition by itself, all recordings in one batch."""
 
-    def __init__(self, model: ReferenceScorer | LearnedScorer) -> None:
+    def __init__(self, model: "ReferenceScorer | LearnedScorer", kind: Kind) -> None:
         self._model = model
         self.version = model.version
-        self.kind: Kind = "learned" if isinstance(model, LearnedScorer) else "reference"
+        self.kind: Kind = kind
 
     def __call__(self, recordings: Sequence[Recording]) -> list[list[Score]]:
         """One list of scores per recording."""

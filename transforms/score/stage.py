@@ -2,104 +2,47 @@
 # Beam's own annotations of PTransform and `|` are wrong:
 # pyright: reportIncompatibleMethodOverride=false, reportReturnType=false
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import apache_beam as beam
-from apache_beam.ml.inference.base import ModelHandler, RunInference
 
-from repscore.models.scorer.learned import LearnedScorer
-from repscore.models.scorer.model import ScorerModel, read_scorer
-from repscore.models.scorer.reference import ReferenceScorer
-from repscore.transforms.errors import DatasetUnusable, retried, words_of
-from repscore.transforms.files import open_binary
 from repscore.transforms.metrics import StageMetrics
 from repscore.transforms.records import Recording, ScoredRecording
-from repscore.transforms.score.repetitions import (
-    ByConsistency,
-    ByModel,
-    Scorer,
-    score_each,
-)
-
-_BATCH_REPETITIONS = 2048
+from repscore.transforms.score.repetitions import ByConsistency, score_each
 
 
 @dataclass
 class ScoreRepetitions(beam.PTransform[Recording, ScoredRecording]):
-    """Score every repetition, in batches over the repetitions of many recordings.
+    """Score every repetition.
 
-    `scorer` names a scorer file; without one, repetitions are scored by their consistency.
+    `scorer` names a scorer file, whose model gets batches over the repetitions of many recordings.
+    Without one, repetitions are scored by their consistency, recording by recording.
     """
 
     scorer: str | None = None
 
     def expand(self, recordings: beam.PCollection[Recording]) -> beam.PCollection[ScoredRecording]:
-        """One RunInference."""
+        """One RunInference where there is a model."""
+        if self.scorer is None:
+            consistency = beam.ParDo(_Consistency()).with_output_types(ScoredRecording)
+            return recordings | "Score" >> consistency
+        # RunInference itself imports torch, which takes seconds and 0.6 GB.
+        from apache_beam.ml.inference.base import RunInference
+
+        from repscore.transforms.score.inference import ScorerHandler
+
         return recordings | "Score" >> RunInference(ScorerHandler(self.scorer))
 
 
-class ScorerHandler(ModelHandler[Recording, ScoredRecording, Scorer]):
-    """Loads a scorer once per process and gives it batches of recordings."""
-
-    def __init__(self, scorer: str | None) -> None:
-        # Beam would begin with batches of one; what a bundle ends with is scored in any case.
-        super().__init__(
-            min_batch_size=_BATCH_REPETITIONS,
-            max_batch_size=_BATCH_REPETITIONS,
-            element_size_fn=_repetitions_of,
-        )
-        self._scorer = scorer
+class _Consistency(beam.DoFn):
+    def __init__(self) -> None:
+        self._scorer = ByConsistency()
         self._metrics = StageMetrics("score")
 
-    def load_model(self) -> Scorer:
-        """What `load_scorer` gives."""
-        try:
-            return retried(lambda: load_scorer(self._scorer))
-        except Exception as error:
-            raise DatasetUnusable(
-                f"{self._scorer}: the scorer cannot be read: {words_of(error)}"
-            ) from error
-
-    def run_inference(
-        self,
-        batch: Sequence[Recording],
-        model: Scorer,
-        inference_args: Mapping[str, Any] | None = None,  # noqa: ARG002 - Beam's signature
-    ) -> Iterable[ScoredRecording]:
-        """Score a batch of recordings."""
-        for _ in batch:
-            self._metrics.count_in()
+    def process(self, element: Recording) -> Iterator[ScoredRecording]:
+        self._metrics.count_in()
         with self._metrics.timed():
-            scored = score_each(batch, model)
-        for _ in scored:
-            self._metrics.count_out()
-        return scored
-
-    def get_num_bytes(self, batch: Sequence[Recording]) -> int:
-        """Bytes of the keypoints, for a metric of Beam's; its own way is to pickle the batch."""
-        found = (each for recording in batch for each in recording.repetitions)
-        return sum(e.flat.nbytes + e.body.nbytes + e.visibility.nbytes for e in found)
-
-    def get_metrics_namespace(self) -> str:
-        """Beam's own inference metrics appear under this name."""
-        return "repscore.score"
-
-
-def load_scorer(scorer: str | None) -> Scorer:
-    """The scorer in a file or object, or the consistency scorer.
-
-    Raises FileNotFoundError, and ValueError for a file that holds none.
-    """
-    if scorer is None:
-        return ByConsistency()
-    with open_binary(scorer) as file:
-        found = read_scorer(file.read(), scorer)
-    if isinstance(found, ScorerModel):
-        return ByModel(LearnedScorer(found))
-    return ByModel(ReferenceScorer(found).eval())
-
-
-def _repetitions_of(recording: Recording) -> int:
-    return max(1, len(recording.repetitions))
+            scored = score_each([element], self._scorer)
+        self._metrics.count_out()
+        yield from scored

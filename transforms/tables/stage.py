@@ -103,7 +103,8 @@ def _rows(scored: ScoredRecording, run: RunStamp) -> tuple[ScoredRecording, Rows
     try:
         rows = rows_of(scored, run)
         for name, some in rows.items():
-            arrow_of(name, some)
+            if some:
+                arrow_of(name, some)
     except Exception as error:  # one recording never ends a run
         recording = scored.recording
         failures = (*recording.failures, failure_of(recording.video, "write", error))
