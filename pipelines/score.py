@@ -41,7 +41,6 @@ from repscore.transforms.discover.sources import (
 )
 from repscore.transforms.files import absolute
 from repscore.transforms.pose.figures import PoseFigures, figures_of, joined
-from repscore.transforms.keypoints.names import is_keypoints
 from repscore.transforms.pose.pool import (
     PosePool,
     broken_pool,
@@ -247,10 +246,7 @@ def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:
                 continue
             from repscore.pipelines.group import run_group  # slow to import: often nothing is new
             from repscore.pipelines.runner.runner import Runner
-            from repscore.transforms.cluster import start_ray
 
-            if not options.runner.remote and not all(is_keypoints(v.location) for v in videos):
-                start_ray(options.pool.ray_address)  # processes cannot be started from threads
             if runner is None:
                 runner = stack.enter_context(closing(Runner(options.runner)))
             title = f"group {number}, {len(videos)} videos"

@@ -15,7 +15,6 @@ from repscore.pipelines.progress import console
 from repscore.pipelines.score import OpenRun, RunReport, opened
 from repscore.pipelines.signals import first_signal_asks
 from repscore.pipelines.terminal import echo
-from repscore.transforms.cluster import start_ray
 from repscore.transforms.errors import DatasetUnusable
 from repscore.transforms.pose.figures import PoseFigures
 from repscore.transforms.watch.arrivals import ArrivalStatus
@@ -60,7 +59,6 @@ def run(
         opened(options, "watch", quiet=quiet) as open_run,
         closing(Runner(options.runner)) as runner,
     ):
-        start_ray(options.pool.ray_address)
         inputs = WatchedInputs(watching, open_run.known, open_run.stamp.config)
         name = open_run.stamp.run_id
         register(name, inputs)

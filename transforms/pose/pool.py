@@ -38,6 +38,10 @@ _TICK_S: Final = 0.5
 _ATTEMPTS: Final = 2
 _KILL_S: Final = 10.0
 _CLOSE_S: Final = 30.0
+_START_S: Final = 10.0
+"""What Ray and its actors take to start, on two cores."""
+_CALL_S: Final = 0.01
+"""What it costs to have an actor read a segment of keypoints; a second of them costs as much."""
 
 
 class PoolBroken(DatasetUnusable):
@@ -110,23 +114,30 @@ class PosePool(SegmentPool):
         self._thread: threading.Thread | None = None
         self._broken: PoolBroken | None = None
         self._finished = PoseFigures()
+        self._read_s = 0.0
 
     def submit(self, segment: Segment) -> "Future[SegmentPoses]":
         """A future of the segment's poses; blocks while too many segments wait.
 
         A segment whose pose file is in the store, and one that cannot be processed, is finished at
-        once, without Ray; so are keypoints, as long as no actor is needed for anything else.
+        once, without Ray; so are keypoints, until reading them has cost what Ray's start would.
         """
         job = _Job(segment)
         if (result := stored(self._root, self._version_of(segment), segment)) is not None:
             self._resolve(job, result)
             return job.future
-        if self._thread is None and is_keypoints(segment.video.location):
-            self._resolve(job, take_keypoints(self._poses, self._root, segment))
+        if self._reads_here(segment):
+            result = take_keypoints(self._poses, self._root, segment)
+            self._read_s += max(0.0, result.busy_s - _CALL_S)
+            self._resolve(job, result)
             return job.future
         with self._lock:
             if self._thread is None:
-                self._start()
+                try:
+                    self._start()
+                except Unavailable as error:
+                    self._broken = PoolBroken(str(error))
+                    raise self._broken from error
         self._room.acquire()  # the manager makes room, or breaks the pool
         self._events.put(job)
         if self._broken is not None:
@@ -143,6 +154,11 @@ class PosePool(SegmentPool):
     def actors(self) -> int:
         """See `SegmentPool`."""
         return self._plan.actors
+
+    def _reads_here(self, segment: Segment) -> bool:
+        """Whether this process takes a segment: keypoints, while that is cheaper than actors."""
+        waits = self._thread is None and self._read_s < _START_S
+        return waits and is_keypoints(segment.video.location)
 
     def _version_of(self, segment: Segment) -> str:
         return pose_version(self._poses, segment.video, self._version)
