@@ -33,7 +33,10 @@ def uri_of(path: str | Path) -> str:
     A byte that is not UTF-8 becomes `\\xNN`, and the backslash of a name that reads like that
     becomes `\\x5c`.
     """
-    text = _ESCAPE.sub(lambda found: "\\x5c" + found[0][1:], str(path))
+    text = str(path)
+    if text.isascii() and "\\" not in text:
+        return text
+    text = _ESCAPE.sub(lambda found: "\\x5c" + found[0][1:], text)
     return _NOT_UTF8.sub(lambda byte: f"\\x{ord(byte[0]) - 0xDC00:02x}", text)
 
 

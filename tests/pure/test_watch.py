@@ -1,10 +1,14 @@
 """What is handed out when, listing by listing; seconds are given by hand."""
 
+import random
+import threading
+import time
 from pathlib import Path
 
 from repscore.transforms.discover.sources import Source
 from repscore.transforms.records import Known, Name, Video, video_id_of
 from repscore.transforms.watch.arrivals import Arrivals
+from repscore.transforms.watch.chunks import ChunkArrivals, Numbers
 from repscore.transforms.watch.watched_inputs import WatchConfig, WatchedInputs
 
 CONTENT = {"a1": "A", "a2": "A2", "b1": "A", "c1": "C"}
@@ -133,6 +137,59 @@ def test_small_contents_do_not_wait_for_a_few_others() -> None:
         )
         listing = [Source(f"/{n}", size_bytes, "1", f"{n}") for n in range(100)]
         assert len(watched.poll(listing, 0.0)) == taken
+
+
+def test_a_content_that_is_read_holds_up_nobody() -> None:
+    def reads(source: Source) -> str:
+        thread = threading.Thread(target=watched.committed, args=([], 0, 1.0))
+        thread.start()
+        thread.join(timeout=5)
+        waited.append(thread.is_alive())
+        return source.uri
+
+    waited: list[bool] = []
+    watched = Arrivals({}, "now", rest_s=0.0, room=1, now_s=0.0, fingerprint_of=reads)
+    assert names(watched.poll([source("/a", "a1")], 0.0)) == ["/a"]
+    assert waited == [False]
+
+
+def test_a_poll_costs_the_same_for_each_name_however_much_is_in_progress() -> None:
+    def seconds(count: int) -> float:
+        watched = Arrivals(
+            {}, "now", rest_s=0.0, room=count, now_s=0.0, fingerprint_of=lambda source: source.uri
+        )
+        listing = [Source(f"/{n}", 1, "1", f"{n}") for n in range(count)]
+        begun_s = time.process_time()
+        assert len(watched.poll(listing, 0.0)) == count
+        return time.process_time() - begun_s
+
+    few, many = (min(seconds(count) for _ in range(3)) for count in (1000, 8000))
+    assert many < 3 * 8 * few, "a sum over all in progress for each would be 64 times"
+
+
+def test_numbers_in_a_row_take_no_memory() -> None:
+    drawn = list(range(1000))
+    random.Random(1).shuffle(drawn)
+    numbers, those = Numbers(), set[int]()
+    for first in drawn[:300]:
+        last = first + first % 3
+        numbers.add(first, last)
+        those |= set(range(first, last + 1))
+        assert len(numbers) == sum(number - 1 not in those for number in those)
+    assert [number in numbers for number in range(-2, 1005)] == [
+        number in those for number in range(-2, 1005)
+    ]
+
+
+def test_a_stream_of_a_day_is_one_run_of_numbers() -> None:
+    watched = ChunkArrivals({}, "now", rest_s=0.0)
+    for hour in range(24):
+        frames = range(1000 * hour, 1000 * (hour + 1))
+        listing = [Source(f"/in/a_{frame:012d}_keypoints.json", 1, "1") for frame in frames]
+        chunks, _ = watched.poll(listing, float(hour), float(hour))
+        assert sum(chunk.last - chunk.first + 1 for chunk in chunks) == 1000
+        assert watched.poll(listing, hour + 0.5, hour + 0.5)[0] == [], "once"
+    assert [len(taken) for taken in watched._taken.values()] == [1]
 
 
 def test_idle_is_a_watch_that_has_listed_and_waits_for_nothing(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """What lies in a folder: the files that are inputs, and what is passed over."""
 
 import functools
+import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -18,39 +20,43 @@ Wanted = Callable[[str], bool]
 """Whether a name inside a folder is that of an input."""
 
 
-def walk(folder: Path, wanted: Wanted, passed_over: Counter[str]) -> Iterator[Path]:
-    """The inputs below a folder, sorted; what is none is counted by suffix or kind.
+def walk(
+    folder: Path, wanted: Wanted, passed_over: Counter[str]
+) -> Iterator[tuple[str, os.stat_result]]:
+    """The paths of inputs below a folder, sorted, each with its status; links are followed.
 
-    Links are followed, except to a folder that encloses them. Datasets are no inputs. Raises
-    OSError where a folder cannot be listed.
+    What is none is counted by suffix or kind. A link to a folder that encloses it is not followed.
+    Datasets are no inputs. Raises OSError where a folder cannot be listed.
     """
-    yield from _walk(folder, wanted, passed_over, frozenset())
+    yield from _walk(str(folder), wanted, passed_over, frozenset())
 
 
 def _walk(
-    folder: Path, wanted: Wanted, passed_over: Counter[str], above: frozenset[tuple[int, int]]
-) -> Iterator[Path]:
-    status = folder.stat()
+    folder: str, wanted: Wanted, passed_over: Counter[str], above: frozenset[tuple[int, int]]
+) -> Iterator[tuple[str, os.stat_result]]:
+    status = Path(folder).stat()
     above |= {(status.st_dev, status.st_ino)}
     is_dataset = Path(folder, *_MARK).is_dir()
-    folders: list[Path] = []
-    for path in sorted(folder.iterdir()):
-        name = path.name
+    folders: list[str] = []
+    with os.scandir(folder) as entries:
+        in_order = sorted(entries, key=attrgetter("name"))
+    for entry in in_order:
+        name = entry.name
         try:
-            status = path.stat()
+            status = entry.stat()
         except OSError:
-            if path.is_symlink():  # else it was removed meanwhile
+            if entry.is_symlink():  # else it was removed meanwhile
                 passed_over["broken link"] += 1
             continue
         if stat.S_ISDIR(status.st_mode):
             if (status.st_dev, status.st_ino) in above:
                 passed_over["link to an enclosing folder"] += 1
             elif not (is_dataset and name in _DATASET):
-                folders.append(path)
+                folders.append(entry.path)
         elif (special := _special(status.st_mode)) is not None:
             passed_over[special] += 1
         elif is_taken(name, wanted, passed_over):
-            yield path
+            yield entry.path, status
     for path in folders:
         yield from _walk(path, wanted, passed_over, above)
 

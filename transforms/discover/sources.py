@@ -4,6 +4,7 @@ import contextlib
 import glob
 import hashlib
 import json
+import os
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -153,15 +154,17 @@ def _path_of(input_: str) -> Path:
 
 def _list_local(input_: str, wanted: Wanted, passed_over: Counter[str]) -> Iterator[Source]:
     path = _path_of(input_)
-    if path.is_dir():
-        files: Iterable[Path] = walk(path, wanted, passed_over)
-    elif path.is_file():
-        files = (path,)
-    elif glob.has_magic(str(path)):
-        files = _matches(path, passed_over)
-    else:
-        raise InputNotFound(f"input {input_!r}: no such file or folder")
     try:
+        if path.is_dir():
+            for place, status in walk(path.absolute(), wanted, passed_over):
+                yield _from_status(place, status)
+            return
+        if path.is_file():
+            files: Iterable[Path] = (path,)
+        elif glob.has_magic(str(path)):
+            files = _matches(path, passed_over)
+        else:
+            raise InputNotFound(f"input {input_!r}: no such file or folder")
         for file in files:
             with contextlib.suppress(FileNotFoundError):  # it was removed meanwhile
                 yield _from_file(file)
@@ -183,8 +186,8 @@ def _is_input(name: str) -> bool:
     """Whether a name inside a folder is that of an input."""
     lower = name.lower()
     return (
-        Path(lower).suffix in VIDEO_SUFFIXES
-        or lower.endswith(IN_FOLDERS)
+        lower.endswith(IN_FOLDERS)
+        or posixpath.splitext(lower)[1] in VIDEO_SUFFIXES
         or kind_of(name) == "openpose"
     )
 
@@ -203,11 +206,14 @@ def _is_input_or_chunk(name: str) -> bool:
 
 
 def _from_file(file: Path) -> Source:
-    status = file.stat()
+    return _from_status(str(file.absolute()), file.stat())
+
+
+def _from_status(path: str, status: os.stat_result) -> Source:
     stamp = f"{status.st_size}-{status.st_mtime_ns}"
     # Not the modification time, which copying and moving may keep from another machine.
     arrived_at = datetime.fromtimestamp(status.st_ctime, UTC)
-    return Source(uri_of(file.absolute()), status.st_size, stamp, arrived_at=arrived_at)
+    return Source(uri_of(path), status.st_size, stamp, arrived_at=arrived_at)
 
 
 def _list_url(input_: str, wanted: Wanted, passed_over: Counter[str]) -> Iterator[Source]:

@@ -61,7 +61,7 @@ class StreamPart(NamedTuple):
 
 def part_of(uri: str) -> StreamPart | None:
     """The part of a stream that a URI names; None for anything else."""
-    found = _PART.fullmatch(uri)
+    found = _PART.fullmatch(uri) if "#" in uri else None
     if found is None:
         return None
     stream, first, last, start, end = found.groups()
@@ -123,6 +123,8 @@ def recording_of(uri: str) -> str | None:
     recording is called after all its files, `%d` standing for the number of the frame:
     `FOLDER/<name>_%d_keypoints.json`, or `FOLDER/<name>_%d.jpg`.
     """
+    if not uri.lower().endswith((".json", *_PICTURES)):  # as most: listings are long
+        return None
     folder, slash, name = uri.rpartition("/")
     found = _FRAME.fullmatch(name)
     return None if found is None else f"{folder}{slash}{found['before']}%d{found['after']}"
@@ -130,7 +132,7 @@ def recording_of(uri: str) -> str | None:
 
 def is_recording(uri: str) -> bool:
     """Whether a place is the name of a recording, and no file."""
-    return _RECORDING.fullmatch(uri) is not None
+    return "%d" in uri and _RECORDING.fullmatch(uri) is not None
 
 
 def frames_among(names: Iterable[str], recording: str) -> list[tuple[int, str]]:

@@ -64,7 +64,8 @@ class Arrivals:
     committed, so that two versions never overtake each other. What was taken is left alone until
     its stamp changes, even where it failed.
 
-    Memory follows the number of names. Thread-safe.
+    Memory follows the number of names. One thread polls; the others may call at any time, and do
+    not wait while contents are read.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Arrivals:
         self._listed: dict[str, _Listed] = {}
         self._fingerprints: dict[tuple[str, str], str] = {}
         self._in_progress: dict[str, tuple[float, InputInProgress]] = {}
+        self._bytes_in_progress = 0
         self._done = self._failed = 0
         self._active_s = now_s
         self._lock = threading.Lock()
@@ -91,17 +93,12 @@ class Arrivals:
         sources = [source for source in listing if not self._changes.is_current(source)]
         with self._lock:
             self._forget_all_but({source.uri for source in sources})
-            arrived: list[Video] = []
-            for source in sources:
-                listed = self._listed.get(source.uri)
-                if listed is None or listed.stamp != source.stamp:
-                    listed = self._listed[source.uri] = _Listed(source.stamp, now_s)
-                    self._active_s = now_s
-                rested = source.fingerprint is not None or now_s - listed.since_s >= self._rest_s
-                if rested and self._has_room(source) and self._is_free(source):
-                    arrived += self._take(source, listed.since_s)
-                    self._active_s = now_s
-            return arrived
+            rested = [source for source in sources if self._has_rested(source, now_s)]
+        arrived: list[Video] = []
+        for source in rested:
+            if self._has_room(source) and self._is_free(source):
+                arrived += self._take(source, now_s)
+        return arrived
 
     def committed(
         self, video_ids: Collection[str], failed: int, now_s: float
@@ -109,6 +106,7 @@ class Arrivals:
         """The rows of these contents are visible; returns those that came from here."""
         with self._lock:
             done = [self._in_progress.pop(id_) for id_ in video_ids if id_ in self._in_progress]
+            self._bytes_in_progress -= sum(input_.size_bytes for _, input_ in done)
             self._done += len(video_ids)
             self._failed += failed
             self._active_s = now_s
@@ -133,10 +131,17 @@ class Arrivals:
                 active_s=self._active_s,
             )
 
+    def _has_rested(self, source: Source, now_s: float) -> bool:
+        listed = self._listed.get(source.uri)
+        if listed is None or listed.stamp != source.stamp:
+            listed = self._listed[source.uri] = _Listed(source.stamp, now_s)
+            self._active_s = now_s
+        return source.fingerprint is not None or now_s - listed.since_s >= self._rest_s
+
     def _has_room(self, source: Source) -> bool:
         """Small contents do not wait for the commit of a few others."""
-        count = len(self._in_progress)
-        size_bytes = sum(input_.size_bytes for _, input_ in self._in_progress.values())
+        with self._lock:
+            count, size_bytes = len(self._in_progress), self._bytes_in_progress
         small = size_bytes + source.size_bytes <= _SMALL_BYTES and count < _SMALL * self._room
         return count < self._room or small
 
@@ -146,8 +151,9 @@ class Arrivals:
 
     def _is_free(self, source: Source) -> bool:
         """Whether no content that the decision on this input is about is in progress."""
-        contents = self._changes.contents_of(source)
-        return not any(video_id_of(content) in self._in_progress for content in contents)
+        ids = {video_id_of(content) for content in self._changes.contents_of(source)}
+        with self._lock:
+            return ids.isdisjoint(self._in_progress)
 
     def _fingerprint(self, source: Source) -> str:
         """Read once, although an input may wait for several polls."""
@@ -156,11 +162,14 @@ class Arrivals:
             self._fingerprints[key] = self._fingerprint_of(source)
         return self._fingerprints[key]
 
-    def _take(self, source: Source, since_s: float) -> list[Video]:
+    def _take(self, source: Source, now_s: float) -> list[Video]:
         videos, now = self._changes.decide(source), datetime.now(UTC)
-        for video in videos:
-            taken = InputInProgress(video.uri, video.size_bytes, video.arrived_at, now)
-            self._in_progress[video.video_id] = (since_s, taken)
-        del self._listed[source.uri]
         self._fingerprints.pop((source.uri, source.stamp), None)
+        with self._lock:
+            since_s = self._listed.pop(source.uri).since_s
+            for video in videos:
+                taken = InputInProgress(video.uri, video.size_bytes, video.arrived_at, now)
+                self._in_progress[video.video_id] = (since_s, taken)
+                self._bytes_in_progress += video.size_bytes
+            self._active_s = now_s
         return videos

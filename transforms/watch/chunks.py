@@ -1,5 +1,6 @@
 """Streams among watched inputs: which of their chunks have arrived, listing by listing."""
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import groupby
@@ -8,6 +9,28 @@ from repscore.transforms.discover.sources import Source
 from repscore.transforms.keypoints.names import END_MARK, StreamPart, chunk_of, kind_of, part_of
 from repscore.transforms.records import Known
 from repscore.transforms.watch.gather import Chunk, Limits
+
+
+class Numbers:
+    """A set of whole numbers that keeps runs of them: a stream without holes is one."""
+
+    def __init__(self) -> None:
+        self._firsts: list[int] = []
+        self._lasts: list[int] = []
+
+    def __len__(self) -> int:
+        """How many runs are kept."""
+        return len(self._firsts)
+
+    def __contains__(self, number: int) -> bool:
+        run = bisect_right(self._firsts, number) - 1
+        return run >= 0 and number <= self._lasts[run]
+
+    def add(self, first: int, last: int) -> None:
+        """Add the numbers from first to last."""
+        touched = slice(bisect_left(self._lasts, first - 1), bisect_right(self._firsts, last + 1))
+        self._firsts[touched] = [min([first, *self._firsts[touched]])]
+        self._lasts[touched] = [max([last, *self._lasts[touched]])]
 
 
 class ChunkArrivals:
@@ -23,10 +46,10 @@ class ChunkArrivals:
         self._silence_s = Limits().silence_s
         parts = [part_of(row.uri) for row in known.values() if row.config == config]
         self._floors = floors([part for part in parts if part is not None])
-        self._taken: dict[str, set[int]] = defaultdict(set)
+        self._taken: dict[str, Numbers] = defaultdict(Numbers)
         for part in parts:
             if part is not None and part.late:
-                self._taken[part.stream] |= set(range(part.first, part.last + 1))
+                self._taken[part.stream].add(part.first, part.last)
         self._listed: dict[str, tuple[str, float]] = {}
 
     @property
@@ -61,7 +84,8 @@ class ChunkArrivals:
             else:
                 complete_s = min(complete_s, _arrival_s(source, instant_s))
         for stream, files in arrived.items():
-            self._taken[stream] |= {number for number, _ in files}
+            for number, _ in files:
+                self._taken[stream].add(number, number)
         taken = {source.uri for files in arrived.values() for _, source in files}
         for uri in (self._listed.keys() - listed) | taken:
             self._listed.pop(uri, None)
