@@ -133,6 +133,8 @@ class PosePool(SegmentPool):
             return job.future
         with self._lock:
             if self._thread is None:
+                if self._broken is not None:
+                    raise self._broken
                 try:
                     self._start()
                 except Unavailable as error:

@@ -130,6 +130,8 @@ def obtain_weights(poses: PoseConfig) -> None:
         estimator_class(poses.estimator).require(poses)
     except WeightsMissing:
         obtain((poses.model,))
+
+
 def take_keypoints(poses: PoseConfig, root: str, segment: Segment) -> SegmentPoses:
     """Put the poses that a segment of keypoints holds in the store; or say why not."""
 
