@@ -4,7 +4,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType  # noqa: TID251 - the one place
@@ -53,34 +54,44 @@ def console(file: TextIO | None = None, width: int | None = None) -> Console:
     )
 
 
-@contextmanager
 def following(
     title: str, size_bytes: int, status: "Callable[[], PoseFigures]", *, quiet: bool
-) -> Iterator[None]:
+) -> AbstractContextManager[None]:
     """Show the progress of the pose pool while the block runs; `size_bytes` is the whole work."""
-    if quiet:
-        yield
-        return
-    before, started_s, stop = status(), time.monotonic(), threading.Event()
+    return follower(title, size_bytes, status, quiet=quiet)()
 
-    def describe(now: "PoseFigures") -> tuple[float, str]:
-        frames, seconds = now.frames - before.frames, time.monotonic() - started_s
+
+def follower(
+    title: str, size_bytes: int, status: "Callable[[], PoseFigures]", *, quiet: bool
+) -> Callable[[], AbstractContextManager[None]]:
+    """Like `following`, for several blocks in turn; all count from now."""
+    before, started_s = status(), time.monotonic()
+
+    def describe() -> tuple[float, str]:
+        now, seconds = status(), time.monotonic() - started_s
+        frames = now.frames - before.frames
         parts = [f"{frames:,} frames", f"{frames / max(seconds, 1e-3):.0f} fps"]
         parts += [f"{now.reused - before.reused} from the store"] * (now.reused > before.reused)
         parts += [f"{now.failed - before.failed} failed"] * (now.failed > before.failed)
-        return now.size_bytes - before.size_bytes, ", ".join(parts)
+        return min(now.size_bytes - before.size_bytes, size_bytes), ", ".join(parts)
 
-    out = console()
-    follow = _live if out.is_terminal else _plain
-    thread = threading.Thread(
-        target=follow, args=(out, title, size_bytes, lambda: describe(status()), stop), daemon=True
-    )
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()  # it looks at `stop` several times a second
+    @contextmanager
+    def follow() -> Iterator[None]:
+        if quiet:
+            yield
+            return
+        out, stop = console(), threading.Event()
+        arguments = (out, title, size_bytes, describe, stop)
+        show = _live if out.is_terminal else partial(_plain, started_s)
+        thread = threading.Thread(target=show, args=arguments, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()  # it looks at `stop` several times a second
+
+    return follow
 
 
 def _live(
@@ -106,13 +117,13 @@ def _live(
 
 
 def _plain(
+    started_s: float,
     out: Console,
     title: str,
     size_bytes: int,
     progress_of: Callable[[], tuple[float, str]],
     stop: threading.Event,
 ) -> None:
-    started_s = time.monotonic()
     while not stop.wait(_PLAIN_S):
         done, text = progress_of()
         seconds = time.monotonic() - started_s

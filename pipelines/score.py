@@ -3,6 +3,7 @@
 import json
 import platform
 import posixpath
+import queue
 import time
 import uuid
 from collections import Counter
@@ -27,7 +28,8 @@ from repscore.pipelines.options import (
     ScoreOptions,
     config_key,
 )
-from repscore.pipelines.progress import console, following
+from repscore.pipelines.overlap import Begun, overlap
+from repscore.pipelines.progress import console, follower
 from repscore.pipelines.ready import NotReady, check_output, check_ray, check_runner
 from repscore.pipelines.runner.prism import PrismMissing, binary_of
 from repscore.pipelines.terminal import echo
@@ -49,7 +51,7 @@ from repscore.transforms.pose.pool import (
     shared_pool,
 )
 from repscore.transforms.pose.version import estimated_version
-from repscore.transforms.records import Known
+from repscore.transforms.records import Known, Video
 from repscore.transforms.storage import StoreUnusable
 from repscore.transforms.tables.delta import (
     HISTORY_DAYS,
@@ -61,6 +63,7 @@ from repscore.transforms.tables.delta import (
 )
 from repscore.transforms.tables.rows import RunStamp
 from repscore.transforms.tables.upkeep import WATCHED_HISTORY_DAYS, tend_after_run
+from repscore.transforms.threads import in_thread
 
 UNUSABLE: Final = (
     *(InputNotFound, WeightsMissing, WeightsCorrupt, NoReference, NoScorer),
@@ -234,27 +237,68 @@ def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:
     """
     passed_over: Counter[str] = Counter()
     sources = _some(options.inputs, passed_over, pictures=options.poses.fps is not None)
-    with opened(options, "score", quiet=quiet) as open_run, ExitStack() as stack:
+    with overlap() as overlapping, opened(options, "score", quiet=quiet) as open_run:
         options = open_run.options
         counts: Counter[str] = Counter()
-        skipped, runner = 0, None
         changes = Changes(open_run.known, open_run.stamp.config)
         groups = in_groups(sources, changes, options.group_size)
-        for number, (videos, unchanged) in enumerate(groups, 1):
-            skipped += unchanged
-            if not videos:
-                continue
-            from repscore.pipelines.group import run_group  # slow to import: often nothing is new
-            from repscore.pipelines.runner.runner import Runner
+        with closing(GroupRunner(open_run, quiet=quiet)) as runner:
+            for counted in overlapping.results(groups, runner.begin, runner.most):
+                counts = joined(counts, counted)
+        return open_run.close(counts, runner.unchanged, passed_over)
 
-            if runner is None:
-                runner = stack.enter_context(closing(Runner(options.runner)))
-            title = f"group {number}, {len(videos)} videos"
-            size_bytes = sum(video.size_bytes for video in videos)
-            with following(title, size_bytes, open_run.progress(runner), quiet=quiet):
-                group = run_group(runner, videos, options, open_run.scorer, open_run.stamp)
-                counts = joined(counts, group)
-        return open_run.close(counts, skipped, passed_over)
+
+class GroupRunner:
+    """Runs groups of videos in threads, each with a runner of its own.
+
+    Attributes:
+        most: how many may run at once. Two in this process: the workers have the first segments of
+            one group while the other ends. Another runner overlaps its work by itself.
+        unchanged: inputs met whose rows are current.
+    """
+
+    def __init__(self, open_run: OpenRun, *, quiet: bool) -> None:
+        self._run, self._quiet = open_run, quiet
+        self._runners: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._resources = ExitStack()
+        self._begun = 0
+        self.most = 2 if open_run.options.runner.name == "in-process" else 1
+        self.unchanged = 0
+
+    def begin(self, group: tuple[Sequence[Video], int]) -> Begun[Counter[str]] | None:
+        """Run the videos of a group; None where it has none."""
+        videos, unchanged = group
+        self.unchanged += unchanged
+        if not videos:
+            return None
+        from repscore.pipelines.group import run_group  # slow to import: often nothing is new
+
+        if not self._begun:
+            self._start()
+        self._begun += 1
+        run, runner = self._run, self._runners.get()
+
+        def work() -> Counter[str]:
+            try:
+                return run_group(runner, videos, run.options, run.scorer, run.stamp)
+            finally:
+                self._runners.put(runner)
+
+        title = f"group {self._begun}, {len(videos)} videos"
+        size_bytes = sum(video.size_bytes for video in videos)
+        follow = follower(title, size_bytes, run.progress(runner), quiet=self._quiet)
+        return Begun(in_thread(work, title), follow)
+
+    def close(self) -> None:
+        """End the runners."""
+        self._resources.close()
+
+    def _start(self) -> None:
+        from repscore.pipelines.runner.runner import Runner
+
+        for _ in range(self.most):
+            runner = Runner(self._run.options.runner)
+            self._runners.put(self._resources.enter_context(closing(runner)))
 
 
 def _some(inputs: Sequence[str], passed_over: Counter[str], *, pictures: bool) -> Iterator[Source]:

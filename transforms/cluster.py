@@ -4,11 +4,9 @@ import atexit
 import logging
 import os
 import socket
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -21,6 +19,7 @@ from ray.exceptions import OutOfMemoryError, RayTaskError, WorkerCrashedError
 from repscore.models.estimator import Unavailable
 from repscore.transforms.local_ray import LocalRay
 from repscore.transforms.processes import TEMPORARY
+from repscore.transforms.threads import in_thread
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -209,16 +208,7 @@ def _bounded(call: Callable[[], Any], what: str) -> Any:
 
 def within(limit_s: float, call: Callable[[], Result]) -> Result:
     """The result of a call that may hang, which then stays behind; raises TimeoutError."""
-    future: Future[Result] = Future()
-
-    def work() -> None:
-        try:
-            future.set_result(call())
-        except BaseException as error:  # raised again by the thread that waits
-            future.set_exception(error)
-
-    threading.Thread(target=work, name="bounded", daemon=True).start()
-    return future.result(limit_s)
+    return in_thread(call, "bounded").result(limit_s)
 
 
 def no_report(*_: Any) -> None:

@@ -111,6 +111,7 @@ class PosePool(SegmentPool):
         self._ready_s = 0.0
         self._lock = threading.Lock()
         self._room = threading.Semaphore(0)
+        self._turn = threading.Lock()
         self._thread: threading.Thread | None = None
         self._broken: PoolBroken | None = None
         self._finished = PoseFigures()
@@ -147,6 +148,16 @@ class PosePool(SegmentPool):
             raise self._broken
         return job.future
 
+    def take_turn(self) -> None:
+        """See `SegmentPool`; raises PoolBroken."""
+        while not self._turn.acquire(timeout=_TICK_S):
+            if self._broken is not None:
+                raise self._broken
+
+    def end_turn(self) -> None:
+        """See `SegmentPool`."""
+        self._turn.release()
+
     @property
     def broken(self) -> PoolBroken | None:
         """Why it takes no more segments."""
@@ -177,6 +188,7 @@ class PosePool(SegmentPool):
 
     def close(self) -> None:
         """Stop the actors; segments still unfinished get PoolBroken."""
+        self._broken = self._broken or PoolBroken("the pose pool was closed")
         if self._thread is not None:
             self._events.put(None)
             self._thread.join(_CLOSE_S)  # it may be in a call of a Ray that does not answer

@@ -23,6 +23,15 @@ class SegmentPool(ABC):
     def actors(self) -> int:
         """How many work for it; none before the first segment that needs one."""
 
+    def take_turn(self) -> None:  # noqa: B027 - not every pool has callers that compete
+        """Wait until nobody else hands over segments; for a caller that hands over many.
+
+        So the segments of an earlier caller come before those of a later one.
+        """
+
+    def end_turn(self) -> None:  # noqa: B027
+        """All segments are handed over."""
+
     def collect(self, name: str, segment: Segment) -> SegmentPoses | None:
         """The poses of a segment, None while they are not ready; submits it where it was not.
 

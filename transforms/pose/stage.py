@@ -86,6 +86,7 @@ class _Extract(_InPool):
     """Hands segments to the pool and drains it at the end of the bundle."""
 
     def start_bundle(self) -> None:
+        self._pool.take_turn()
         self._pending: deque[tuple[Future[SegmentPoses], WindowedValue]] = deque()
 
     def process(
@@ -105,6 +106,7 @@ class _Extract(_InPool):
                 self._pending.append((future, place))
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
+        self._pool.end_turn()
         for future, place in self._pending:
             yield self._out(future, place)
 
