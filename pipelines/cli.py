@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +97,19 @@ def cli() -> None:
     help="Beam runner of every stage but pose estimation: in-process, prism, portable, or a name "
     "that Beam knows, such as dataflow. All give the same rows.",
 )
+@click.option(
+    "--vanished",
+    type=click.Choice(["keep", "drop"]),
+    default="keep",
+    show_default=True,
+    help="What becomes of the rows of inputs that are no longer in the places given. A place "
+    "without any input drops nothing: it may be a disk that is not mounted.",
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Start and write nothing; say what would be done, and how long."
+)
 @score_flags
-def score(**values: Any) -> int:
+def score(*, vanished: str, dry_run: bool, **values: Any) -> int:
     """Score videos into a dataset: files, folders, globs, URLs (gs://, s3://, ...).
 
     Files and folders of keypoints (JSON, CSV, .npz, .parquet) are inputs like videos, and so are
@@ -105,7 +117,21 @@ def score(**values: Any) -> int:
 
     Run it again to continue or to refresh: inputs that the dataset holds already are skipped.
     """
-    return _run(options_of(values), as_json=values["as_json"], quiet=values["quiet"])
+    options = replace(options_of(values), drop_vanished=vanished == "drop")
+    if dry_run:
+        return _foretold(options, as_json=values["as_json"])
+    return _run(options, as_json=values["as_json"], quiet=values["quiet"])
+
+
+def _foretold(options: Any, *, as_json: bool) -> int:
+    from repscore.pipelines.forecast import forecast
+    from repscore.pipelines.score import UnusableConfiguration
+
+    try:
+        forecast(options).show(as_json=as_json)
+    except UnusableConfiguration as error:
+        raise click.ClickException(str(error)) from error
+    return DONE
 
 
 def _run(options: Any, *, as_json: bool, quiet: bool) -> int:

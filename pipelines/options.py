@@ -80,6 +80,7 @@ class ScoreOptions:
         max_failure_rate: share of failed inputs above which the exit status is 3.
         runner: where the light stages run.
         again: URIs that are processed even where the dataset holds them.
+        drop_vanished: whether rows of inputs go that are no longer in the places given.
     """
 
     inputs: tuple[str, ...]
@@ -93,6 +94,7 @@ class ScoreOptions:
     max_failure_rate: float = 1.0
     runner: RunnerConfig = field(default_factory=RunnerConfig)
     again: frozenset[str] = frozenset()
+    drop_vanished: bool = False
 
     @property
     def subjects(self) -> Subjects:

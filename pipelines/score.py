@@ -7,7 +7,7 @@ import queue
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -41,6 +41,7 @@ from repscore.transforms.discover.sources import (
     list_inputs,
     require,
 )
+from repscore.transforms.discover.vanished import Vanished, may_be_there, vanished
 from repscore.transforms.files import absolute
 from repscore.transforms.pose.figures import PoseFigures, figures_of, joined
 from repscore.transforms.pose.pool import (
@@ -61,6 +62,7 @@ from repscore.transforms.tables.delta import (
     read_known,
     reason_of,
 )
+from repscore.transforms.tables.drop import drop_inputs
 from repscore.transforms.tables.rows import RunStamp
 from repscore.transforms.tables.upkeep import WATCHED_HISTORY_DAYS, tend_after_run
 from repscore.transforms.threads import in_thread
@@ -72,6 +74,7 @@ UNUSABLE: Final = (
 )
 """What is wrong with a run before it starts."""
 
+_NAMED: Final = 3
 _LIGHT: Final = ("repetitions", "score", "write")
 _VERSIONS: Final = (
     *("repscore", "apache-beam", "ray", "mediapipe", "opencv-contrib-python", "torch", "openvino"),
@@ -89,11 +92,13 @@ class RunReport:
 
     Attributes:
         untended: why the tables could not be tended after it; the next run tries again.
+        empty: places of known inputs that hold none now; the rows stay.
     """
 
     row: Mapping[str, Any]
     failed_videos: int
     untended: str | None = None
+    empty: Sequence[str] = ()
 
     @property
     def failure_rate(self) -> float:
@@ -103,8 +108,9 @@ class RunReport:
     def show(self, *, as_json: bool) -> None:
         """One JSON object, or one line for people."""
         if as_json:
-            untended = {} if self.untended is None else {"untended": self.untended}
-            echo(json.dumps({**self.row, **untended}, default=str))
+            notes = {"untended": self.untended, "empty": list(self.empty)}
+            noted = {name: note for name, note in notes.items() if note}
+            echo(json.dumps({**self.row, **noted}, default=str))
             return
         row = self.row
         failed = f", {row['failures']} failures (table `failures`)" if row["failures"] else ""
@@ -114,6 +120,17 @@ class RunReport:
             f"{row['repetitions']} repetitions{failed}; {row['frames']} frames{rate}, "
             f"{row['wall_s']:.1f} s in all"
         )
+        if row.get("vanished"):
+            console().print(
+                f"{row['vanished']} known inputs were not in their places: rows of "
+                f"{row['dropped']} were dropped, those of the others stay (--vanished)"
+            )
+        if self.empty:
+            more = f" and {len(self.empty) - _NAMED} others" if len(self.empty) > _NAMED else ""
+            console().print(
+                f"no inputs in {', '.join(self.empty[:_NAMED])}{more}, where the dataset knows "
+                "some: is a disk not mounted? Their rows stay until the folder is gone, too"
+            )
         if self.untended is not None:
             console().print(f"small files were not merged: {self.untended}")
         if row.get("passed_over"):
@@ -151,7 +168,14 @@ class OpenRun:
 
         return figures
 
-    def close(self, counts: Counter[str], skipped: int, passed_over: Counter[str]) -> RunReport:
+    def close(
+        self,
+        counts: Counter[str],
+        skipped: int,
+        passed_over: Counter[str],
+        lost: Vanished = Vanished((), (), ()),  # noqa: B008 - it is frozen
+        dropped: int = 0,
+    ) -> RunReport:
         """Complete the row in `runs`."""
         poses = figures_of(counts)
         busy_s = {stage: counts[f"{stage} microseconds"] / 1e6 for stage in ("plan", *_LIGHT)}
@@ -162,6 +186,8 @@ class OpenRun:
             "inputs": skipped + counts["discover in"],
             "skipped": skipped,
             "passed_over": in_words(passed_over),
+            "vanished": len(lost.gone) + len(lost.kept),
+            "dropped": dropped,
             "videos": counts["write in"],
             "repetitions": counts["write repetitions"],
             "failures": counts["write failures"],
@@ -176,7 +202,9 @@ class OpenRun:
         append_run(self.options.output, row)
         watched = row["command"] == "watch"
         days = WATCHED_HISTORY_DAYS if watched else HISTORY_DAYS
-        return RunReport(row, counts["write failed"], tend_after_run(self.options.output, days))
+        return RunReport(
+            row, counts["write failed"], tend_after_run(self.options.output, days), lost.empty
+        )
 
 
 @contextmanager
@@ -236,16 +264,31 @@ def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:
     that cannot be used. Whatever is wrong with a single video ends in `failures` instead.
     """
     passed_over: Counter[str] = Counter()
-    sources = _some(options.inputs, passed_over, pictures=options.poses.fps is not None)
+    sources = sources_of(options, passed_over)
     with overlap() as overlapping, opened(options, "score", quiet=quiet) as open_run:
         options = open_run.options
         counts: Counter[str] = Counter()
+        listed: set[str] = set()
         changes = Changes(open_run.known, open_run.stamp.config)
-        groups = in_groups(sources, changes, options.group_size)
+        groups = in_groups(_noted(sources, listed), changes, options.group_size)
         with closing(GroupRunner(open_run, quiet=quiet)) as runner:
             for counted in overlapping.results(groups, runner.begin, runner.most):
                 counts = joined(counts, counted)
-        return open_run.close(counts, runner.unchanged, passed_over)
+            drops = options.drop_vanished
+            known = read_known(options.output, failed=True) if drops else open_run.known
+            lost = vanished(known, options.inputs, listed, may_be_there)
+            gone = [uri for uri in lost.gone if drops and not may_be_there(uri)]
+            heirs = iter([(changes.without(gone), 0)] if gone else [])
+            for counted in overlapping.results(heirs, runner.begin, runner.most):
+                counts = joined(counts, counted)
+        drop_inputs(options.output, gone)
+        return open_run.close(counts, runner.unchanged, passed_over, lost, len(gone))
+
+
+def _noted(sources: Iterable[Source], listed: set[str]) -> Iterator[Source]:
+    for source in sources:
+        listed.add(source.uri)
+        yield source
 
 
 class GroupRunner:
@@ -301,11 +344,12 @@ class GroupRunner:
             self._runners.put(self._resources.enter_context(closing(runner)))
 
 
-def _some(inputs: Sequence[str], passed_over: Counter[str], *, pictures: bool) -> Iterator[Source]:
+def sources_of(options: ScoreOptions, passed_over: Counter[str]) -> Iterator[Source]:
     """The inputs of a run; raises UnusableConfiguration where there are none."""
+    inputs = options.inputs
     try:
         require(inputs)
-        sources = list_inputs(inputs, passed_over, pictures=pictures)
+        sources = list_inputs(inputs, passed_over, pictures=options.poses.fps is not None)
         first = next(sources, None)
     except InputNotFound as error:
         raise UnusableConfiguration(str(error)) from error

@@ -1,7 +1,7 @@
 """What has to be processed: the one place that compares a listing with what the dataset holds."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from repscore.transforms.discover.sources import Source, fingerprint
@@ -65,6 +65,19 @@ class Changes:
         row = self._known.get(source.uri)
         content, _ = self._content_of(source)
         return {content} if row is None else {content, row.fingerprint}
+
+    def without(self, gone: Collection[str]) -> list[Video]:
+        """The videos to process because names are gone: their contents have others that stay."""
+        videos = []
+        for content in sorted({self._known[uri].fingerprint for uri in gone if uri in self._known}):
+            names = self._names[content]
+            was_first = next(iter(names)) in gone
+            size_bytes = self._known[next(iter(names))].size_bytes
+            for uri in names.keys() & set(gone):
+                del names[uri]
+            if was_first and names:
+                videos.append(self._video(content, size_bytes, next(iter(names))))
+        return videos
 
     def _content_of(self, source: Source) -> tuple[str, Failure | None]:
         """The fingerprint of an input; of one that cannot be read a name, and the failure."""

@@ -36,7 +36,7 @@ from repscore.transforms.storage import delta_options
 from repscore.transforms.tables.rows import Row, Rows, named
 from repscore.transforms.tables.schemas import DESCRIPTIONS, SCHEMAS
 
-_CHILDREN: Final = ("repetitions", "sets", "feedback", "failures")
+CHILDREN: Final = ("repetitions", "sets", "feedback", "failures")
 _ATTEMPTS: Final = 25
 HISTORY_DAYS: Final = 8
 """A week of nights, and the one before: `diff` looks back as far."""
@@ -158,10 +158,10 @@ def check_tables(root: str) -> None:
         find_table(root, name)
 
 
-def read_known(root: str) -> dict[str, Known]:
-    """What the dataset holds of each input, by URI; not of those that are to be tried again."""
+def read_known(root: str, *, failed: bool = False) -> dict[str, Known]:
+    """What the dataset holds of each input, by URI; of those to be tried again if asked."""
     columns = [field.name for field in fields(Known)]
-    again = {row["video_id"] for row in _failed_for_now(root)}
+    again = set() if failed else {row["video_id"] for row in _failed_for_now(root)}
     rows = read_rows(root, "videos", [*columns, "video_id"])
     known = {row["uri"]: row for row in rows if row.pop("video_id") not in again}
     return {uri: Known(**row) for uri, row in known.items()}
@@ -177,7 +177,7 @@ def _failed_for_now(root: str) -> list[dict[str, Any]]:
 
 def append_run(root: str, row: Row) -> None:
     """Adds a row to `runs`; a row of the same run is replaced, so that a run can be updated."""
-    where = f"run_id IN ({_quoted([row['run_id']])})"
+    where = f"run_id IN ({quoted([row['run_id']])})"
     on_newest(root, "runs", lambda table: _replace(table, arrow_of("runs", [row]), where))
 
 
@@ -196,7 +196,7 @@ def write_batch(root: str, rows: Rows) -> None:
     for _ in _pauses():
         videos = _withdraw(root, rows.get("videos", ()))
         replaced = {**rows, "videos": videos}
-        versions = {name: _write_child(root, name, replaced) for name in _CHILDREN}
+        versions = {name: _write_child(root, name, replaced) for name in CHILDREN}
         on_newest(root, "videos", lambda table, new=videos: _write_videos(table, new))  # type: ignore[misc]
         if all(_is_written(root, name, replaced, at) for name, at in versions.items()):
             return
@@ -246,7 +246,7 @@ def _withdraw(root: str, new: Sequence[Row]) -> Sequence[Row]:
     def act(table: DeltaTable) -> Sequence[Row]:
         rows, gone = succession(_touched(table, new), new)
         if gone:
-            where = f"uri IN ({_quoted(gone)})"
+            where = f"uri IN ({quoted(gone)})"
             table.delete(where, commit_properties=ON_THIS_SNAPSHOT)
         return rows
 
@@ -263,7 +263,7 @@ def _write_videos(table: DeltaTable, new: Sequence[Row]) -> None:
     if new:
         rows, gone = succession(_touched(table, new), new)
         uris = gone | {row["uri"] for row in rows}
-        _replace(table, arrow_of("videos", rows), f"uri IN ({_quoted(uris)})")
+        _replace(table, arrow_of("videos", rows), f"uri IN ({quoted(uris)})")
 
 
 def _is_written(root: str, name: str, rows: Rows, version: int) -> bool:
@@ -276,7 +276,7 @@ def _is_written(root: str, name: str, rows: Rows, version: int) -> bool:
         return True
     columns = ("video_id", "run_id")
     written = {(row["video_id"], row["run_id"]) for row in first}
-    ids = f"video_id IN ({_quoted(row['video_id'] for row in first)})"
+    ids = f"video_id IN ({quoted(row['video_id'] for row in first)})"
     won = {
         row["video_id"]
         for row in read_rows(root, "videos", columns, f"{ids} AND duplicate_of IS NULL")
@@ -322,8 +322,8 @@ def _for_table(table: DeltaTable, data: pa.Table) -> pa.Table:
 
 def _touched(table: DeltaTable, new: Sequence[Row]) -> list[dict[str, Any]]:
     """The rows of `videos` that concern the batch."""
-    uris = _quoted(row["uri"] for row in new)
-    ids = _quoted(row["video_id"] for row in new)
+    uris = quoted(row["uri"] for row in new)
+    ids = quoted(row["video_id"] for row in new)
     where = f"uri IN ({uris}) OR duplicate_of IN ({uris}) OR video_id IN ({ids})"
     return _scan(table, ("uri", "video_id", "stamp", "duplicate_of", "arrived_at"), where)
 
@@ -337,8 +337,8 @@ def _of_batch(name: str, rows: Rows) -> str:
     if name == "failures":
         column = "uri"
         uris |= {row["uri"] for row in rows.get("failures", ())}
-    clauses = [f"{column} IN ({_quoted(uris)})"] if uris else []
-    return " OR ".join(clauses + ([f"video_id IN ({_quoted(ids)})"] if ids else []))
+    clauses = [f"{column} IN ({quoted(uris)})"] if uris else []
+    return " OR ".join(clauses + ([f"video_id IN ({quoted(ids)})"] if ids else []))
 
 
 def _scan(
@@ -366,7 +366,8 @@ def arrow_of(name: str, rows: Sequence[Row]) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _quoted(texts: Collection[str] | Iterator[str]) -> str:
+def quoted(texts: Collection[str] | Iterator[str]) -> str:
+    """Texts as SQL strings, sorted, for `IN (...)`."""
     return ", ".join("'" + text.replace("'", "''") + "'" for text in sorted(set(texts)))
 
 

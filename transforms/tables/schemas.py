@@ -50,6 +50,8 @@ RUNS: Final = pa.schema(
         _column("inputs", _COUNT, "inputs found"),
         _column("skipped", _COUNT, "inputs whose rows were current"),
         _column("passed_over", _TEXT, "what folders hold besides inputs, by suffix or kind"),
+        _column("vanished", _COUNT, "known inputs that were no longer in their places"),
+        _column("dropped", _COUNT, "those of them whose rows were removed"),
         _column("videos", _COUNT, "videos processed"),
         _column("repetitions", _COUNT, "repetitions written"),
         _column("failures", _COUNT, "failure rows written"),
