@@ -166,13 +166,18 @@ def files_below(folder: str) -> Iterator[FoundFile]:
             below = info["name"].removeprefix(files._strip_protocol(top)).lstrip("/")
             yield FoundFile(below, int(info.get("size") or 0), modified_s(info))
         return
-    for inner, _, names in os.walk(path):
+    for inner, _, names in os.walk(path, onerror=_unless_missing):
         for name in names:
             file = Path(inner, name)
             with suppress(FileNotFoundError):  # it was removed meanwhile
                 status = file.lstat()
                 below = uri_of(file.relative_to(path))
                 yield FoundFile(below, status.st_size, status.st_mtime)
+
+
+def _unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def modified_s(info: Mapping[str, Any]) -> float | None:

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 
-from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from repscore.transforms.files import join, names_in
@@ -30,10 +29,10 @@ def files_at(root: str, name: str, instant: datetime) -> list[str]:
             return []
         raise _gone(root, name, instant, datetime.fromtimestamp(commits[first] / 1000, UTC))
     try:
-        then = DeltaTable(join(root, "tables", name), version=version)
+        table.load_as_version(version)
     except DeltaError as error:
         raise _gone(root, name, instant) from error
-    used = {uri.rpartition("/")[2] for uri in then.file_uris()}
+    used = {uri.rpartition("/")[2] for uri in table.file_uris()}
     if used and not used <= set(names_in(join(root, "tables", name))):
         raise _gone(root, name, instant)
     return [join(root, "tables", name, file) for file in sorted(used)]
