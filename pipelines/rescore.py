@@ -39,7 +39,7 @@ from repscore.transforms.score.stage import ScoreRepetitions
 from repscore.transforms.tables.delta import append_run, read_rows
 from repscore.transforms.tables.rows import RunStamp
 from repscore.transforms.tables.stage import WriteTables
-from repscore.transforms.tables.upkeep import tend_after_run
+from repscore.transforms.tables.upkeep import try_to_tend
 
 _GROUP: Final = 5000
 """Inputs that go through one pipeline and are committed together."""
@@ -168,7 +168,7 @@ def rescore(
         "moved": json.dumps(changes),
     }
     append_run(root, row)
-    return RunReport(row, counts["write failed"], tend_after_run(root))
+    return RunReport(row, counts["write failed"], try_to_tend(root))
 
 
 def _run_group(

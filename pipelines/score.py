@@ -64,7 +64,7 @@ from repscore.transforms.tables.delta import (
 )
 from repscore.transforms.tables.drop import drop_inputs
 from repscore.transforms.tables.rows import RunStamp
-from repscore.transforms.tables.upkeep import WATCHED_HISTORY_DAYS, tend_after_run
+from repscore.transforms.tables.upkeep import WATCHED_HISTORY_DAYS, try_to_tend
 from repscore.transforms.threads import in_thread
 
 UNUSABLE: Final = (
@@ -203,7 +203,7 @@ class OpenRun:
         watched = row["command"] == "watch"
         days = WATCHED_HISTORY_DAYS if watched else HISTORY_DAYS
         return RunReport(
-            row, counts["write failed"], tend_after_run(self.options.output, days), lost.empty
+            row, counts["write failed"], try_to_tend(self.options.output, days), lost.empty
         )
 
 

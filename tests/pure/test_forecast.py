@@ -1,5 +1,8 @@
 """What a run would do and how long, from rows that were written by hand."""
 
+import subprocess
+import sys
+
 import pytest
 
 from repscore.pipelines.forecast import Row, duration_s, lengths_of, work_of
@@ -76,3 +79,8 @@ def test_what_no_earlier_run_says_is_not_known() -> None:
     assert duration_s([only_scores], 5, 100.0) is None
     assert duration_s([only_scores], 5, None) is None
     assert duration_s([only_scores], 5, 0.0) == pytest.approx(15.0)
+
+
+def test_a_dry_run_waits_for_no_beam() -> None:
+    code = "import sys, repscore.pipelines.forecast; sys.exit('apache_beam' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

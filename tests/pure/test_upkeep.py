@@ -24,7 +24,7 @@ from repscore.transforms.tables.delta import (
     write_batch,
 )
 from repscore.transforms.tables.rows import merge_rows
-from repscore.transforms.tables.upkeep import tend, tend_after_run
+from repscore.transforms.tables.upkeep import tend, try_to_tend
 
 DAY_S = 86_400.0
 
@@ -65,7 +65,7 @@ def test_tables_are_tended_where_it_pays(tmp_path: Path) -> None:
     root = str(tmp_path)
     for night in range(19):
         append_run(root, {"run_id": str(night), "started_at": NOW})
-    assert tend_after_run(root, 0) is None
+    assert try_to_tend(root, 0) is None
     assert len(open_table(root, "runs").file_uris()) == 19
     append_run(root, {"run_id": "19", "started_at": NOW})
     tend(root, 0)
@@ -94,7 +94,7 @@ def test_a_run_is_whole_where_its_tables_cannot_be_tended(
         raise WriteConflictError("others commit")
 
     monkeypatch.setattr(upkeep, "on_newest", busy)
-    assert tend_after_run(str(tmp_path)) == "others commit"
+    assert try_to_tend(str(tmp_path)) == "others commit"
 
 
 def repetitions(root: Path) -> list[tuple[object, ...]]:

@@ -21,7 +21,7 @@ from repscore.transforms.tables.rows import (
     rows_of_failures,
     status_of,
 )
-from repscore.transforms.tables.upkeep import WATCHED_HISTORY_DAYS, tend
+from repscore.transforms.tables.upkeep import WATCHED_HISTORY_DAYS, try_to_tend
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class _Commit(beam.DoFn):
                 ) from error
         self._commits += 1
         if self._tend_every and self._commits % self._tend_every == 0:
-            tend(self._root, WATCHED_HISTORY_DAYS)
+            try_to_tend(self._root, WATCHED_HISTORY_DAYS)  # its end says why it cannot be
         status = {r["video_id"]: r["status"] for part in batch for r in part.get("videos", ())}
         failed = sum(value == "failed" for value in status.values())
         yield Commit(tuple(sorted(status)), sum(len(table) for table in rows.values()), failed)

@@ -75,8 +75,8 @@ def tend(root: str, days: int = HISTORY_DAYS, *, always: bool = False) -> None:
             on_newest(root, name, act)
 
 
-def tend_after_run(root: str, days: int = HISTORY_DAYS) -> str | None:
-    """Tend where it pays; why that could not be, as the run is whole without it."""
+def try_to_tend(root: str, days: int = HISTORY_DAYS) -> str | None:
+    """Tend where it pays; why that could not be, since a run is whole without it."""
     try:
         tend(root, days)
     except (OSError, DeltaError, WriteConflictError) as error:
