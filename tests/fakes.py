@@ -49,8 +49,17 @@ class ArmRaiser(Brightness):
     """Finds one person who raises both arms from the hips overhead and back, in 2 s each."""
 
     def start(self) -> None:
-        if folder := os.environ.get("FAKES_TRACE"):  # of the raylet, the process and the stream
-            Path(folder, f"{os.getppid()}-{os.getpid()}-{time.monotonic_ns()}").touch()
+        """Leave a trace of node (its raylet), process and stream; wait until others have, too."""
+        if "FAKES_TRACE" not in os.environ:
+            return
+        folder, limit_s = Path(os.environ["FAKES_TRACE"]), time.monotonic() + 120
+        (folder / f"{os.getppid()}-{os.getpid()}-{time.monotonic_ns()}").touch()
+        while len({file.name.partition("-")[0] for file in folder.iterdir()}) < int(
+            os.environ["FAKES_NODES"]
+        ):
+            if time.monotonic() > limit_s:
+                raise TimeoutError("fewer nodes were ever at work")
+            time.sleep(0.05)
 
     def track(self, frame_bgr: npt.NDArray[np.uint8], time_s: float) -> People:
         time.sleep(float(os.environ.get("FAKES_SLOW_S", "0")))

@@ -36,6 +36,11 @@ _GONE_S: Final = 30.0
 """A cluster may start its head again; after a minute Ray itself ends the program."""
 
 _QUIET: Final[Mapping[str, Any]] = {"logging_level": logging.ERROR, "log_to_driver": False}
+_NO_CLUSTER: Final = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.UNIMPLEMENTED,
+)
 _ALIVE: Final = "/ray.rpc.NodeInfoGcsService/CheckAlive"
 
 _local: LocalRay | None = None
@@ -59,6 +64,9 @@ def start_ray(address: str | None = None) -> None:
     if ray.is_initialized():
         return
     logging.getLogger("ray").setLevel(logging.ERROR)
+    # What becomes of other nodes it prints to standard output, where our data go, whatever it is
+    # asked for.
+    _ray_worker.print_to_stdstream = no_report
     if address is not None:
         _join(address)
     else:
@@ -147,10 +155,15 @@ def _start_local() -> None:
 def _join(address: str) -> None:
     # Ray itself would try for minutes, and cannot be interrupted.
     wrong = f"--ray-address {address}: expected a running Ray cluster there"
-    if ":" in address and "://" not in address and not _is_cluster(address):
-        raise Unavailable(f"{wrong}, nothing that is one answers; see `ray status` on its head")
-    # `ray start` wants a token where this user has one; Ray joins without, unless it is asked to.
-    _ray_tokens.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+    asks = None
+    if ":" in address and "://" not in address:
+        asks = _asks_for_token(address)
+        if asks is None:
+            raise Unavailable(f"{wrong}, nothing that is one answers; see `ray status` on its head")
+    if asks in (True, None):
+        # `ray start` asks for a token where its user has one. A program that has one while the
+        # cluster asks for none would refuse the cluster's own calls, and get no worker.
+        _ray_tokens.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
     try:
         within(_JOIN_S, lambda: ray.init(address=address, **_QUIET))
     except TimeoutError as error:
@@ -162,18 +175,19 @@ def _join(address: str) -> None:
         raise Unavailable(f"{wrong}, could not join it: {_first_line(error)}") from error
 
 
-def _is_cluster(address: str) -> bool:
-    """Whether Ray's head service answers there."""
+def _asks_for_token(address: str) -> bool | None:
+    """Whether the head of a Ray cluster there asks for a token; None where there is none."""
     if not _answers(address):
-        return False
+        return None
     with grpc.insecure_channel(address) as channel:
         call = channel.unary_unary(_ALIVE)
         try:
             call(b"", timeout=_ANSWER_S)
         except grpc.RpcError as error:
-            silent = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-            return error.code() not in (*silent, grpc.StatusCode.UNIMPLEMENTED)
-    return True
+            if error.code() in _NO_CLUSTER:
+                return None
+            return bool(error.code() == grpc.StatusCode.UNAUTHENTICATED)
+    return False
 
 
 def _answers(address: str) -> bool:

@@ -17,7 +17,8 @@ _ANSWER_S = 30.0
 
 def main() -> None:
     """Serve the runner that is named on the command line until it ends."""
-    parser = argparse.ArgumentParser("repscore-worker", description=__doc__.partition("\n")[0])
+    about = "A worker of Beam, started by a runner."
+    parser = argparse.ArgumentParser("repscore-worker", description=about)
     parser.add_argument("--id", required=True, help="Name of this worker, as the runner knows it.")
     parser.add_argument("--provision_endpoint", help="Where the runner says the other addresses.")
     parser.add_argument("--control_endpoint", help="Where work comes from.")
