@@ -117,7 +117,9 @@ def _maintain(root: str, days: int, *, old_poses: bool, dry_run: bool) -> Mainte
     unneeded = leftovers(others, _rows(root, tables["videos"]), time.time() - _DAY_S * days)
     kinds = [kind for kind in KINDS if old_poses or kind != "poses of other versions"]
     expired = [file for table in tables.values() for file in table.expired]
-    removed = {"history": _size(expired)} | {kind: _size(unneeded[kind]) for kind in kinds}
+    removed = {"history": _size(expired)}
+    for kind in kinds:
+        removed[kind] = _size(unneeded[kind])
     before = _sizes(tables, others)
     if dry_run:
         return Maintenance(root, days, before, None, removed)

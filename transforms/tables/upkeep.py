@@ -104,7 +104,7 @@ def state_of(root: str, name: str, days: int) -> TableState:
 
 def _keep(table: DeltaTable, days: int) -> None:
     there = table.metadata().configuration
-    wanted = dict.fromkeys(HISTORY, f"interval {days} days")
+    wanted: dict[str, str] = dict.fromkeys(HISTORY, f"interval {days} days")
     if any(there.get(name) != value for name, value in wanted.items()):
         table.alter.set_table_properties(wanted, commit_properties=ON_THIS_SNAPSHOT)
 
