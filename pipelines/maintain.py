@@ -16,7 +16,7 @@ from repscore.pipelines.progress import console
 from repscore.pipelines.query import format_table
 from repscore.pipelines.terminal import echo
 from repscore.transforms.files import FoundFile, files_below, join, open_binary, remove
-from repscore.transforms.leftovers import KINDS, Rows, leftovers
+from repscore.transforms.leftovers import KINDS, Kind, Rows, leftovers
 from repscore.transforms.tables.delta import UnusableRootError, WriteConflictError, find_table
 from repscore.transforms.tables.schemas import SCHEMAS
 from repscore.transforms.tables.upkeep import TableState, state_of, tend
@@ -115,7 +115,7 @@ def _maintain(root: str, days: int, *, old_poses: bool, dry_run: bool) -> Mainte
         raise CannotMaintain(f"{root}: no dataset, expected one made by `repscore score`")
     tables, others = _survey(root, days)
     unneeded = leftovers(others, _rows(root, tables["videos"]), time.time() - _DAY_S * days)
-    kinds = [kind for kind in KINDS if old_poses or kind != "poses of other versions"]
+    kinds: list[Kind] = [kind for kind in KINDS if old_poses or kind != "poses of other versions"]
     expired = [file for table in tables.values() for file in table.expired]
     removed = {"history": _size(expired)}
     for kind in kinds:
