@@ -26,7 +26,7 @@ RUNS = {  # a benchmark, and its part if it has several
     "scale poll": ("--names 20 --times 1", "a poll of 20 known names"),
     "scale start": ("--times 1", "nothing new"),
     "segmenter_speed": ("--repeats 1 --rounds 1", "state after"),
-    "throughput": ("CLIP --rounds 1", "ratio of medians"),
+    "throughput": ("CLIP --rounds 1 --against worker --minutes 0.2", "to our bare worker"),
     "watch_busy": ("--actors 2 --clips 4", "4 segments, 2 actors: peak 2 in flight"),
     "watch_flat": ("--known 20 --new 3", "a poll of 23 known names"),
 }
