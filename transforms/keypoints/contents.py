@@ -44,6 +44,8 @@ class Recognised:
 
     def input_of(self, place: str) -> str | None:
         """The name of the recording, the place itself, or None for what is no keypoints."""
+        if not place.lower().endswith((".json", ".csv")):  # as most: listings are long
+            return place
         kind, recording = kind_of(place), recording_of(place)
         if kind == "openpose" or recording in self._recordings:
             return recording or place
