@@ -4,6 +4,7 @@ gcsfs, s3fs and delta-rs find credentials and endpoints in the environment by th
 gaps. Here is what they lack, so that a variable that one of them reads counts for all.
 """
 
+import contextlib
 import functools
 import json
 import os
@@ -54,14 +55,18 @@ def unusable(what: str, error: Exception) -> StoreUnusable:
 
 
 def check_writable(folder: str) -> None:
-    """Raise StoreUnusable where no object can be put below a URL, and removed, by doing both."""
+    """Raise StoreUnusable where no object can be put below a URL, by putting an empty one.
+
+    It is removed again, where that is allowed.
+    """
     files, path = file_system(folder)
     place = f"{path.rstrip('/')}/.repscore-{uuid.uuid4().hex}"
     try:
         files.pipe_file(place, b"")
-        files.rm_file(place)
     except Exception as error:  # each client has its own
         raise unusable(f"{folder}: it cannot be written", error) from error
+    with contextlib.suppress(Exception):
+        files.rm_file(place)
 
 
 def objects_in(files: Any, path: str) -> Iterator[Info]:
