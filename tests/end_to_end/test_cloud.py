@@ -1,4 +1,4 @@
-"""The guide for buckets, followed on emulators: each of its commands, and the rows of a local run."""
+"""The guide for buckets, followed on emulators, gives the rows of a local run."""
 
 import json
 import os

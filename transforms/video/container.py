@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 
 from repscore.transforms.files import open_binary, size_bytes
 from repscore.transforms.records import Clock
-from repscore.transforms.video.continuity import Walk, walk_of
+from repscore.transforms.video.continuity import Walk, is_followed, walk_of
 
 _Result = TypeVar("_Result")
 
@@ -210,6 +210,8 @@ class Container:
     def _begin_walk(self) -> Walk | None:
         """Follow the structure of the file from its beginning."""
         assert self.stream is not None  # noqa: S101
+        if not is_followed(self._container.format.name):
+            return None
         with open_binary(self.uri) as file:
             begun = file.read(self._file.tell())  # FFmpeg has these already
         walk = walk_of(self._container.format.name, begun, self.stream.id)

@@ -167,6 +167,11 @@ class Tags(Walk):
         )
 
 
+def is_followed(format_name: str) -> bool:
+    """Whether `walk_of` may know the structure of a format of FFmpeg."""
+    return format_name in ("mpegts", "flv") or "matroska" in format_name
+
+
 def walk_of(format_name: str, head: bytes, stream_id: int) -> Walk | None:
     """What follows the structure of a file of this format of FFmpeg; None where nothing does.
 
