@@ -46,9 +46,9 @@ _READS: Final[dict[str, dict[str, Any]]] = {
     "5 MiB, readahead": {"cache_type": "readahead", "block_size": 5 * _MIB},
     "50 MiB, readahead (s3fs by itself)": {"cache_type": "readahead", "block_size": 50 * _MIB},
     "1 MiB, readahead": {"cache_type": "readahead", "block_size": _MIB},
-    "4 MiB, readahead": {"cache_type": "readahead", "block_size": 4 * _MIB},
+    "4 MiB, readahead (ours)": {"cache_type": "readahead", "block_size": 4 * _MIB},
     "1 MiB, blocks": _blocks("blockcache", _MIB),
-    "4 MiB, blocks (ours)": _blocks("blockcache", 4 * _MIB),
+    "4 MiB, blocks": _blocks("blockcache", 4 * _MIB),
     "4 MiB, blocks in the background": _blocks("background", 4 * _MIB),
 }
 
@@ -161,12 +161,12 @@ def measure(path: Path, length_s: float, options: dict[str, Any] | None) -> Coun
         wall_s = (time.perf_counter() - begun_s) * share
     return Counter(
         {"s": wall_s, "requests": NETWORK.requests * share, "bytes": NETWORK.fetched_bytes * share}
-    )  # type: ignore[arg-type]
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a table for each size."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--megabytes", type=float, nargs="+", default=[20.0, 2000.0])
     parser.add_argument("--latency-ms", type=float, default=30.0)
     parser.add_argument("--rate-mb-s", type=float, default=100.0)

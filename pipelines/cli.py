@@ -110,7 +110,9 @@ def cli() -> None:
 )
 @score_flags
 def score(*, vanished: str, dry_run: bool, **values: Any) -> int:
-    """Score videos into a dataset: files, folders, globs, URLs (gs://, s3://, ...).
+    """Score videos into a dataset: files, folders, globs, URLs.
+
+    gs:// works as installed, s3:// after `pip install 'repscore[s3]'`; see docs/cloud.md.
 
     Files and folders of keypoints (JSON, CSV, .npz, .parquet) are inputs like videos, and so are
     numbered pictures with --fps.

@@ -14,11 +14,9 @@ from typing import IO, Any, Final, NamedTuple, cast
 from repscore.transforms.storage import file_system, objects_in
 
 _BUFFER_BYTES = 1 << 18
-READING: Final[dict[str, Any]] = {
-    "cache_type": "blockcache", "block_size": 4 << 20, "cache_options": {"maxblocks": 4},
-}  # fmt: skip
-"""How objects are read: docs/benchmarks.md, Videos in buckets. At most 16 MiB of an open one are in
-memory; jumps between index and pictures keep both."""
+READING: Final[dict[str, Any]] = {"cache_type": "readahead", "block_size": 4 << 20}
+"""How objects are read: docs/benchmarks.md, Videos in buckets. Some 8 MiB of an open one are in
+memory."""
 _ESCAPE = re.compile(r"\\x[0-9a-f]{2}")
 _ESCAPE_BYTES = re.compile(rb"\\x([0-9a-f]{2})")
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")

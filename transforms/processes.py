@@ -29,6 +29,7 @@ _Process = tuple[int, str]
 """A process id and when it started, since ids are used again."""
 
 _scratch: dict[str, int] = {}
+_shared: dict[str, int] = {}
 
 
 def own_temporary_directory() -> None:
@@ -55,11 +56,34 @@ def new_scratch(parent: str = TEMPORARY) -> str:
     return folder
 
 
+def shared_scratch(name: str, parent: str = TEMPORARY) -> str:
+    """A folder in the temporary directory that the programs of a user share.
+
+    It goes when all that use it have ended, killed or not, and another of them starts or ends.
+    Raises OSError, also where it is another user's.
+    """
+    folder = Path(parent, f"{_PREFIX}{name}-{os.getuid()}")
+    lock = folder / _LOCK
+    while str(folder) not in _shared:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.lstat().st_uid != os.getuid():
+            raise PermissionError(f"{folder}: expected a folder of this user's, found another's")
+        with suppress(FileNotFoundError):  # removed meanwhile: again
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            fcntl.flock(handle, fcntl.LOCK_SH)
+            if lock.exists() and lock.stat().st_ino == os.fstat(handle).st_ino:
+                _shared[str(folder)] = handle
+            else:
+                os.close(handle)
+    return str(folder)
+
+
 def remove_scratch(folder: str) -> None:
-    """Remove a folder of `new_scratch`."""
+    """Remove a folder of `new_scratch`, and what others beside it left."""
     shutil.rmtree(folder, ignore_errors=True)
     if (handle := _scratch.pop(folder, None)) is not None:
         os.close(handle)
+    _remove_abandoned(Path(folder).parent)
 
 
 def _remove_abandoned(parent: Path) -> None:

@@ -6,7 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import keypoints
 import numpy as np
 import pytest
 import videos
-from emulators import Store
+from emulators import FAKE_GCS, Store
 
 from repscore.pipelines.query import query
 from repscore.pipelines.runner.prism import find_prism
@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "cloud.md").read_text(encoding="utf-8")
 COMMANDS = [shlex.split(line) for line in re.findall(r"(?m)^    repscore (.*)$", GUIDE)]
 FAKE = ["--estimator", "fakes:ArmRaiser"]
+LIMIT_S = 800
 TIMES = {"60": "1"}
 """What the guide gives in seconds and a test need not wait for."""
 
@@ -44,21 +45,6 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     videos.plain(folder / "videos" / "c.mp4", frames=60)
     (folder / "videos" / "d.mp4").write_text("no video")
     return folder
-
-
-def run(commands: Sequence[Sequence[str]], environment: dict[str, str]) -> list[dict[str, Any]]:
-    """What each command answers; all run in one process."""
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "tests" / "commands.py")],
-        input=json.dumps(commands),
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def at(place: str) -> list[list[str]]:
@@ -94,32 +80,66 @@ def rows(root: str) -> dict[str, list[tuple[object, ...]]]:
     return found
 
 
+@dataclass(frozen=True)
+class Followed:
+    """Where the guide was followed, and what its commands answered."""
+
+    place: str
+    answers: list[dict[str, Any]]
+
+
 @pytest.fixture(scope="module")
-def local(archive: Path) -> dict[str, list[tuple[object, ...]]]:
-    """The rows that the guide gives in a folder."""
-    answers = run([words for words in at(str(archive)) if words[0] != "watch"], {})
-    assert [answer["status"] for answer in answers] == [0] * len(answers), answers
-    return rows(str(archive / "dataset"))
+def followed(archive: Path, request: pytest.FixtureRequest) -> dict[str, Followed]:
+    """The guide in a folder and in a bucket of each emulator, all in one process: one Ray."""
+    if find_prism() is None:
+        pytest.skip("needs Prism: run `make prism`")
+    names = ["s3", *(["gcs"] if FAKE_GCS.exists() else [])]
+    stores: dict[str, Store] = {name: request.getfixturevalue(name) for name in names}
+    places = {name: store.new_bucket() for name, store in stores.items()}
+    for name, store in stores.items():
+        for folder in ("videos", "references"):
+            store.put_folder(f"{places[name]}/{folder}", archive / folder)
+    places["local"] = str(archive)
+    commands = [words for place in places.values() for words in at(place)]
+    environment = {k: v for store in stores.values() for k, v in store.environment.items()}
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "commands.py")],
+        input=json.dumps(commands),
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(answers) == len(commands)
+    count = len(COMMANDS)
+    return {
+        name: Followed(place, answers[count * number : count * (number + 1)])
+        for number, (name, place) in enumerate(places.items())
+    }
 
 
-@pytest.mark.skipif(find_prism() is None, reason="needs Prism: run `make prism`")
+@pytest.mark.parametrize("name", ["gcs", "s3"])
 def test_the_guide_gives_the_rows_of_a_local_run(
-    store: Store, archive: Path, local: dict[str, list[tuple[object, ...]]]
+    name: str,
+    followed: dict[str, Followed],
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    bucket = store.new_bucket()
-    for folder in ("videos", "references"):
-        store.put_folder(f"{bucket}/{folder}", archive / folder)
+    store: Store = request.getfixturevalue(name)
+    for variable, value in store.environment.items():
+        monkeypatch.setenv(variable, value)
+    here, local = followed[name], followed["local"]
 
-    answers = run(at(bucket), dict(store.environment))
-
-    assert [answer["status"] for answer in answers] == [0] * len(answers), answers
-    said = [(words[0], answer["out"]) for words, answer in zip(COMMANDS, answers, strict=True)]
+    assert [answer["status"] for answer in here.answers] == [0] * len(COMMANDS), here.answers
+    said = [(words[0], answer["out"]) for words, answer in zip(COMMANDS, here.answers, strict=True)]
     by_name = dict(said)
-    first, refreshed = (json.loads(out) for name, out in said if name == "score")
+    first, refreshed = (json.loads(out) for command, out in said if command == "score")
     assert (first["inputs"], first["videos"], first["failures"]) == (4, 4, 1)
     assert json.loads(by_name["rescore"])["videos"] == 3
     assert json.loads(by_name["replay"])["failures"] == 1
     assert (refreshed["videos"], refreshed["skipped"]) == (0, 4)
-    assert "raise" in by_name["query"] or json.loads(by_name["query"])
-    assert rows(f"{bucket}/dataset") == local
-    assert len(local["repetitions"]) == 3 + 5 + 2
+    assert json.loads(by_name["summary"])["totals"]["repetitions"] == 4 + 6 + 3
+    assert rows(f"{here.place}/dataset") == rows(f"{local.place}/dataset")

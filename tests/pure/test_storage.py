@@ -2,6 +2,8 @@
 
 import json
 import sys
+import tracemalloc
+from collections.abc import Mapping
 
 import pytest
 from fsspec.registry import _registry
@@ -14,6 +16,7 @@ from repscore.transforms.storage import (
     check_writable,
     delta_options,
     fsspec_options,
+    objects_in,
 )
 
 FRESH = {"use_listings_cache": False}
@@ -88,3 +91,48 @@ def test_a_store_that_nobody_knows_is_one_line() -> None:
 def test_a_tree_of_causes_is_one_line() -> None:
     error = OSError("Generic S3 error\n  \x1b[31m↳\x1b[0m HTTP error\n  \x1b[31m↳\x1b[0m no TLS\n")
     assert words_of(error) == "Generic S3 error: HTTP error: no TLS"
+
+
+class Pages:
+    """Twenty thousand objects, as gcsfs or s3fs answers."""
+
+    COUNT = 20_000
+    req_kw: Mapping[str, str] = {}
+
+    def __init__(self, protocol: str) -> None:
+        self.protocol = (protocol, "another")
+        self.asked = 0
+
+    def call(self, *_: str, maxResults: int, pageToken: str | None, **__: object) -> object:  # noqa: N803
+        start, stop = self._page(int(pageToken or 0), maxResults)
+        items = [
+            {"name": f"in/{n:06}.mp4", "size": "1", "md5Hash": "m" * 24} for n in range(start, stop)
+        ]
+        return {"items": items, "nextPageToken": str(stop) if stop < self.COUNT else None}
+
+    def call_s3(self, *_: str, MaxKeys: int, ContinuationToken: str = "0", **__: object) -> object:  # noqa: N803
+        start, stop = self._page(int(ContinuationToken), MaxKeys)
+        items = [{"Key": f"in/{n:06}.mp4", "Size": 1, "ETag": '"e"'} for n in range(start, stop)]
+        more = stop < self.COUNT
+        return {"Contents": items, "IsTruncated": more, "NextContinuationToken": str(stop)}
+
+    def _page(self, start: int, most: int) -> tuple[int, int]:
+        self.asked += 1
+        return start, min(self.COUNT, start + most)
+
+
+@pytest.mark.parametrize("protocol", ["gs", "s3"])
+def test_a_listing_holds_a_page_of_names(protocol: str) -> None:
+    """All 20,000 would be some 10 MB."""
+    files = Pages(protocol)
+    tracemalloc.start()
+    try:
+        names = objects_in(files, "bucket/in")
+        assert next(names)["name"] == "bucket/in/000000.mp4"
+        assert files.asked == 1
+        assert sum(1 for _ in names) == Pages.COUNT - 1
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert files.asked == 20
+    assert peak_bytes < 3_000_000

@@ -3,11 +3,13 @@
 import math
 from bisect import insort
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final, Self
 
 from av.video.frame import VideoFrame
 
+from repscore.transforms.copies import copied
 from repscore.transforms.plan.probe import truncation
 from repscore.transforms.records import Clock
 from repscore.transforms.video.container import (
@@ -127,10 +129,16 @@ class Decoder:
         self.last_time_s: float | None = None
         self.held = self.decoded = self.grabbed = 0
         self.shortfall: str | None = None
+        self._copies = ExitStack()
 
     def __enter__(self) -> Self:
         """Raises ContainerError, and OSError where the file cannot be read."""
+        self._place = self.uri
         self._open()
+        if self._index is None and (self._from_s > 0 or math.isfinite(self.end_s)):
+            # Each segment is read from the beginning of the file.
+            self._place = self._copies.enter_context(copied(self.uri))
+            self._reopen()
         if not self._clocks:
             self._clocks = scan(self._container, self._fps).clocks
             self._reopen()
@@ -138,6 +146,7 @@ class Decoder:
 
     def __exit__(self, *_: object) -> None:
         self._container.__exit__()
+        self._copies.close()
 
     def __iter__(self) -> Iterator[Frame]:
         """Raises OSError where a remote file cannot be read to the end."""
@@ -175,7 +184,7 @@ class Decoder:
 
     def _ends_early(self) -> str | None:
         """What says that the file goes on; an index was held against the pictures already."""
-        cut = truncation(self.uri) or self._container.cut_off()
+        cut = truncation(self._place) or self._container.cut_off()
         if cut is not None:
             return f"the file {cut}"
         announced_s, reached_s = self._container.announced_s, self.last_time_s or 0.0
@@ -188,7 +197,7 @@ class Decoder:
         return f"the file ends at {reached_s:.1f} s, its header announces {announced_s:.1f} s"
 
     def _open(self) -> None:
-        self._container = Container(self.uri).__enter__()
+        self._container = Container(self._place).__enter__()
         stream = self._container.stream
         if stream is None:
             raise ContainerError(f"{self.uri}: holds no video stream")
