@@ -138,7 +138,8 @@ class Decoder:
         if self._index is None and (self._from_s > 0 or math.isfinite(self.end_s)):
             # Each segment is read from the beginning of the file.
             self._place = self._copies.enter_context(copied(self.uri))
-            self._reopen()
+            if self._place != self.uri:
+                self._reopen()
         if not self._clocks:
             self._clocks = scan(self._container, self._fps).clocks
             self._reopen()
