@@ -57,5 +57,6 @@ def run_group(
     pipeline = runner.pipeline()
     commits_of(pipeline | "Videos" >> beam.Create(videos), options, scorer, stamp)
     counts = runner.run(pipeline)
+    runner.forget()
     counts["discover in"] = sum(1 + len(video.duplicates) for video in videos)
     return counts

@@ -160,13 +160,7 @@ class OpenRun:
         """What says how far the poses are: the pool, else the counters of the pipeline."""
         if not self.options.runner.remote:
             return self.pool.status
-        ended = runner.counters()  # of the pipeline before
-
-        def figures() -> PoseFigures:
-            counts = runner.counters()
-            return PoseFigures() if counts == ended else figures_of(counts)
-
-        return figures
+        return lambda: figures_of(runner.counters())
 
     def close(
         self,

@@ -96,6 +96,10 @@ class Runner:
                 counts[name] += value or 0
         return counts
 
+    def forget(self) -> None:
+        """Count anew: the pipeline that ended is not asked again."""
+        self._result = None
+
     @contextmanager
     def _named(self) -> Iterator[None]:
         """Where a runner that was named takes options and a pipeline, or says why not."""

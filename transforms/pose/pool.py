@@ -103,6 +103,8 @@ class PosePool(SegmentPool):
         self._root = absolute(root)
         self._poses, self._config = poses, config
         self._version = version or estimated_version(poses)
+        elsewhere = version is not None or config.ray_address is not None
+        self._release = config.release if elsewhere else None
         self._events: queue.SimpleQueue[_Job | _Done | None] = queue.SimpleQueue()
         self._waiting: deque[_Job] = deque()
         self._actors: list[_Actor] = []
@@ -219,7 +221,7 @@ class PosePool(SegmentPool):
         network = None
         if self._inference:
             network = RemoteNetwork(self._inference[actor.number % len(self._inference)])
-        run = (self._version, self._config.release)
+        run = (self._version, self._release)
         actor.handle = remote.remote(self._poses, self._root, *run, network)
         actor.ready, actor.job, actor.frames = False, None, 0
         self._call(actor, actor.handle.frames_done.remote(), None)

@@ -41,8 +41,8 @@ class Worker:
     once for all its workers.
 
     Args:
-        version: of the poses of the run, and `run_release` of repscore; raises Unavailable where
-            this machine has others, and WeightsMissing.
+        version: of the poses of the run, and `run_release` of repscore, None where the run is of
+            this machine alone; raises Unavailable where it has others, and WeightsMissing.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class Worker:
         poses: PoseConfig,
         root: str,
         version: str,
-        run_release: str,
+        run_release: str | None,
         network: Network | None = None,
     ) -> None:
         cv2.setNumThreads(1)
         self._poses, self._root = poses, root
-        if release() != run_release:
+        if run_release not in (None, release()):
             raise Unavailable(
                 f"repscore {release()} is installed there, the run is of {run_release}: install "
                 "the same on every machine"
