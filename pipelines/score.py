@@ -211,7 +211,8 @@ def opened(options: ScoreOptions, command: str, *, quiet: bool) -> Iterator[Open
     try:
         yield _open(options, command, quiet=quiet)
     except UNUSABLE as error:
-        raise UnusableConfiguration(str(error)) from error
+        # A pool that cannot start raises within Beam, which adds words of its own.
+        raise UnusableConfiguration(str(broken_pool() or error)) from error
     except Exception as error:
         if (broken := broken_pool()) is not None:  # Beam's own error holds it as text
             raise broken from error

@@ -142,7 +142,7 @@ class PosePool(SegmentPool):
                     self._start()
                 except Unavailable as error:
                     self._broken = PoolBroken(str(error))
-                    raise self._broken from error
+                    raise
         self._room.acquire()  # the manager makes room, or breaks the pool
         self._events.put(job)
         if self._broken is not None:
