@@ -32,6 +32,8 @@ _OBJECT_STORE_BYTES: Final = 100 * 2**20
 _TICK_S: Final = 0.2
 _ANSWER_S: Final = 5.0
 _JOIN_S: Final = 20.0
+_JOIN_LOCAL_S: Final = 60.0
+"""A busy machine may need it; there is no address that could be wrong."""
 _GONE_S: Final = 30.0
 """A cluster may start its head again; after a minute Ray itself ends the program."""
 
@@ -139,7 +141,7 @@ def _start_local() -> None:
     for attempt in (1, 2):
         try:
             _local = LocalRay(parent, cpus, _OBJECT_STORE_BYTES)
-            within(_JOIN_S, partial(ray.init, _local.address, **_QUIET))
+            within(_JOIN_LOCAL_S, partial(ray.init, _local.address, **_QUIET))
         except Exception as error:  # Ray has no class for it
             stop_ray()
             if attempt == 2:
