@@ -25,7 +25,9 @@ _PROGRAM: Final = """
 import faulthandler, signal, sys
 faulthandler.register(signal.SIGUSR2)  # says where it hangs
 from repscore.pipelines.signals import end_on_signals
-end_on_signals(sys.argv[1])  # before there are threads
+from repscore.transforms.processes import own_temporary_directory
+end_on_signals(sys.argv[1])  # as the program does, before there are threads
+own_temporary_directory()
 import injected
 from repscore.pipelines.cli import main
 main()
