@@ -33,7 +33,7 @@ test: setup prism emulators
 # Breaks the pipeline in 30 ways, five times each, and stops commands at 80 moments; some hours.
 faults: setup prism
 	PYTHONPATH=tests $(BIN)/python tests/faults.py --times 5 --seed 0
-	PYTHONPATH=tests $(BIN)/python tests/signal_trials.py --times 10 --seed 0
+	PYTHONPATH=tests:. $(BIN)/python tests/signal_trials.py --times 10 --seed 0
 
 check: setup
 	$(BIN)/ruff format --check .
