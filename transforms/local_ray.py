@@ -141,13 +141,14 @@ def _services(folder: str, cpus: int, store_bytes: int) -> Any:
             time.sleep(_TICK_S)
 
     services.get_node = get_node
+    # Ray's types have text for the first.
+    without: dict[str, Any] = {"include_log_monitor": False, "no_monitor": True}
     parameters = RayParams(
         num_cpus=cpus,
         object_store_memory=store_bytes,
         include_dashboard=False,
-        include_log_monitor=False,
-        no_monitor=True,
         temp_dir=folder,
+        **without,
     )
     return Node(parameters, head=True, shutdown_at_exit=False, ray_init_cluster=True)
 
