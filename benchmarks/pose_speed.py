@@ -26,7 +26,7 @@ from benchmarks.machine import describe, existing_file, on_each_core
 from repscore.models import weights
 from repscore.models.blazepose import regions
 from repscore.models.blazepose.estimator import BlazePoseEstimator
-from repscore.models.blazepose.network import CropLandmarks, FloatArray, Network
+from repscore.models.blazepose.network import CropLandmarks, FloatArray, HostCrops, Network
 from repscore.models.blazepose.networks import load_network
 from repscore.models.estimator import EstimatorConfig, PoseEstimator, Unavailable
 from repscore.models.mediapipe import MediaPipeEstimator
@@ -76,7 +76,7 @@ class Clock:
         return 1000 * float(np.median(self.wall[part]))
 
 
-class TimedNetwork:
+class TimedNetwork(HostCrops):
     """A network whose calls are timed."""
 
     def __init__(self, network: Network, clock: Clock) -> None:

@@ -1,7 +1,7 @@
 """What the pipeline asks of a pose estimator."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, get_args
 
@@ -38,6 +38,14 @@ class EstimatorConfig:
             if getattr(self, name) not in get_args(choice):
                 expected = ", ".join(get_args(choice))
                 raise ValueError(f"{name}: expected {expected}, found {getattr(self, name)!r}")
+
+
+class OutOfMemory(RuntimeError):
+    """A device has no room for a batch of this size; a smaller one may fit."""
+
+
+class DeviceFault(RuntimeError):
+    """A device computes nothing any more in this process; another process may use it."""
 
 
 class Unavailable(ValueError):
@@ -85,6 +93,33 @@ class PoseEstimator(Protocol):
         """Release what the estimator holds."""
 
 
+class BatchEstimator(PoseEstimator, Protocol):
+    """A `PoseEstimator` that follows people in many streams at once.
+
+    What it remembers of a stream is a value that the caller keeps; a step changes none.
+    """
+
+    def begin(self) -> Any:
+        """The memory of a stream that begins."""
+        ...
+
+    def step(
+        self,
+        streams: Sequence[Any],
+        frames_bgr: Sequence[npt.NDArray[np.uint8]],
+        times_s: Sequence[float],
+    ) -> tuple[list[Any], list[People]]:
+        """One frame further in every stream: the new memories, and the people in each frame.
+
+        Raises OutOfMemory where a device has no room for so many, and DeviceFault.
+        """
+        ...
+
+    def device_s(self) -> tuple[float, float]:
+        """Seconds that pixels took to a device so far, and that a device computed."""
+        ...
+
+
 ESTIMATORS: Final[Mapping[str, str]] = {
     "mediapipe": "repscore.models.mediapipe:MediaPipeEstimator",
     "blazepose": "repscore.models.blazepose.estimator:BlazePoseEstimator",
@@ -93,8 +128,8 @@ ESTIMATORS: Final[Mapping[str, str]] = {
 
 A class is called with an EstimatorConfig; `identity_of(config)` tells the identity of its instances
 without loading anything, and `require(config)` raises WeightsMissing, WeightsCorrupt or Unavailable
-where something that it needs is missing. A class whose networks can run in a process of their own
-has `load_network(config)` too and takes a stand-in for it as `network`.
+where something that it needs is missing. A class that is a BatchEstimator shares its batches among
+the streams of a worker.
 """
 
 

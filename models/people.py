@@ -90,21 +90,38 @@ class Track:
         expected: Array = self.joints_px + self.velocity_px_s * min(time_s - self.time_s, _COAST_S)
         return expected
 
-    def moved(self, time_s: float, joints_px: Array) -> "Track":
-        """The track after the body was seen again, at joints (15, 2)."""
-        elapsed_s = time_s - self.time_s
-        steps_px = (joints_px - self.joints_px)[~np.isnan(joints_px + self.joints_px).any(axis=-1)]
-        step_px = np.median(steps_px, axis=0) if len(steps_px) else np.zeros(2)
-        share = 1 - np.exp(-elapsed_s / _VELOCITY_S)
-        velocity_px_s = self.velocity_px_s + share * (step_px / elapsed_s - self.velocity_px_s)
-        size_px = float(torsos_px(joints_px[None])[0])
-        change_px = float(1 - np.exp(-elapsed_s / BODY_S)) * (size_px - self.torso_px)
-        return Track(
-            time_s,
-            np.where(np.isnan(joints_px), self.joints_px + step_px, joints_px),
-            velocity_px_s,
-            self.torso_px + change_px if np.isfinite(change_px) else self.torso_px,
-        )
+
+def moved(tracks: Sequence[Track], times_s: Sequence[float], joints_px: Array) -> list[Track]:
+    """The tracks after each body was seen again, at joints (N, 15, 2)."""
+    if not tracks:
+        return []
+    before_px = np.array([track.joints_px for track in tracks])
+    velocity_px_s = np.array([track.velocity_px_s for track in tracks])
+    torso_px = np.array([track.torso_px for track in tracks])
+    elapsed_s = np.array(times_s) - [track.time_s for track in tracks]
+    step_px = _middle_px(joints_px - before_px)
+    share = (1 - np.exp(-elapsed_s / _VELOCITY_S))[:, None]
+    velocity_px_s = velocity_px_s + share * (step_px / elapsed_s[:, None] - velocity_px_s)
+    change_px = (1 - np.exp(-elapsed_s / BODY_S)) * (torsos_px(joints_px) - torso_px)
+    torso_px = np.where(np.isfinite(change_px), torso_px + change_px, torso_px)
+    joints_px = np.where(np.isnan(joints_px), before_px + step_px[:, None], joints_px)
+    return [
+        Track(*row)
+        for row in zip(times_s, joints_px, velocity_px_s, torso_px.tolist(), strict=True)
+    ]
+
+
+def _middle_px(steps_px: Array) -> Array:
+    """Medians (N, 2) over the joints that are known of steps (N, J, 2); 0 where none is."""
+    unknown = np.asarray(np.isnan(steps_px).any(axis=-1))
+    ordered = np.sort(np.where(unknown[..., None], np.inf, steps_px), axis=1)  # those come last
+    count = (~unknown).sum(axis=1)[:, None, None]
+    low, high = (
+        np.take_along_axis(ordered, np.maximum(0, place), axis=1)[:, 0]
+        for place in ((count - 1) // 2, count // 2)
+    )
+    middle: Array = np.where(count[:, 0] > 0, (low + high) / 2, 0.0)
+    return middle
 
 
 def begin(time_s: float, joints_px: Array) -> Track:
@@ -161,12 +178,13 @@ def follow(
     names = list(tracks)
     pairs = match(list(tracks.values()), [time_s] * len(rows), joints_px[rows])
     next_person = following.next_person
-    for index, row in enumerate(rows.tolist()):
-        if index in pairs:
-            person[row] = names[pairs[index]]
-            tracks[person[row]] = tracks[person[row]].moved(time_s, joints_px[row])
-        else:
-            person[row] = next_person
-            tracks[next_person] = begin(time_s, joints_px[row])
-            next_person += 1
+    again = [index for index in range(len(rows)) if index in pairs]
+    known = [names[pairs[index]] for index in again]
+    person[rows[again]] = known
+    after = moved([tracks[p] for p in known], [time_s] * len(known), joints_px[rows[again]])
+    tracks |= dict(zip(known, after, strict=True))
+    for row in np.delete(rows, again).tolist():
+        person[row] = next_person
+        tracks[next_person] = begin(time_s, joints_px[row])
+        next_person += 1
     return Following(tracks, next_person), person

@@ -162,7 +162,10 @@ _MACHINE = (
         help="Pose workers.  [default: one per CPU]",
     ),
     click.option(
-        "--cpus-per-actor", type=FiniteRange(min=0), default=1.0, help="A fraction is allowed."
+        "--cpus-per-actor",
+        type=FiniteRange(min=0),
+        help="A fraction is allowed.  [default: 1; with --device cuda all that the machine has for "
+        "each GPU]",
     ),
     click.option(
         "--device",
@@ -172,16 +175,15 @@ _MACHINE = (
         help="Where the pose model runs.",
     ),
     click.option(
-        "--inference-actors",
-        type=click.IntRange(min=0),
-        help="Actors that run the pose model for all workers, in batches across videos; 0: every "
-        "worker runs its own.  [default: one per GPU with --device cuda, else 0]",
-    ),
-    click.option(
         "--gpus-per-actor",
         type=FiniteRange(min=0),
-        help="GPUs of each actor that runs the pose model; may be a fraction.  "
-        "[default: 1 with --device cuda, else 0]",
+        help="A fraction is allowed.  [default: 1 with --device cuda, else 0]",
+    ),
+    click.option(
+        "--streams-per-actor",
+        type=click.IntRange(min=1),
+        help="Segments whose frames a pose worker estimates in one batch.  "
+        "[default: 64 with --device cuda, else 1]",
     ),
     click.option("--ray-address", help="A running Ray cluster.  [default: a local one]"),
     click.option(
@@ -327,8 +329,8 @@ def pool_of(values: dict[str, Any]) -> "PoolConfig":
     return PoolConfig(
         actors=values["actors"],
         cpus=values["cpus_per_actor"],
-        inference_actors=values["inference_actors"],
         gpus=values["gpus_per_actor"],
+        streams=values["streams_per_actor"],
         ray_address=values["ray_address"],
         segment_timeout_s=values["segment_timeout"],
         start_timeout_s=values["start_timeout"],

@@ -192,6 +192,9 @@ class OpenRun:
             "frames_per_s": poses.frames / poses.span_s if poses.span_s else None,
             "limiting_stage": max(busy_s, key=lambda stage: busy_s[stage]),
             "stage_s": json.dumps({stage: round(spent, 3) for stage, spent in busy_s.items()}),
+            "workers": json.dumps(
+                [each.figures() for each in self.pool.status().workers if each.steps]
+            ),
         }
         append_run(self.options.output, row)
         watched = row["command"] == "watch"

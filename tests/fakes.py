@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from repscore.models.estimator import EstimatorConfig, People
+from repscore.models.estimator import DeviceFault, EstimatorConfig, OutOfMemory, People
 
 _DEFAULT = EstimatorConfig()
 
@@ -120,6 +120,40 @@ class Poisoned(Brightness):
         if blue > 200 > green:
             raise ZeroDivisionError("a bug in the estimator")
         return super().track(frame_bgr, time_s)
+
+
+class Device(Poisoned):
+    """Follows many streams at once; green frames bring its device to fail, five are too many."""
+
+    MOST = 4
+
+    def begin(self) -> None:
+        pass
+
+    def step(
+        self,
+        streams: Sequence[None],
+        frames_bgr: Sequence[npt.NDArray[np.uint8]],
+        times_s: Sequence[float],
+    ) -> tuple[list[None], list[People]]:
+        if len(frames_bgr) > self.MOST:
+            raise OutOfMemory(f"{len(frames_bgr)} frames, there is room for {self.MOST}")
+        for frame in frames_bgr:
+            blue, green, _ = frame.reshape(-1, 3).mean(axis=0)
+            if green > 200 > blue:
+                raise DeviceFault("CUDA error: an illegal memory access was encountered")
+        time.sleep(0.01)  # so that segments share an actor
+        return [*streams], [self.track(*each) for each in zip(frames_bgr, times_s, strict=True)]
+
+    def device_s(self) -> tuple[float, float]:
+        return 0.0, 0.0
+
+
+class LostDevice(Device):
+    """Its device fails with every frame."""
+
+    def track(self, frame_bgr: npt.NDArray[np.uint8], time_s: float) -> People:
+        raise DeviceFault("CUDA error: unspecified launch failure")
 
 
 def die(clips: Sequence[Path], begin: Callable[[], None]) -> None:

@@ -1,6 +1,6 @@
 """The fast pose estimator: BlazePose's weights, our own tracker."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -25,7 +25,7 @@ def require(config: EstimatorConfig) -> None:
 
 
 class BlazePoseEstimator:
-    """A `PoseEstimator` over one stream after another.
+    """A `BatchEstimator`; `start` and `track` follow one stream after another.
 
     Without a `network`, `start` loads the models for one core of this machine's CPU or for CUDA,
     as the configuration says. `smoothing` adds MediaPipe's one-euro filters to what is returned,
@@ -34,7 +34,6 @@ class BlazePoseEstimator:
 
     topology = "blazepose33"
     require = staticmethod(require)
-    load_network = staticmethod(networks.load_network)
 
     def __init__(
         self,
@@ -64,12 +63,27 @@ class BlazePoseEstimator:
 
     def track(self, frame_bgr: npt.NDArray[np.uint8], time_s: float) -> People:
         """See `PoseEstimator`."""
-        if self._network is None:
-            raise RuntimeError("track() before start(): call start() first")
-        (self._stream,), (people,) = step(
-            [self._stream], [frame_bgr], [time_s], self._network, self._tracker
-        )
+        (self._stream,), (people,) = self.step([self._stream], [frame_bgr], [time_s])
         return people
+
+    def begin(self) -> Stream:
+        """See `BatchEstimator`."""
+        return Stream()
+
+    def step(
+        self,
+        streams: Sequence[Stream],
+        frames_bgr: Sequence[npt.NDArray[np.uint8]],
+        times_s: Sequence[float],
+    ) -> tuple[list[Stream], list[People]]:
+        """See `BatchEstimator`."""
+        if self._network is None:
+            raise RuntimeError("no frames before start(): call start() first")
+        return step(streams, frames_bgr, times_s, self._network, self._tracker)
+
+    def device_s(self) -> tuple[float, float]:
+        """See `BatchEstimator`."""
+        return (0.0, 0.0) if self._network is None else self._network.device_s()
 
     def close(self) -> None:
         """Release the models, given ones included; `start` loads its own."""

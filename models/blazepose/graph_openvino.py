@@ -13,7 +13,12 @@ import openvino as ov
 from openvino import opset13 as opset
 
 from repscore.models.blazepose.landmarks import decode, landmark_outputs, sigmoid
-from repscore.models.blazepose.network import CropLandmarks, FloatArray, concatenate_landmarks
+from repscore.models.blazepose.network import (
+    CropLandmarks,
+    FloatArray,
+    HostCrops,
+    concatenate_landmarks,
+)
 from repscore.models.estimator import Precision, Unavailable
 from repscore.models.weights import sha256_of
 
@@ -29,7 +34,7 @@ _LEAST_CENTRED: Final = 16
 """Cells on a side of the smallest layers that are centred; deeper, little is common to pictures."""
 
 
-class OpenVinoNetwork:
+class OpenVinoNetwork(HostCrops):
     """A `Network` on one core; a batch is worked off crop by crop.
 
     With bf16, what it spoils and what takes little time computes in f32: the dense layers, without

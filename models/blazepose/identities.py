@@ -78,14 +78,15 @@ def assign(
 
     Tracks are in the order of their identities, so that of two on one body the older one stays.
     """
-    if len(tracks) == len(poses) == 1 and not lost:  # most frames: nothing to choose from
-        return (_continued(tracks[0], poses[0], time_s),), (), next_identity
     named: dict[int, RegionTrack] = {}  # row of `poses` -> track
     for known in (tracks, lost):  # who was in the last frame comes before who was away
         rows = [row for row in range(len(poses)) if row not in named]
         pairs = _matched(known, [poses[row] for row in rows], time_s, remember_s)
-        for index, track in pairs.items():
-            named[rows[index]] = _continued(known[track], poses[rows[index]], time_s)
+        seen = [rows[index] for index in pairs]
+        after = continued(
+            [known[track] for track in pairs.values()], [poses[row] for row in seen], time_s
+        )
+        named |= dict(zip(seen, after, strict=True))
     rows = sorted(named, key=lambda row: named[row].identity)
     rows += [row for row in range(len(poses)) if row not in named]
     followed = []
@@ -143,15 +144,26 @@ def unlikeness(some: Array | None, other: Array | None) -> float:
     return float(np.sqrt(max(1.0 - np.sqrt(some * other).sum(), 0.0)))
 
 
-def _continued(track: RegionTrack, pose: RegionPose, time_s: float) -> RegionTrack:
-    appearance = track.appearance
-    if appearance is None:
-        appearance = pose.appearance
-    elif pose.appearance is not None:
-        share = 1 - np.exp((track.place.time_s - time_s) / BODY_S)
-        appearance = appearance + share * (pose.appearance - appearance)
-    place = track.place.moved(time_s, pose.joints_px)
-    return RegionTrack(track.identity, pose, place, appearance, track.smoothed)
+def continued(
+    tracks: Sequence[RegionTrack], poses: Sequence[RegionPose], time_s: float | Sequence[float]
+) -> list[RegionTrack]:
+    """The tracks of people who were seen again, each in a pose; each at its time, or all at one."""
+    times_s = np.broadcast_to(time_s, len(tracks)).tolist()
+    joints_px = np.array([pose.joints_px for pose in poses])
+    places = people.moved([track.place for track in tracks], times_s, joints_px)
+    return [
+        RegionTrack(track.identity, pose, place, _blended(track, pose, place), track.smoothed)
+        for track, pose, place in zip(tracks, poses, places, strict=True)
+    ]
+
+
+def _blended(track: RegionTrack, pose: RegionPose, place: people.Track) -> Array | None:
+    """The appearance after a pose."""
+    if track.appearance is None or pose.appearance is None:
+        return pose.appearance if track.appearance is None else track.appearance
+    share = 1 - np.exp((track.place.time_s - place.time_s) / BODY_S)
+    blended: Array = track.appearance + share * (pose.appearance - track.appearance)
+    return blended
 
 
 def _matched(

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from repscore.models.blazepose.regions import Regions
+from repscore.models.blazepose.regions import crops as cut_crops
 from repscore.models.estimator import Precision, Unavailable
 
 FloatArray = npt.NDArray[np.float32]
@@ -52,26 +54,71 @@ def concatenate_landmarks(parts: Sequence[CropLandmarks]) -> CropLandmarks:
     )
 
 
-class OutOfMemory(RuntimeError):
-    """A device has no room for a batch of this size; a smaller one may fit."""
+Frame = npt.NDArray[np.uint8]
+Crops = Any
+"""(B, S, S, 3) RGB uint8 where a network computes: an array, or a tensor on a device."""
 
 
 class Network(Protocol):
     """The two models behind one door; any batch size, zero excepted.
 
-    Raises OutOfMemory for a batch that is too large for the device.
+    Raises OutOfMemory for a batch that is too large for the device, and DeviceFault.
     """
 
     identity: Mapping[str, str]
     """Everything that decides its results: runtime, precision, SHA-256 of the weights."""
 
-    def infer_detector(self, images: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
+    def device_s(self) -> tuple[float, float]:
+        """Seconds that pixels took to a device so far, and that it computed while we waited."""
+        ...
+
+    def crop(
+        self,
+        frames: Sequence[Frame],
+        owners: Sequence[int],
+        rows: Regions,
+        side: int,
+        *,
+        border: int,
+    ) -> Crops:
+        """Crops (B, side, side, 3) of regions `rows` (B, 4), as `regions.crops` cuts them."""
+        ...
+
+    def to_host(self, crops: Crops) -> npt.NDArray[np.uint8]:
+        """The same crops as an array."""
+        ...
+
+    def infer_detector(self, images: Crops) -> tuple[FloatArray, FloatArray]:
         """Images (B, 224, 224, 3) RGB -> raw boxes (B, 2254, 12), scores (B, 2254) in logits."""
         ...
 
-    def infer_landmarks(self, crops: npt.NDArray[np.uint8]) -> CropLandmarks:
+    def infer_landmarks(self, crops: Crops) -> CropLandmarks:
         """Crops (B, 256, 256, 3) RGB -> their landmarks."""
         ...
+
+
+class HostCrops:
+    """The crops of a `Network` that computes on the CPU, where nothing is brought to a device."""
+
+    def device_s(self) -> tuple[float, float]:
+        """See `Network`."""
+        return 0.0, 0.0
+
+    def crop(
+        self,
+        frames: Sequence[Frame],
+        owners: Sequence[int],
+        rows: Regions,
+        side: int,
+        *,
+        border: int,
+    ) -> npt.NDArray[np.uint8]:
+        """See `Network`."""
+        return cut_crops(frames, owners, rows, side, border=border)
+
+    def to_host(self, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """See `Network`."""
+        return crops
 
 
 def torch_identity(

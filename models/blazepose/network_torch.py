@@ -1,14 +1,17 @@
 """The two networks in torch: batches of any size, on CUDA in half precision, or on the CPU."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from repscore.models.blazepose.crops_torch import DeviceCrops
 from repscore.models.blazepose.graph_torch import TorchGraph
 from repscore.models.blazepose.landmarks import (
     KERNEL,
@@ -20,12 +23,17 @@ from repscore.models.blazepose.network import (
     LANDMARK_SIDE,
     CropLandmarks,
     FloatArray,
-    OutOfMemory,
+    Frame,
     torch_identity,
 )
+from repscore.models.blazepose.regions import Regions
 from repscore.models.blazepose.tflite import Graph, read_graph
-from repscore.models.estimator import Precision, Unavailable
+from repscore.models.estimator import DeviceFault, OutOfMemory, Precision, Unavailable
 from repscore.models.weights import sha256_of
+
+_ENDS: Final = tuple(np.cumsum([3 * LANDMARKS, LANDMARKS, 1]).tolist())
+"""Where the parts of a row of `_landmarks_of` end."""
+_MULTIPLE: Final = 64
 
 
 class TorchNetwork:
@@ -51,47 +59,106 @@ class TorchNetwork:
         self.identity: Mapping[str, str] = torch_identity(
             sha256_of(detector), sha256_of(landmarks), self._device.type, precision
         )
+        self._crops = DeviceCrops(self._device)
+        self._compute_s = 0.0
         half = self.identity["precision"] == "f16"
         self._detector = TorchGraph(read_graph(detector)).eval().to(self._device)
         graph = TorchGraph(without_segmentation(read_graph(landmarks))).eval()
         self._landmarks = (graph.half() if half else graph).to(self._device)
         self._dtype = torch.float16 if half else torch.float32
 
-    @torch.inference_mode()
-    def infer_detector(self, images: npt.NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
+    def device_s(self) -> tuple[float, float]:
         """See `Network`."""
-        with _room():
-            pixels = torch.tensor(images, device=self._device).float()
-            boxes, scores = self._detector(pixels / 127.5 - 1.0)
-            return boxes.cpu().numpy(), scores[..., 0].cpu().numpy()
+        return self._crops.copy_s, self._compute_s
 
     @torch.inference_mode()
-    def infer_landmarks(self, crops: npt.NDArray[np.uint8]) -> CropLandmarks:
-        """See `Network`; what comes back from the device is small, the heatmap stays there."""
-        with _room():
-            return self._landmarks_of(torch.tensor(crops, device=self._device).to(self._dtype))
+    def crop(
+        self,
+        frames: Sequence[Frame],
+        owners: Sequence[int],
+        rows: Regions,
+        side: int,
+        *,
+        border: int,
+    ) -> Tensor:
+        """See `Network`."""
+        with _faults():
+            return self._crops(frames, owners, rows, side, border)
 
-    def _landmarks_of(self, pixels: Tensor) -> CropLandmarks:
+    def to_host(self, crops: Tensor) -> npt.NDArray[np.uint8]:
+        """See `Network`."""
+        with _faults():
+            return crops.cpu().numpy()
+
+    @torch.inference_mode()
+    def infer_detector(
+        self, images: Tensor | npt.NDArray[np.uint8]
+    ) -> tuple[FloatArray, FloatArray]:
+        """See `Network`."""
+        with self._timed(), _faults():
+            pixels = padded(torch.as_tensor(images, device=self._device)).float()
+            boxes, scores = self._detector(pixels / 127.5 - 1.0)
+            both = torch.cat([boxes, scores], dim=-1)[: len(images)].cpu().numpy()  # one copy back
+            return both[..., :-1], both[..., -1]
+
+    @torch.inference_mode()
+    def infer_landmarks(self, crops: Tensor | npt.NDArray[np.uint8]) -> CropLandmarks:
+        """See `Network`; what comes back from the device is small, the heatmap stays there."""
+        with self._timed(), _faults():
+            pixels = padded(torch.as_tensor(crops, device=self._device)).to(self._dtype)
+            packed = self._landmarks_of(pixels)[: len(crops)].cpu().numpy()
+        points, visibility, presence, world = np.split(packed, _ENDS, axis=1)
+        return CropLandmarks(
+            points=points.reshape(-1, LANDMARKS, 3),
+            visibility=visibility,
+            presence=presence[:, 0],
+            world_m=world.reshape(-1, LANDMARKS, 3),
+        )
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        begun_s = time.perf_counter()
+        yield
+        self._compute_s += time.perf_counter() - begun_s
+
+    def _landmarks_of(self, pixels: Tensor) -> Tensor:
+        """Points, visibility, presence and world points in one row of float32 per crop."""
         image, presence, heatmap, world = self._landmarks(pixels / 255.0)
         raw = image.reshape(-1, LANDMARKS, 5)
         points = raw[..., :3] / LANDMARK_SIDE
         points[..., :2] = refine(points[..., :2], heatmap)
-        return CropLandmarks(
-            points=points.cpu().numpy(),
-            visibility=torch.sigmoid(raw[..., 3]).cpu().numpy(),
-            presence=presence.reshape(-1).cpu().numpy(),
-            world_m=world.reshape(-1, LANDMARKS, 3).cpu().numpy(),
-        )
+        visibility = torch.sigmoid(raw[..., 3])
+        parts = (points.flatten(1), visibility, presence.reshape(-1, 1), world.flatten(1))
+        return torch.cat(parts, dim=1)
+
+
+def padded(images: Tensor) -> Tensor:
+    """Images (B, ...) and black ones behind them, up to a power of two or a multiple of 64.
+
+    A device then meets few shapes, and what it prepares for a shape is prepared once.
+    """
+    count = len(images)
+    size = (
+        1 << (count - 1).bit_length() if count < _MULTIPLE else -(-count // _MULTIPLE) * _MULTIPLE
+    )
+    if size == count:
+        return images
+    return torch.cat([images, images.new_zeros((size - count, *images.shape[1:]))])
 
 
 @contextmanager
-def _room() -> Iterator[None]:
-    """Say OutOfMemory for torch's own error, and give back what the allocator holds."""
+def _faults() -> Iterator[None]:
+    """Name what a device says: OutOfMemory, after the allocator gave back its memory; DeviceFault.
+
+    After any other error of CUDA, a process can no longer use it.
+    """
     try:
         yield
     except torch.OutOfMemoryError as error:
         torch.cuda.empty_cache()
         raise OutOfMemory(str(error)) from error
+    except torch.AcceleratorError as error:
+        raise DeviceFault(str(error).splitlines()[0]) from error
 
 
 def without_segmentation(graph: Graph) -> Graph:

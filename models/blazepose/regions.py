@@ -5,6 +5,7 @@ clockwise as seen. Coordinates are continuous: pixel i covers [i, i + 1), as in 
 ImageToTensorCalculator, whose crops these equal.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import cv2
@@ -64,6 +65,21 @@ def crop(
     cells, fractions = cv2.convertMaps(x, y, cv2.CV_16SC2)
     cv2.remap(frame, cells, fractions, cv2.INTER_LINEAR, dst=out, borderMode=border)
     cv2.cvtColor(out, cv2.COLOR_BGR2RGB, dst=out)
+
+
+def crops(
+    frames: Sequence[npt.NDArray[np.uint8]],
+    owners: Sequence[int],
+    regions: Regions,
+    side: int,
+    *,
+    border: int,
+) -> npt.NDArray[np.uint8]:
+    """Crops (N, side, side, 3) RGB of regions (N, 4); row i is cut from frames[owners[i]]."""
+    out = np.empty((len(owners), side, side, 3), np.uint8)
+    for owner, region, into in zip(owners, regions, out, strict=True):
+        crop(frames[owner], region, into, border=border)
+    return out
 
 
 def to_image(points: npt.NDArray[np.floating], regions: Regions) -> npt.NDArray[np.float64]:

@@ -100,11 +100,22 @@ def step(
     ]  # regions per stream: its tracks', then those of people who may be new
     company = [len(regions_) > 1 or i in detected for i, regions_ in enumerate(searched)]
     poses = _look(frames, searched, company, network)
-    results = [
-        _advance(stream, times_s[i], poses[i], i in detected, config)
+    lone = [
+        i
+        for i, stream in enumerate(streams)
+        if len(stream.tracks) == len(poses[i]) == 1 and not stream.lost
+    ]  # most of them: nothing to choose from
+    followed = identities.continued(
+        [streams[i].tracks[0] for i in lone],
+        [poses[i][0] for i in lone],
+        [times_s[i] for i in lone],
+    )
+    known = dict(zip(lone, followed, strict=True))
+    advanced = [
+        _advance(stream, times_s[i], poses[i], known.get(i), i in detected, config)
         for i, stream in enumerate(streams)
     ]
-    return [stream for stream, _ in results], [people for _, people in results]
+    return advanced, _people([stream.tracks for stream in advanced])
 
 
 def _is_detector_due(stream: Stream, time_s: float, config: TrackerConfig) -> bool:
@@ -121,9 +132,10 @@ def _detect(frames: Sequence[Frame], network: Network) -> list[Regions]:
     """Regions (K, 4) of the people the detector finds in each frame, the surest first."""
     if not frames:
         return []
-    images = np.empty((len(frames), DETECTOR_SIDE, DETECTOR_SIDE, 3), np.uint8)
-    for image, frame in zip(images, frames, strict=True):
-        regions.crop(frame, regions.whole(frame)[0], image, border=cv2.BORDER_CONSTANT)
+    whole = np.concatenate([regions.whole(frame) for frame in frames])
+    images = network.crop(
+        frames, range(len(frames)), whole, DETECTOR_SIDE, border=cv2.BORDER_CONSTANT
+    )
     boxes, scores = network.infer_detector(images)
     return [
         _detected_regions(detections(*raw), frame)
@@ -162,11 +174,11 @@ def _look(
     rows = np.concatenate(searched)
     if not len(rows):
         return [[] for _ in searched]
-    crops = np.empty((len(rows), LANDMARK_SIDE, LANDMARK_SIDE, 3), np.uint8)
     owners = np.repeat(np.arange(len(frames)), [len(regions_) for regions_ in searched])
-    for owner, region, out in zip(owners.tolist(), rows, crops, strict=True):
-        regions.crop(frames[owner], region, out, border=cv2.BORDER_REPLICATE)
-    poses = poses_of(network.infer_landmarks(crops), rows, crops, np.array(company)[owners])
+    crops = network.crop(frames, owners.tolist(), rows, LANDMARK_SIDE, border=cv2.BORDER_REPLICATE)
+    noted = np.flatnonzero(np.array(company)[owners])
+    seen = network.to_host(crops[noted]) if len(noted) else None
+    poses = poses_of(network.infer_landmarks(crops), rows, seen, noted)
     return [
         [poses[row] for row in np.flatnonzero(owners == stream).tolist() if row in poses]
         for stream in range(len(frames))
@@ -176,12 +188,12 @@ def _look(
 def poses_of(
     landmarks: CropLandmarks,
     searched: Regions,
-    crops: npt.NDArray[np.uint8],
-    noted: npt.NDArray[np.bool_],
+    seen: npt.NDArray[np.uint8] | None,
+    noted: npt.NDArray[np.intp],
 ) -> dict[int, RegionPose]:
     """Row of the crops (B, ...) -> its landmarks in the image, where a person is present.
 
-    The appearance is taken of those that are `noted` (B,).
+    The appearance is taken of the rows `noted` (N,), whose crops are `seen` (N, S, S, 3).
     """
     image = regions.to_image(landmarks.points, searched)
     visibility = landmarks.visibility[:, BODY].astype(np.float64)
@@ -189,9 +201,9 @@ def poses_of(
     joints = to_canonical(image[:, BODY, :2], "blazepose33")
     following = regions.around(image[:, MID_HIP, :2], image[:, FULL_BODY, :2])
     colours: dict[int, npt.NDArray[np.float64]] = {}
-    if noted.any():
-        torsos = identities.appearances(crops[noted], landmarks.points[noted])
-        colours = dict(zip(np.flatnonzero(noted).tolist(), torsos, strict=True))
+    if seen is not None:
+        torsos = identities.appearances(seen, landmarks.points[noted])
+        colours = dict(zip(noted.tolist(), torsos, strict=True))
     present = (landmarks.presence > MIN_PRESENCE) & (following[:, 2] > 0)
     return {
         i: RegionPose(
@@ -205,11 +217,17 @@ def _advance(
     stream: Stream,
     time_s: float,
     poses: Sequence[RegionPose],
+    lone: RegionTrack | None,
     detected: bool,
     config: TrackerConfig,
-) -> tuple[Stream, People]:
-    tracks, lost, next_identity = identities.assign(
-        stream.tracks, stream.lost, poses, time_s, stream.next_identity, config.remember_s
+) -> Stream:
+    """The stream after a frame; `lone` goes on being followed there without any choice."""
+    tracks, lost, next_identity = (
+        identities.assign(
+            stream.tracks, stream.lost, poses, time_s, stream.next_identity, config.remember_s
+        )
+        if lone is None
+        else ((lone,), (), stream.next_identity)
     )
     alone = stream.alone
     if len(tracks) > 1:
@@ -223,7 +241,7 @@ def _advance(
     if config.smoothing:
         tracks = tuple(_smoothed(track, time_s) for track in tracks)
     detected_s = time_s if detected else stream.detected_s
-    return Stream(tracks, lost, alone, next_identity, detected_s), _people(tracks)
+    return Stream(tracks, lost, alone, next_identity, detected_s)
 
 
 def _smoothed(track: RegionTrack, time_s: float) -> RegionTrack:
@@ -235,19 +253,22 @@ def _smoothed(track: RegionTrack, time_s: float) -> RegionTrack:
     return replace(track, smoothed=after)
 
 
-def _people(tracks: Sequence[RegionTrack]) -> People:
-    def stack(rows: list[npt.NDArray[np.float64]], *shape: int) -> npt.NDArray[np.float32]:
-        return np.array(rows, np.float32).reshape(len(tracks), *shape)
-
+def _people(tracks: Sequence[Sequence[RegionTrack]]) -> list[People]:
+    """The people of each stream."""
+    everybody = [track for of_stream in tracks for track in of_stream]
     poses = [
         (t.pose.image_px, t.pose.world_m, t.pose.visibility)
         if t.smoothed is None
         else (t.smoothed.image_px.smooth, t.smoothed.world_m.smooth, t.smoothed.visibility)
-        for t in tracks
+        for t in everybody
     ]
-    return People(
-        person=np.array([track.identity for track in tracks], np.int32),
-        image_px=stack([pose[0] for pose in poses], 33, 3),
-        world_m=stack([pose[1] for pose in poses], 33, 3),
-        visibility=stack([pose[2] for pose in poses], 33),
+    identity = np.array([track.identity for track in everybody], np.int32)
+    image_px, world_m, visibility = (
+        np.array([pose[part] for pose in poses], np.float32).reshape(-1, *shape)
+        for part, shape in enumerate(((33, 3), (33, 3), (33,)))
     )
+    ends = np.cumsum([len(of_stream) for of_stream in tracks]).tolist()
+    spans = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+    return [
+        People(identity[span], image_px[span], world_m[span], visibility[span]) for span in spans
+    ]

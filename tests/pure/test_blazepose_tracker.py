@@ -8,7 +8,7 @@ import pytest
 
 from repscore.models.blazepose import detector, regions
 from repscore.models.blazepose.estimator import BlazePoseEstimator
-from repscore.models.blazepose.network import CropLandmarks, FloatArray
+from repscore.models.blazepose.network import CropLandmarks, FloatArray, HostCrops
 from repscore.models.blazepose.tracker import Stream, TrackerConfig, step
 from repscore.models.estimator import EstimatorConfig, People
 
@@ -26,7 +26,7 @@ def frame(*puppets: tuple[float, float, tuple[int, int, int]]) -> np.ndarray:
     return image
 
 
-class PuppetNetwork:
+class PuppetNetwork(HostCrops):
     """Sees coloured squares: the detector all of them, the landmarks the one nearest the middle."""
 
     identity: Mapping[str, str] = {"runtime": "puppets"}

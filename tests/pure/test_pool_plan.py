@@ -9,15 +9,15 @@ from repscore.transforms.pose.pool_plan import PoolConfig, PoolPlan, describe_la
 @pytest.mark.parametrize(
     ("device", "config", "resources", "plan"),
     [
-        ("cpu", PoolConfig(), {"CPU": 8.0}, PoolPlan(8, 0, 0.0)),
-        ("cpu", PoolConfig(cpus=0.5), {"CPU": 8.0}, PoolPlan(16, 0, 0.0)),
-        ("cpu", PoolConfig(actors=3), {"CPU": 8.0}, PoolPlan(3, 0, 0.0)),
-        ("cpu", PoolConfig(inference_actors=2), {"CPU": 8.0}, PoolPlan(6, 2, 0.0)),
-        ("cpu", PoolConfig(inference_actors=1), {"CPU": 1.0}, PoolPlan(1, 1, 0.0)),
-        ("cuda", PoolConfig(), {"CPU": 16.0, "GPU": 2.0}, PoolPlan(16, 2, 1.0)),
-        ("cuda", PoolConfig(gpus=0.5), {"CPU": 16.0, "GPU": 1.0}, PoolPlan(16, 2, 0.5)),
-        ("cuda", PoolConfig(inference_actors=0), {"CPU": 16.0, "GPU": 4.0}, PoolPlan(4, 0, 1.0)),
-        ("cpu", PoolConfig(gpus=0.25), {"CPU": 16.0, "GPU": 1.0}, PoolPlan(4, 0, 0.25)),
+        ("cpu", PoolConfig(), {"CPU": 8.0}, PoolPlan(8, 1.0, 0.0, 1)),
+        ("cpu", PoolConfig(cpus=0.5), {"CPU": 8.0}, PoolPlan(16, 0.5, 0.0, 1)),
+        ("cpu", PoolConfig(actors=3), {"CPU": 8.0}, PoolPlan(3, 1.0, 0.0, 1)),
+        ("cpu", PoolConfig(streams=4), {"CPU": 8.0}, PoolPlan(8, 1.0, 0.0, 4)),
+        ("cuda", PoolConfig(), {"CPU": 16.0, "GPU": 2.0}, PoolPlan(2, 8.0, 1.0, 64)),
+        ("cuda", PoolConfig(gpus=0.5), {"CPU": 16.0, "GPU": 1.0}, PoolPlan(2, 8.0, 0.5, 64)),
+        ("cuda", PoolConfig(cpus=8), {"CPU": 16.0, "GPU": 4.0}, PoolPlan(2, 8, 1.0, 64)),
+        ("cuda", PoolConfig(streams=8), {"CPU": 1.0, "GPU": 1.0}, PoolPlan(1, 1.0, 1.0, 8)),
+        ("cpu", PoolConfig(gpus=0.25), {"CPU": 16.0, "GPU": 1.0}, PoolPlan(4, 4.0, 0.25, 1)),
     ],
 )
 def test_the_pool_plan_fits_the_cluster(
@@ -30,7 +30,7 @@ def test_the_pool_plan_fits_the_cluster(
     ("device", "config", "resources"),
     [
         ("cuda", PoolConfig(), {"CPU": 8.0}),
-        ("cuda", PoolConfig(inference_actors=3), {"CPU": 8.0, "GPU": 2.0}),
+        ("cuda", PoolConfig(gpus=3), {"CPU": 8.0, "GPU": 2.0}),
         ("cpu", PoolConfig(gpus=1), {"CPU": 8.0}),
     ],
 )
@@ -53,10 +53,18 @@ def test_an_actor_that_fits_on_no_node_is_refused(config: PoolConfig, words: str
         plan_pool("cpu", config, 3 * [{"CPU": 2.0, "GPU": 1.0}])
 
 
+def test_actors_are_counted_node_by_node() -> None:
+    """Three CPUs of two nodes each hold one actor of two, and a node without GPUs none with one."""
+    nodes = [{"CPU": 3.0}, {"CPU": 3.0}]
+    assert plan_pool("cpu", PoolConfig(cpus=2), nodes).actors == 2
+    nodes = [{"CPU": 64.0}, {"CPU": 8.0, "GPU": 2.0}, {"CPU": 12.0, "GPU": 1.0}]
+    assert plan_pool("cuda", PoolConfig(), nodes) == PoolPlan(3, 4.0, 1.0, 64)
+
+
 def test_what_is_lacking_is_said_with_what_is_free() -> None:
     nodes = [{"CPU": 2.0}, {"CPU": 4.0, "GPU": 1.0}]
-    words = describe_lack(PoolPlan(3, 1, 1.0), PoolConfig(cpus=2), nodes, {"CPU": 1.5})
-    assert "3 workers with 2 CPUs and 0 GPUs each, 1 inference actors with 1 GPUs each" in words
+    words = describe_lack(PoolPlan(3, 2.0, 1.0, 64), 120, nodes, {"CPU": 1.5})
+    assert "3 workers with 2 CPUs and 1 GPUs each" in words
     assert "2 nodes have 6 CPUs (1.5 free), 1 GPUs (0 free)" in words
 
 

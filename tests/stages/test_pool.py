@@ -6,18 +6,12 @@ from pathlib import Path
 
 import pytest
 import videos
+from videos import segment_of
 
 from repscore.transforms.pose.pool import PoolBroken, PosePool
 from repscore.transforms.pose.pool_plan import PoolConfig
 from repscore.transforms.pose.store import find
-from repscore.transforms.records import PoseConfig, Probe, Segment, SegmentPoses, Video
-
-PROBE = Probe(64, 48, 10.0, 20, 2.0, 0, "mp4v")
-
-
-def segment(path: Path) -> Segment:
-    video = Video(str(path), path.stem, path.stem, path.stat().st_size, "1", (), str(path))
-    return Segment(video, 0, 1, 0.0, float("inf"), PROBE)
+from repscore.transforms.records import PoseConfig, SegmentPoses
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +24,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PosePool]:
 
 
 def outcome(pool: PosePool, path: Path) -> SegmentPoses:
-    return pool.submit(segment(path)).result(timeout=120)
+    return pool.submit(segment_of(path)).result(timeout=120)
 
 
 def test_a_segment_becomes_a_file(pool: PosePool, tmp_path: Path) -> None:
@@ -71,7 +65,7 @@ def test_an_error_names_its_class_and_spares_the_worker(pool: PosePool, tmp_path
 def test_bad_segments_do_not_hold_up_good_ones(pool: PosePool, tmp_path: Path) -> None:
     bad = [videos.plain(tmp_path / f"bad{i}.mp4", videos.WHITE) for i in range(2)]
     good = [videos.plain(tmp_path / f"good{i}.mp4", frames=5 + i) for i in range(4)]
-    futures = [pool.submit(segment(path)) for path in (*bad, *good)]
+    futures = [pool.submit(segment_of(path)) for path in (*bad, *good)]
     frames = [future.result(timeout=120).frames for future in futures]
     assert frames == [0, 0, 5, 6, 7, 8]
 
@@ -86,5 +80,5 @@ def test_actors_that_cannot_start_are_nobodys_fault(tmp_path: Path) -> None:
         with pytest.raises(PoolBroken, match="no weights here"):
             found.result()
     with pytest.raises(PoolBroken, match="no weights here"):
-        pool.submit(segment(path))
+        pool.submit(segment_of(path))
     pool.close()

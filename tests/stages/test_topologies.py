@@ -1,4 +1,4 @@
-"""Where the networks run: in each actor, or in actors of their own."""
+"""Segments one by one in an actor, or several at once."""
 
 from contextlib import closing
 from pathlib import Path
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 import videos
+from videos import segment_of
 
 from repscore.models import weights
 from repscore.models.estimator import Unavailable
@@ -15,34 +16,30 @@ from repscore.pipelines.demo.render import render_clip
 from repscore.transforms.pose.pool import PosePool
 from repscore.transforms.pose.pool_plan import PoolConfig
 from repscore.transforms.pose.store import read_people
-from repscore.transforms.records import PoseConfig, Probe, Segment, Video
-
-
-def segment_of(path: Path) -> Segment:
-    video = Video(str(path), path.stem, path.stem, path.stat().st_size, "1", (), str(path))
-    return Segment(video, 0, 1, 0.0, float("inf"), Probe(64, 48, 10.0, 20, 2.0, 0, "mp4v"))
+from repscore.transforms.records import PoseConfig
 
 
 @pytest.mark.skipif(not weights.present("full"), reason="needs the weights: run `repscore weights`")
-def test_networks_in_an_actor_of_their_own_give_the_same_poses(tmp_path: Path) -> None:
-    """The topology for GPUs, here on the CPU: several streams share one inference actor."""
+def test_segments_that_share_an_actor_have_the_poses_that_they_have_alone(tmp_path: Path) -> None:
     motions = [Motion("squat", repetitions) for repetitions in (1, 2)]
     clips = [tmp_path / f"clip{index}.mp4" for index in range(2)]
     for motion, clip in zip(motions, clips, strict=True):
         render_clip(clip, motion)
     poses = PoseConfig(sample_fps=5, precision="f32")
     found = {}
-    for name, inference_actors in (("own", 0), ("apart", 1)):
-        config = PoolConfig(actors=2, cpus=0.4, inference_actors=inference_actors)
+    for name, config in (
+        ("alone", PoolConfig(actors=2, cpus=0.4)),
+        ("together", PoolConfig(actors=1, cpus=0.4, streams=2)),
+    ):
         with closing(PosePool(poses, str(tmp_path / name), config)) as pool:
             futures = [pool.submit(segment_of(clip)) for clip in clips]
             done = [future.result(timeout=300) for future in futures]
         assert [one.failures for one in done] == [(), ()]
         assert all(one.frames_with_person == one.frames > 0 for one in done)
         found[name] = [read_people(one.path).people[0] for one in done if one.path]
-    for own, apart in zip(found["own"], found["apart"], strict=True):
-        np.testing.assert_array_equal(own.image_px, apart.image_px)
-        np.testing.assert_array_equal(own.world_m, apart.world_m)
+    for alone, together in zip(found["alone"], found["together"], strict=True):
+        np.testing.assert_array_equal(alone.image_px, together.image_px)
+        np.testing.assert_array_equal(alone.world_m, together.world_m)
 
 
 def test_cuda_where_there_is_none_is_an_error(tmp_path: Path) -> None:

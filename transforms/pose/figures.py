@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 
+from repscore.transforms.pose.streams import StreamsStatus
 from repscore.transforms.records import SegmentPoses
 
 
@@ -19,6 +20,7 @@ class PoseFigures:
         decoded_s: length of the video that was estimated.
         busy_s: time that actors spent on finished segments.
         first_s, last_s: when the first began and the latest ended, on one clock; None before.
+        workers: what each actor has done since it started; none where the pool is elsewhere.
     """
 
     actors: int = 0
@@ -32,6 +34,7 @@ class PoseFigures:
     busy_s: float = 0.0
     first_s: float | None = None
     last_s: float | None = None
+    workers: tuple[StreamsStatus, ...] = ()
 
     @property
     def span_s(self) -> float:

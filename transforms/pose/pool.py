@@ -5,6 +5,7 @@ import re
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -12,8 +13,9 @@ from typing import Any, Final
 
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.util.metrics import Gauge
 
-from repscore.models.estimator import Unavailable
+from repscore.models.estimator import DeviceFault, Unavailable
 from repscore.transforms.cluster import (
     free_resources,
     local_resources,
@@ -26,16 +28,29 @@ from repscore.transforms.errors import DatasetUnusable
 from repscore.transforms.files import absolute
 from repscore.transforms.keypoints.names import is_keypoints
 from repscore.transforms.pose.figures import PoseFigures
+from repscore.transforms.pose.pool_jobs import ATTEMPTS, Job, blame, has_room
 from repscore.transforms.pose.pool_plan import PoolConfig, PoolPlan, describe_lack, plan_pool
-from repscore.transforms.pose.remote import RemoteNetwork, start_inference
 from repscore.transforms.pose.segment_pool import SegmentPool
+from repscore.transforms.pose.streams import StreamsStatus, most_open
 from repscore.transforms.pose.version import estimated_version, pose_version
 from repscore.transforms.pose.worker import Worker, stored, take_keypoints, tombstone
 from repscore.transforms.processes import ENDING
 from repscore.transforms.records import Failure, PoseConfig, Segment, SegmentPoses, failure_of
 
 _TICK_S: Final = 0.5
-_ATTEMPTS: Final = 2
+_DEVICE_FAULTS: Final = 12
+"""So many in a row are the device's fault: halving finds one segment among 64 in fewer."""
+_GROW_S: Final = 15.0
+_GAUGES: Final = {
+    "streams": "segments whose frames make a batch",
+    "open": "segments in the worker",
+    "batch": "frames in a batch, mean",
+    "decode": "share of time spent on waiting for decoded frames",
+    "copy": "share of time spent on copying pixels to a device",
+    "device": "share of time spent on waiting for the device",
+    "rest": "share of time spent on everything else",
+}
+"""Ray's metrics of each pose worker."""
 _KILL_S: Final = 10.0
 _CLOSE_S: Final = 30.0
 _START_S: Final = 10.0
@@ -49,26 +64,17 @@ class PoolBroken(DatasetUnusable):
 
 
 @dataclass(eq=False)
-class _Job:
-    segment: Segment
-    future: "Future[SegmentPoses]" = field(default_factory=Future)
-    attempts: int = 0
-
-
-@dataclass(eq=False)
 class _Actor:
-    number: int
+    status: StreamsStatus
     handle: Any = None
     ready: bool = False
     starts: int = 0
-    job: _Job | None = None
-    deadline_s: float = 0.0
-    frames: int = 0
+    jobs: list[Job] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class _Done:
-    """A Ray call of an actor returned: the extraction of `job`, or, without one, `frames_done`.
+    """A Ray call of an actor returned: the extraction of `job`, or, without one, `status`.
 
     The first return of an actor says that it has started.
     """
@@ -76,18 +82,20 @@ class _Done:
     actor: _Actor
     handle: Any
     reference: Any
-    job: _Job | None
+    job: Job | None
 
 
 class PosePool(SegmentPool):
     """Segments in, futures of finished segments out.
 
-    At most as many segments wait as there are actors: `submit` blocks beyond that. An actor holds
-    one segment at a time, so that a death is the fault of one segment. A segment that ends its
-    actor (death or time limit) waits beside the others for one more try on a fresh one, then is
-    quarantined: its future holds a tombstone. Only `PoolBroken` is raised, where no actor can
-    start, where none was ready for `start_timeout_s`, and where Ray itself ended: so every future
-    comes to its end. Fewer actors than planned may be placed: those that are there work.
+    As many segments wait as the actors hold: `submit` blocks beyond that. A segment that is alone
+    in its actor and ends it (death, fault of its device, time limit) waits beside the others for
+    one more try on a fresh one, then is quarantined: its future holds a tombstone. Of several in an
+    actor nobody is blamed: they go on in companies of half the size, down to one. Only `PoolBroken`
+    is raised, where no actor can start, where none was ready for `start_timeout_s`, where devices
+    fail whatever they are given, and where Ray itself ended: so every future comes to its end.
+    Fewer actors than planned may be placed: those that are there work. Where their number is not
+    given, more are started as nodes join the cluster.
 
     `version` is that of the run's poses, which each worker compares with what it would compute;
     without it, what this machine would compute.
@@ -105,11 +113,12 @@ class PosePool(SegmentPool):
         self._version = version or estimated_version(poses)
         elsewhere = version is not None or config.ray_address is not None
         self._release = config.release if elsewhere else None
-        self._events: queue.SimpleQueue[_Job | _Done | None] = queue.SimpleQueue()
-        self._waiting: deque[_Job] = deque()
+        self._events: queue.SimpleQueue[Job | _Done | None] = queue.SimpleQueue()
+        self._waiting: deque[Job] = deque()
         self._actors: list[_Actor] = []
-        self._inference: list[Any] = []
-        self._plan = PoolPlan(0, 0, 0.0)
+        self._plan = PoolPlan(0, 0.0, 0.0, 1)
+        self._faults = 0
+        self._grown_s = 0.0
         self._ready_s = 0.0
         self._lock = threading.Lock()
         self._room = threading.Semaphore(0)
@@ -125,7 +134,7 @@ class PosePool(SegmentPool):
         A segment whose pose file is in the store, and one that cannot be processed, is finished at
         once, without Ray; so are keypoints, until reading them has cost what Ray's start would.
         """
-        job = _Job(segment)
+        job = Job(segment)
         if (result := stored(self._root, self._version_of(segment), segment)) is not None:
             self._resolve(job, result)
             return job.future
@@ -185,7 +194,8 @@ class PosePool(SegmentPool):
             self._finished,
             actors=len(actors),
             waiting=len(self._waiting),
-            frames=self._finished.frames + sum(actor.frames for actor in actors),
+            frames=self._finished.frames + sum(actor.status.frames for actor in actors),
+            workers=tuple(actor.status for actor in actors),
         )
 
     def close(self) -> None:
@@ -196,35 +206,37 @@ class PosePool(SegmentPool):
             self._thread.join(_CLOSE_S)  # it may be in a call of a Ray that does not answer
 
     def _start(self) -> None:
-        self._plan = plan = start_cluster(self._poses.device, self._config)
-        self._ready_s = time.monotonic()
-        self._room.release(plan.actors)
-        self._inference = [
-            start_inference(self._poses, plan.actors, plan.gpus)
-            for _ in range(plan.inference_actors)
-        ]
-        self._actors = [_Actor(number) for number in range(plan.actors)]
-        for actor in self._actors:
-            self._start_actor(actor)
+        self._plan = start_cluster(self._poses.device, self._config)
+        self._gauges = {
+            name: Gauge(f"repscore_pose_{name}", words, ("worker",))
+            for name, words in _GAUGES.items()
+        }
+        self._ready_s = self._grown_s = time.monotonic()
+        self._add_actors()
         self._thread = threading.Thread(target=self._manage, name="pose-pool", daemon=True)
         self._thread.start()
 
+    def _add_actors(self) -> None:
+        """As many as the plan says."""
+        streams = self._plan.streams
+        for _ in range(self._plan.actors - len(self._actors)):
+            self._room.release(most_open(streams))
+            self._actors.append(_Actor(StreamsStatus(streams)))
+            self._start_actor(self._actors[-1])
+
     def _start_actor(self, actor: _Actor) -> None:
-        # Two threads: one works, the other reports the progress.
+        plan = self._plan
         remote: Any = ray.remote(Worker).options(
-            num_cpus=self._config.cpus,
-            num_gpus=0.0 if self._plan.inference_actors else self._plan.gpus,
-            max_concurrency=2,
+            num_cpus=plan.cpus,
+            num_gpus=plan.gpus,
+            max_concurrency=most_open(plan.streams) + 1,  # one more reports what was done
             max_restarts=0,
             scheduling_strategy="SPREAD",
         )
-        network = None
-        if self._inference:
-            network = RemoteNetwork(self._inference[actor.number % len(self._inference)])
         run = (self._version, self._release)
-        actor.handle = remote.remote(self._poses, self._root, *run, network)
-        actor.ready, actor.job, actor.frames = False, None, 0
-        self._call(actor, actor.handle.frames_done.remote(), None)
+        actor.handle = remote.remote(self._poses, self._root, *run, plan.streams)
+        actor.ready, actor.jobs, actor.status = False, [], StreamsStatus(plan.streams)
+        self._call(actor, actor.handle.status.remote(), None)
 
     def _manage(self) -> None:
         next_tick_s = time.monotonic()
@@ -240,9 +252,7 @@ class PosePool(SegmentPool):
                     if ENDING.is_set():
                         continue
                     self._handle(event)
-                for actor in self._actors:
-                    if actor.ready and actor.job is None and self._waiting:
-                        self._dispatch(actor, self._waiting.popleft())
+                self._dispatch()
                 if time.monotonic() >= next_tick_s:
                     next_tick_s = time.monotonic() + _TICK_S
                     self._tick()
@@ -252,25 +262,25 @@ class PosePool(SegmentPool):
         except Exception as error:
             self._stop(PoolBroken(f"the pose pool stopped: {type(error).__name__}: {error}"))
 
-    def _handle(self, event: _Job | _Done) -> None:
-        if isinstance(event, _Job):
+    def _handle(self, event: Job | _Done) -> None:
+        if isinstance(event, Job):
             self._waiting.append(event)
         elif event.handle is not event.actor.handle:
             return  # from an actor that was replaced
         elif event.job is not None:
             self._finish(event.actor, event.job, event.reference)
         else:
-            self._note_frames(event.actor, event.reference)
+            self._note_status(event.actor, event.reference)
 
-    def _note_frames(self, actor: _Actor, reference: Any) -> None:
-        """A return of `frames_done`."""
+    def _note_status(self, actor: _Actor, reference: Any) -> None:
+        """A return of `status`."""
         try:
-            frames: Any = ray.get(reference)
+            actor.status = ray.get(reference)
         except RayActorError as error:
             if actor.ready:
-                return  # the extraction that died with it returns by itself
+                return  # the extractions that died with it return by themselves
             actor.starts += 1
-            if actor.starts >= _ATTEMPTS:
+            if actor.starts >= ATTEMPTS:
                 words = str(error).strip()
                 node = re.search(r"ip=([^,)]+)", words)
                 reason = ray_ended() or words.splitlines()[-1] + self._on(node and node[1])
@@ -278,47 +288,80 @@ class PosePool(SegmentPool):
             self._start_actor(actor)
         else:
             actor.ready, actor.starts = True, 0
-            actor.frames = frames if actor.job is not None else 0
+            figures = actor.status.figures() | {"open": actor.status.streams}
+            for name, value in figures.items():
+                self._gauges[name].set(value, {"worker": str(self._actors.index(actor))})
 
-    def _dispatch(self, actor: _Actor, job: _Job) -> None:
-        if not job.attempts:
-            self._room.release()
-        actor.job, actor.frames = job, 0
-        actor.deadline_s = time.monotonic() + self._config.segment_timeout_s
-        self._call(actor, actor.handle.extract.remote(job.segment), job)
+    def _dispatch(self) -> None:
+        """Give what waits to the actors, in order, each to the one that holds the fewest."""
+        while self._waiting:
+            job = self._waiting[0]
+            actors = [
+                actor
+                for actor in self._actors
+                if actor.ready and has_room(actor.jobs, actor.status.places, job)
+            ]
+            if not actors:
+                return
+            self._waiting.popleft()
+            if not job.started:
+                job.started = True
+                self._room.release()
+            actor = min(actors, key=lambda actor: len(actor.jobs))
+            actor.jobs.append(job)
+            job.deadline_s = time.monotonic() + self._config.segment_timeout_s
+            self._call(actor, actor.handle.extract.remote(job.segment), job)
 
-    def _call(self, actor: _Actor, reference: Any, job: _Job | None) -> None:
+    def _call(self, actor: _Actor, reference: Any, job: Job | None) -> None:
         done = _Done(actor, actor.handle, reference, job)
         reference.future().add_done_callback(lambda _: self._events.put(done))
 
-    def _finish(self, actor: _Actor, job: _Job, reference: Any) -> None:
+    def _finish(self, actor: _Actor, job: Job, reference: Any) -> None:
         try:
             result: SegmentPoses = ray.get(reference)
         except RayActorError:
-            what = "ended its worker process (a crash, or out of memory)"
-            self._replace(actor, job, "WorkerDied", what)
+            self._lose(actor, "WorkerDied", "ended its worker process (a crash, or out of memory)")
             return
         except RayTaskError as error:
             cause = error.cause if isinstance(error.cause, Exception) else error
             if isinstance(cause, DatasetUnusable):
                 raise PoolBroken(f"{cause}{self._on(error.ip)}") from error
+            if isinstance(cause, DeviceFault):
+                self._lose_device(actor, cause)
+                return
             segment, attempts = job.segment, job.attempts + 1
             failure = failure_of(segment.video, "pose", cause, segment.index, attempts)
             result = tombstone(segment, self._version_of(segment), failure)
-        actor.job, actor.frames = None, 0
+        self._faults = 0
+        actor.jobs.remove(job)
         self._resolve(job, result)
 
     def _on(self, node: str | None) -> str:
         """Where something happened, if that can be elsewhere."""
         return f" (on node {node})" if node and self._config.ray_address else ""
 
-    def _replace(self, actor: _Actor, job: _Job, error_class: str, what: str) -> None:
-        """Replace an actor that has ended; its segment is tried again or quarantined."""
+    def _lose_device(self, actor: _Actor, error: DeviceFault) -> None:
+        """The process of an actor can no longer use its device."""
+        self._faults += 1
+        if self._faults >= _DEVICE_FAULTS:
+            raise PoolBroken(f"the device of the pose workers fails again and again: {error}")
+        ray.kill(actor.handle)
+        self._lose(actor, "DeviceFault", f"brought its device to fail ({error})")
+
+    def _lose(self, actor: _Actor, error_class: str, what: str, late: Sequence[Job] = ()) -> None:
+        """Replace an actor that has ended; what it held is tried again or quarantined.
+
+        Args:
+            late: those past their time limit: nobody else is under suspicion.
+        """
+        jobs = actor.jobs
         self._start_actor(actor)
-        job.attempts += 1
-        if job.attempts < _ATTEMPTS:
-            self._waiting.appendleft(job)
-            return
+        blamed = blame(jobs, late)
+        self._waiting.extendleft(job for job in reversed(jobs) if job is not blamed)
+        if blamed is not None:
+            self._quarantine(blamed, error_class, what)
+
+    def _quarantine(self, job: Job, error_class: str, what: str) -> None:
         message = f"quarantined: {what} {job.attempts} times; `repscore replay` tries it again"
         segment, video = job.segment, job.segment.video
         failure = Failure(
@@ -328,7 +371,7 @@ class PosePool(SegmentPool):
         )
         self._resolve(job, tombstone(segment, self._version_of(segment), failure))
 
-    def _resolve(self, job: _Job, result: SegmentPoses) -> None:
+    def _resolve(self, job: Job, result: SegmentPoses) -> None:
         with self._lock:
             self._finished = self._finished.with_finished(result, time.monotonic())
         job.future.set_result(result)
@@ -348,26 +391,30 @@ class PosePool(SegmentPool):
         elif now_s - self._ready_s > self._config.start_timeout_s:
             raise PoolBroken(self._lack())
         for actor in self._actors:
-            if actor.job is None:
-                continue
-            if time.monotonic() > actor.deadline_s:
+            late = [job for job in actor.jobs if now_s > job.deadline_s]
+            if late:
                 ray.kill(actor.handle)
                 limit = f"took longer than {self._config.segment_timeout_s:g} s"
-                self._replace(actor, actor.job, "SegmentTimeout", limit)
-            else:
-                self._call(actor, actor.handle.frames_done.remote(), None)
+                self._lose(actor, "SegmentTimeout", limit, late)
+            elif actor.jobs:
+                self._call(actor, actor.handle.status.remote(), None)
+        if not self._config.actors and now_s - self._grown_s > _GROW_S:
+            self._grown_s = now_s
+            self._plan = plan_pool(self._poses.device, self._config, resources_of_nodes())
+            self._add_actors()
 
     def _lack(self) -> str:
+        limit_s = self._config.start_timeout_s
         try:
-            return describe_lack(self._plan, self._config, resources_of_nodes(), free_resources())
+            return describe_lack(self._plan, limit_s, resources_of_nodes(), free_resources())
         except Unavailable as error:
-            return f"no pose worker started within {self._config.start_timeout_s:g} s: {error}"
+            return f"no pose worker started within {limit_s:g} s: {error}"
 
     def _stop(self, error: PoolBroken) -> None:
         self._broken = error
-        unfinished = [*self._waiting, *(actor.job for actor in self._actors if actor.job)]
+        unfinished = [*self._waiting, *(job for actor in self._actors for job in actor.jobs)]
         while not self._events.empty():
-            if isinstance(event := self._events.get(), _Job):
+            if isinstance(event := self._events.get(), Job):
                 unfinished.append(event)
         for job in unfinished:
             job.future.set_exception(error)
@@ -376,8 +423,8 @@ class PosePool(SegmentPool):
             within(_KILL_S, self._kill_actors)
 
     def _kill_actors(self) -> None:
-        for handle in (*(actor.handle for actor in self._actors), *self._inference):
-            ray.kill(handle)
+        for actor in self._actors:
+            ray.kill(actor.handle)
 
 
 def check_cluster(device: str, config: PoolConfig) -> None:

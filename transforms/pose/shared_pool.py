@@ -17,6 +17,7 @@ from repscore.transforms.machine import enter_ray, leave_ray
 from repscore.transforms.pose.pool import PoolBroken, PosePool
 from repscore.transforms.pose.pool_plan import PoolConfig, PoolPlan, plan_pool
 from repscore.transforms.pose.segment_pool import SegmentPool
+from repscore.transforms.pose.streams import most_open
 from repscore.transforms.pose.version import pose_version
 from repscore.transforms.pose.worker import stored, take_keypoints
 from repscore.transforms.records import PoseConfig, Segment, SegmentPoses
@@ -45,7 +46,7 @@ class SharedPool(SegmentPool):
 
     The first worker makes it. Where that worker ends, another one makes it again and the others ask
     anew; what was finished is in the store. A worker asks for at most twice as many segments as
-    there are actors, and `submit` blocks beyond that.
+    the actors hold, and `submit` blocks beyond that.
     """
 
     def __init__(self, poses: PoseConfig, root: str, config: PoolConfig, version: str) -> None:
@@ -53,7 +54,7 @@ class SharedPool(SegmentPool):
         self._of = (poses, root, config, version)
         digest = hashlib.blake2b(repr(self._of).encode(), digest_size=8)
         self._name = f"poses-{digest.hexdigest()}"
-        self._plan = PoolPlan(0, 0, 0.0)
+        self._plan = PoolPlan(0, 0.0, 0.0, 1)
         self._lock = threading.Lock()
         self._room = threading.Semaphore(0)
         self._threads: ThreadPoolExecutor | None = None
@@ -102,7 +103,7 @@ class SharedPool(SegmentPool):
         except Unavailable as error:
             leave_ray()
             raise PoolBroken(str(error)) from error
-        most = min(_MOST, 2 * self._plan.actors)
+        most = min(_MOST, 2 * self._plan.actors * most_open(self._plan.streams))
         self._room.release(most)
         self._threads = ThreadPoolExecutor(most, "poses")
         return self._threads

@@ -1,4 +1,4 @@
-"""One segment to one pose file, in one process: raw frames never leave it."""
+"""Segments to pose files, in one process: raw frames never leave it."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -6,14 +6,14 @@ from typing import Any
 
 import cv2
 
-from repscore.models.blazepose.network import Network
-from repscore.models.estimator import People, PoseEstimator, Unavailable, estimator_class
+from repscore.models.estimator import DeviceFault, People, Unavailable, estimator_class
 from repscore.models.weights import WeightsMissing, obtain
 from repscore.transforms.errors import DatasetUnusable, is_of_machine, retried, words_of
 from repscore.transforms.keypoints.names import is_keypoints, kind_of
 from repscore.transforms.keypoints.source import read_keypoints
 from repscore.transforms.pose.decode import Decoder
 from repscore.transforms.pose.store import SegmentFile, find, segment_path, write_segment
+from repscore.transforms.pose.streams import Streams, StreamsStatus
 from repscore.transforms.pose.version import (
     estimated_version,
     keypoints_version,
@@ -35,14 +35,16 @@ _Extracted = tuple[SegmentFile, _Poses]
 
 
 class Worker:
-    """Holds an estimator and extracts segments, one at a time.
+    """Holds an estimator and extracts segments, `places` at a time, each in a thread of its caller.
 
-    Without a `network` the estimator loads its own. Weights that this machine lacks are obtained,
-    once for all its workers.
+    Weights that this machine lacks are obtained, once for all its workers.
 
     Args:
         version: of the poses of the run, and `run_release` of repscore, None where the run is of
-            this machine alone; raises Unavailable where it has others, and WeightsMissing.
+            this machine alone.
+
+    Raises Unavailable where this machine has others, and where the estimator cannot follow so many
+    streams at once; WeightsMissing.
     """
 
     def __init__(
@@ -51,7 +53,7 @@ class Worker:
         root: str,
         version: str,
         run_release: str | None,
-        network: Network | None = None,
+        places: int = 1,
     ) -> None:
         cv2.setNumThreads(1)
         self._poses, self._root = poses, root
@@ -66,18 +68,14 @@ class Worker:
                 f"this machine would compute {here}, the run is {version}: its "
                 "processor or packages differ; use --precision f32 and the same packages everywhere"
             )
-        estimator = estimator_class(poses.estimator)
-        if network is None:
-            obtain_weights(poses)
-        self._estimator: PoseEstimator = (
-            estimator(poses) if network is None else estimator(poses, network=network)
-        )
+        _obtain_weights(poses)
+        self._estimator = estimator_class(poses.estimator)(poses)
         self._estimator.start()  # what is missing is missing for every segment: fail here
-        self._frames = 0
+        self._streams = Streams(self._estimator, places)
 
-    def frames_done(self) -> int:
-        """Frames of the present segment that were estimated, warm-up not counted."""
-        return self._frames
+    def status(self) -> StreamsStatus:
+        """What the estimator has done."""
+        return self._streams.status()
 
     def extract(self, segment: Segment) -> SegmentPoses:
         """Estimate the segment's frames and put its pose file in place; or say why not."""
@@ -88,8 +86,6 @@ class Worker:
     def _estimate(self, segment: Segment, version: str) -> _Extracted:
         """The poses that the estimator finds in a segment of video."""
         location = segment.video.location
-        poses: list[tuple[float, People]] = []
-        self._frames = 0
         span = (location, segment.start_s, segment.end_s)
         rates: dict[str, Any] = {
             "sample_fps": self._poses.sample_fps,
@@ -101,13 +97,10 @@ class Worker:
         decoder: Decoder | ImageSequence = (
             ImageSequence(*span, **rates) if images else Decoder(*span, **rates, clocks=clocks)
         )
-        self._estimator.start()
-        with decoder:
+        with self._streams.open() as stream, decoder:
             for frame in decoder:
-                people = self._estimator.track(frame.bgr, frame.time_s)
-                if not frame.warm_up:
-                    poses.append((frame.time_s, people))
-                    self._frames += 1
+                stream.put(frame)
+            poses = stream.people()
         about = _about(
             segment,
             version,
@@ -124,7 +117,7 @@ class Worker:
         return about, poses
 
 
-def obtain_weights(poses: PoseConfig) -> None:
+def _obtain_weights(poses: PoseConfig) -> None:
     """Obtain what this machine lacks, once for all its workers; raises WeightsMissing."""
     try:
         estimator_class(poses.estimator).require(poses)
@@ -165,6 +158,8 @@ def _put(
     path = segment_path(root, version, segment)
     try:
         about, poses = retried(lambda: take(segment, version))
+    except DeviceFault:
+        raise
     except Exception as error:  # one input never ends a run
         if is_of_machine(error):
             raise DatasetUnusable(f"{segment.video.location}: {words_of(error)}") from error

@@ -63,6 +63,12 @@ RUNS: Final = pa.schema(
         _column("limiting_stage", _TEXT, "the stage that took longest"),
         _column("stage_s", _TEXT, "busy seconds of each stage, as JSON"),
         _column(
+            "workers",
+            _TEXT,
+            "of each pose worker, as JSON: streams at once, mean batch, and shares of its time: "
+            "waiting for decoding, copying to a device, waiting for the device, the rest",
+        ),
+        _column(
             "moved", _TEXT, "of rescore: repetitions added, removed and with another score, as JSON"
         ),
     ]
