@@ -26,6 +26,11 @@ emulators: setup
 test-quick: setup
 	$(BIN)/python -m pytest tests/pure -m "not footage and not slow and not weights" --numprocesses auto
 
+# Where there is a CUDA device; `make test` skips them elsewhere.
+test-gpu: setup
+	$(BIN)/repscore weights --quiet
+	$(BIN)/python -m pytest tests/gpu -m gpu
+
 test: setup prism emulators
 	$(BIN)/repscore weights --quiet
 	$(BIN)/python -m pytest

@@ -51,6 +51,7 @@ from repscore.transforms.pose.pool import (
     close_pools,
     shared_pool,
 )
+from repscore.transforms.pose.pool_plan import streams_of
 from repscore.transforms.pose.version import estimated_version
 from repscore.transforms.records import Known, Video
 from repscore.transforms.storage import StoreUnusable
@@ -174,7 +175,8 @@ class OpenRun:
         poses = figures_of(counts)
         busy_s = {stage: counts[f"{stage} microseconds"] / 1e6 for stage in ("plan", *_LIGHT)}
         started_s = self.stamp.processed_at.timestamp()
-        busy_s["pose"] = poses.busy_s / max(1, poses.actors)
+        at_once = poses.actors * streams_of(self.options.poses.device, self.options.pool)
+        busy_s["pose"] = poses.busy_s / max(1, at_once)
         row = self.row | {
             "finished_at": datetime.now(UTC),
             "inputs": skipped + counts["discover in"],

@@ -16,6 +16,7 @@ from repscore.pipelines.demo.scene import Camera
 ROOT = Path(__file__).parents[2]
 RUNS = {  # a benchmark, and its part if it has several
     "latency": ("CLIP --times 1", "times the bare worker"),
+    "peers": ("CLIP --rounds 1 --sides pool", "lines of user code"),
     "pose_memory": ("CLIP --minutes 0.2 --segment-s 3", "most in the first quarter"),
     "pose_speed": ("CLIP --models full --limit-s 1", "full  f32  ratio:"),
     "remote_read": ("--megabytes 1 --latency-ms 1", "fetched once"),
@@ -30,6 +31,7 @@ RUNS = {  # a benchmark, and its part if it has several
     "throughput": ("CLIP --rounds 1 --against worker --minutes 0.2", "to our bare worker"),
     "watch_busy": ("--actors 2 --clips 4", "4 segments, 2 actors: peak 2 in flight"),
     "watch_flat": ("--known 20 --new 3", "a poll of 23 known names"),
+    "worker_fill": ("CLIP --streams 8 --device l4 --seconds 1", "cores that decode such clips"),
 }
 
 

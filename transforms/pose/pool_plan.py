@@ -84,8 +84,12 @@ def plan_pool(device: str, config: PoolConfig, nodes: Sequence[Mapping[str, floa
             f"has {largest:g}; give less{_IF_IT_GROWS if config.ray_address else ''}"
         )
     room = sum(_room(node, cpus, gpus) for node in hosts)
-    streams = config.streams or (PLACES_ON_GPU if device == "cuda" else 1)
-    return PoolPlan(config.actors or max(1, room), cpus, gpus, streams)
+    return PoolPlan(config.actors or max(1, room), cpus, gpus, streams_of(device, config))
+
+
+def streams_of(device: str, config: PoolConfig) -> int:
+    """Segments that an actor works on at once."""
+    return config.streams or (PLACES_ON_GPU if device == "cuda" else 1)
 
 
 def describe_lack(
