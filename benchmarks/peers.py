@@ -13,6 +13,7 @@ Lines of user code are those of the functions that only this side needs.
 import argparse
 import inspect
 import json
+import logging
 import os
 import statistics
 import subprocess
@@ -100,7 +101,9 @@ def ray_data(clips: Sequence[str], folder: str) -> None:
     """Ray Data: `map_batches` over a class of actors."""
     import ray
 
-    ray.init(num_cpus=CORES, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    ray.init(
+        num_cpus=CORES, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+    )
     ray.data.DataContext.get_current().enable_progress_bars = False
     clips_there = ray.data.from_items(
         [{"clip": clip} for clip in clips], override_num_blocks=len(clips)
@@ -112,7 +115,7 @@ def ray_data(clips: Sequence[str], folder: str) -> None:
 
 def daft_udf(clips: Sequence[str], folder: str) -> None:
     """Daft: a class of user-defined functions in processes."""
-    import daft
+    import daft  # pyright: ignore[reportMissingImports] - an extra
 
     numbers = daft.DataType.list(daft.DataType.float32())
     row = daft.DataType.struct(

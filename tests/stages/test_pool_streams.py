@@ -104,3 +104,6 @@ def test_a_kill_that_fails_leaves_no_future_open(
     for future in futures:
         with pytest.raises(PoolBroken, match="does not answer"):
             future.result(timeout=60)
+    monkeypatch.undo()
+    for actor in pool._actors:
+        ray.kill(actor.handle)
