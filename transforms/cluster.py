@@ -227,7 +227,7 @@ def within(limit_s: float, call: Callable[[], Result]) -> Result:
     return in_thread(call, "bounded").result(limit_s)
 
 
-def no_report(*_: Any) -> None:
+def no_report(*_: Any, **__: Any) -> None:
     """Ignores all progress."""
 
 
