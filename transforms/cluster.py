@@ -18,7 +18,7 @@ from ray.exceptions import OutOfMemoryError, RayTaskError, WorkerCrashedError
 
 from repscore.models.estimator import Unavailable
 from repscore.transforms.local_ray import LocalRay
-from repscore.transforms.processes import TEMPORARY
+from repscore.transforms.processes import ENDING, TEMPORARY
 from repscore.transforms.threads import in_thread
 
 Job = TypeVar("Job")
@@ -144,7 +144,7 @@ def _start_local() -> None:
             within(_JOIN_LOCAL_S, partial(ray.init, _local.address, **_QUIET))
         except Exception as error:  # Ray has no class for it
             stop_ray()
-            if attempt == 2:
+            if attempt == 2 or ENDING.is_set():  # nothing is started any more
                 raise Unavailable(
                     f"local Ray did not start, tried twice: {_first_line(error)}; expected a "
                     "machine with free memory and time for it: end what keeps it busy"

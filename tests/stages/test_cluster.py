@@ -18,6 +18,7 @@ from repscore.models.scorer.training import train_scorer
 from repscore.transforms import cluster
 from repscore.transforms.cluster import Report, WorkerLost, no_report, run_jobs
 from repscore.transforms.local_ray import LocalRay, RayNotStarted
+from repscore.transforms.processes import ENDING
 
 
 def test_jobs_keep_their_order_and_run_at_once_in_other_processes(tmp_path: Path) -> None:
@@ -100,3 +101,21 @@ def test_a_local_ray_that_does_not_start_is_started_once_more(
     with pytest.raises(Unavailable, match="tried twice: The current node timed out during startup"):
         cluster._start_local()
     assert len(starts) == 2
+
+
+def test_a_program_that_is_being_ended_starts_no_other_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first one was killed with all else."""
+    starts: list[str] = []
+
+    class Killed(LocalRay):
+        def __init__(self, parent: str, *_: object) -> None:
+            starts.append(parent)
+            monkeypatch.setattr(ENDING, "is_set", lambda: True)
+            raise RayNotStarted("no answer")
+
+    monkeypatch.setattr(cluster, "_local", None)
+    monkeypatch.setattr(cluster, "LocalRay", Killed)
+    monkeypatch.setattr(cluster.ray, "shutdown", lambda: None)
+    with pytest.raises(Unavailable):
+        cluster._start_local()
+    assert len(starts) == 1
