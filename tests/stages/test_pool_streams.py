@@ -1,7 +1,7 @@
 """Many segments in one actor: what ends it is found, and nobody else is blamed."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -88,6 +88,22 @@ def test_a_device_that_always_fails_is_nobodys_fault(
     futures = [pool.submit(segment_of(path)) for path in paths]
     with pytest.raises(PoolBroken, match=r"device of the pose workers fails .* launch failure"):
         wait_for(futures)
+    pool.close()
+
+
+def test_a_pool_grows_with_its_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is room for one actor, then for two; in between its nodes seem to be gone."""
+    monkeypatch.setattr(pool_module, "_GROW_S", 0.2)
+    rooms = iter([[{"CPU": 0.5}], [{"CPU": 0.5}], [], [{"CPU": 1.0}]])
+    monkeypatch.setattr(pool_module, "resources_of_nodes", lambda: next(rooms, [{"CPU": 1.0}]))
+    poses = PoseConfig(estimator="fakes:SlowArmRaiser", sample_fps=None)
+    pool = PosePool(poses, str(tmp_path), PoolConfig(cpus=0.5))
+    paths = [videos.plain(tmp_path / f"{n}.mp4", frames=150) for n in range(6)]
+    with ThreadPoolExecutor(6) as threads:  # more than may wait
+        futures = list(threads.map(lambda path: pool.submit(segment_of(path)), paths))
+    assert [each.frames for each in wait_for(futures)] == [150] * 6
+    assert pool.status().actors == 2
+    assert all(worker.steps for worker in pool.status().workers)
     pool.close()
 
 

@@ -400,8 +400,9 @@ class PosePool(SegmentPool):
                 self._call(actor, actor.handle.status.remote(), None)
         if not self._config.actors and now_s - self._grown_s > _GROW_S:
             self._grown_s = now_s
-            self._plan = plan_pool(self._poses.device, self._config, resources_of_nodes())
-            self._add_actors()
+            with suppress(Unavailable):  # nodes are gone for a while: nothing to add
+                self._plan = plan_pool(self._poses.device, self._config, resources_of_nodes())
+                self._add_actors()
 
     def _lack(self) -> str:
         limit_s = self._config.start_timeout_s
