@@ -86,10 +86,13 @@ class Store(LocalFileSystem):  # type: ignore[misc]
 
     protocol = "far"
 
-    def _open(self, path: str, mode: str = "rb", **options: Any) -> Any:
+    def _open(
+        self, path: str, mode: str = "rb", block_size: int | None = None, **options: Any
+    ) -> Any:
         NETWORK.request(0)  # its size
         size = Path(path).stat().st_size
-        return _Object(self, path, mode, size=size, **options)
+        block = {} if block_size is None else {"block_size": block_size}
+        return _Object(self, path, mode, size=size, **block, **options)
 
     def unstrip_protocol(self, name: str) -> str:
         """With its protocol."""
@@ -166,7 +169,7 @@ def measure(path: Path, length_s: float, options: dict[str, Any] | None) -> Coun
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a table for each size."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=float, nargs="+", default=[20.0, 2000.0])
     parser.add_argument("--latency-ms", type=float, default=30.0)
     parser.add_argument("--rate-mb-s", type=float, default=100.0)
