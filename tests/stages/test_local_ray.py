@@ -62,7 +62,7 @@ def test_nothing_outlives_a_program_that_is_killed(temporary: Path) -> None:
 
 def test_nothing_outlives_a_head_that_is_killed(temporary: Path) -> None:
     ended = LocalRay(str(temporary), 1, 100 << 20)
-    services = descendants(os.getpid())
+    services = descendants(ended._head.pid)
     ended._head.kill()
     limit_s = time.monotonic() + 20
     while ended.ended() is None:
