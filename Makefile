@@ -33,7 +33,7 @@ test-gpu: setup
 
 test: setup prism emulators
 	$(BIN)/repscore weights --quiet
-	$(BIN)/python -m pytest tests/pure tests/golden tests/research --numprocesses auto
+	$(BIN)/python -m pytest tests/pure tests/golden tests/research --numprocesses auto --dist loadfile
 	$(BIN)/python -m pytest tests/stages tests/end_to_end tests/gpu
 
 # Breaks the pipeline in 30 ways, five times each, and stops commands at 80 moments; some hours.

@@ -5,7 +5,8 @@ import multiprocessing
 import os
 import platform
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from threading import BrokenBarrierError
@@ -63,13 +64,18 @@ def on_each_core(
     context = multiprocessing.get_context("spawn")
     # The longest clips first, in turns: an even split that needs no queue.
     ordered = sorted(clips, key=lambda clip: -clip.stat().st_size)
-    with ProcessPoolExecutor(
-        len(cores), context, initializer=_set_barrier, initargs=(context.Barrier(len(cores)),)
-    ) as pool:
-        runs = [
-            pool.submit(_on_core, core, measure, ordered[index :: len(cores)], *arguments)
-            for index, core in enumerate(cores)
-        ]
+    barrier = context.Barrier(len(cores))
+    with ExitStack() as pools:
+        runs = []
+        for index, core in enumerate(cores):
+            # One pool for each: a pool of several may not notice the death of one that starts late.
+            pool = pools.enter_context(
+                ProcessPoolExecutor(1, context, initializer=_set_barrier, initargs=(barrier,))
+            )
+            share = ordered[index :: len(cores)]
+            runs.append(pool.submit(_on_core, core, measure, share, *arguments))
+        if any(run.exception() for run in wait(runs, return_when=FIRST_EXCEPTION).done):
+            barrier.abort()  # the others would wait for a process that died
         errors = [run.exception() for run in wait(runs).done]
     for error in errors:
         if error is not None and not isinstance(error, BrokenBarrierError):
