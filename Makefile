@@ -31,10 +31,12 @@ test-gpu: setup
 	$(BIN)/repscore weights --quiet
 	$(BIN)/python -m pytest tests/gpu -m gpu
 
+# Tests of pure functions run beside those that start Ray and wait for it.
 test: setup prism emulators
 	$(BIN)/repscore weights --quiet
-	$(BIN)/python -m pytest tests/pure tests/golden tests/research --numprocesses auto --dist loadfile
-	$(BIN)/python -m pytest tests/stages tests/end_to_end tests/gpu
+	$(BIN)/python -m pytest tests/pure tests/golden tests/research >pure.log 2>&1 & pure=$$!; \
+	$(BIN)/python -m pytest tests/stages tests/end_to_end tests/gpu; others=$$?; \
+	wait $$pure; status=$$?; cat pure.log; rm pure.log; exit $$((others | status))
 
 # Breaks the pipeline in 30 ways, five times each, and stops commands at 80 moments; some hours.
 faults: setup prism
