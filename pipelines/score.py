@@ -341,6 +341,7 @@ class GroupRunner:
 
         for _ in range(self.most):
             runner = Runner(self._run.options.runner)
+            runner.start()  # not in a group's thread, with which Prism would end
             self._runners.put(self._resources.enter_context(closing(runner)))
 
 

@@ -46,17 +46,23 @@ class Runner:
     def pipeline(self, *, streaming: bool = False) -> beam.Pipeline:
         """A pipeline to fill and to `run`; raises RunnerUnusable for options that do not do."""
         self._result = None
-        if self._options is None:
-            self._options = self._start()
-        options = [*self._options, *(["--streaming"] * streaming), *self._config.beam_options]
+        options = [*self.start(), *(["--streaming"] * streaming), *self._config.beam_options]
         with self._named():
             return beam.Pipeline(make_runner(self._config.name), PipelineOptions(options))
+
+    def start(self) -> list[str]:
+        """Start what pipelines need, once: their options. Prism ends with the thread that does."""
+        if self._options is None:
+            self._options = self._start()
+        return self._options
 
     def run(self, pipeline: beam.Pipeline) -> Counter[str]:
         """Run to the end and return its counters.
 
         Raises PrismDied, DatasetUnusable and RunnerUnusable where that is the reason.
         """
+        if self.prism is not None and (ended := self.prism.ended()) is not None:
+            raise PrismDied(ended)  # Beam would wait for it for ever
         try:
             with self._named():
                 self._result = result = pipeline.run()
