@@ -69,6 +69,7 @@ class _Actor:
     handle: Any = None
     ready: bool = False
     starts: int = 0
+    why: str = ""  # the last start failed
     jobs: list[Job] = field(default_factory=list)
 
 
@@ -280,10 +281,12 @@ class PosePool(SegmentPool):
             if actor.ready:
                 return  # the extractions that died with it return by themselves
             actor.starts += 1
+            words = str(error).strip()
+            node = re.search(r"ip=([^,)]+)", words)
+            if node or not actor.why:  # Ray may say of one that it was cancelled, without a node
+                actor.why = words.splitlines()[-1] + self._on(node and node[1])
             if actor.starts >= ATTEMPTS:
-                words = str(error).strip()
-                node = re.search(r"ip=([^,)]+)", words)
-                reason = ray_ended() or words.splitlines()[-1] + self._on(node and node[1])
+                reason = ray_ended() or actor.why
                 raise PoolBroken(f"no pose worker can start: {reason}") from error
             self._start_actor(actor)
         else:
