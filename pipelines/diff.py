@@ -85,7 +85,7 @@ class Difference:
     """What changed in a dataset.
 
     Attributes:
-        gone: why nothing older than its rows can be told; None where history was read.
+        gone: why nothing is known of older rows; None where history was read.
         inputs: those that changed, by URI.
         unchanged: how many did not; None where that is not known.
         scores: `score_changes` by reason.

@@ -41,7 +41,7 @@ class Forecast:
     """What a run would do.
 
     Attributes:
-        inputs: how many, by what would be done. A change is told from size and time, or etag.
+        inputs: how many, by what would be done. A change shows in size and time, or etag.
         size_bytes: of the inputs that are not unchanged.
         video_s: length of what poses are needed of; None where that is not known.
         about_s: duration of the run; None where no earlier run, or no length, says.
@@ -163,7 +163,7 @@ def lengths_of(sources: Sequence[Source], rows: Iterable[Row], probed: Any) -> l
     """About how long inputs last, in seconds: those of a suffix by their size, as the known ones.
 
     Args:
-        probed: the length of a file, None where it cannot be told; asked of some of each suffix
+        probed: the length of a file, None where it is not known; asked of some of each suffix
             that no row has.
     """
     known = defaultdict[str, list[tuple[float, int]]](list)

@@ -27,7 +27,8 @@ from repscore.transforms.files import (
     size_bytes,
 )
 from repscore.transforms.plan.segments import plan_segments
-from repscore.transforms.pose.pool import PosePool, close_pools, shared_pool
+from repscore.transforms.pose.pool import PosePool
+from repscore.transforms.pose.pools import close_pools, shared_pool
 from repscore.transforms.records import Recording, Video
 from repscore.transforms.repetitions.order import recording_of
 from repscore.transforms.storage import check_writable

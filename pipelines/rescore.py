@@ -27,8 +27,8 @@ from repscore.pipelines.score import (
 )
 from repscore.pipelines.score_changes import COMPARED, score_changes
 from repscore.transforms.files import OutsideDataset
-from repscore.transforms.pose.pool import close_pools
 from repscore.transforms.pose.pool_plan import PoolConfig
+from repscore.transforms.pose.pools import close_pools
 from repscore.transforms.pose.store import segment_folder
 from repscore.transforms.pose.version import estimated_version, pose_version
 from repscore.transforms.records import Failure, Name, Probe, Video

@@ -44,14 +44,10 @@ from repscore.transforms.discover.sources import (
 from repscore.transforms.discover.vanished import Vanished, may_be_there, vanished
 from repscore.transforms.files import absolute
 from repscore.transforms.pose.figures import PoseFigures, figures_of, joined
-from repscore.transforms.pose.pool import (
-    PosePool,
-    broken_pool,
-    check_cluster,
-    close_pools,
-    shared_pool,
-)
+from repscore.transforms.pose.placement import check_cluster
+from repscore.transforms.pose.pool import PosePool
 from repscore.transforms.pose.pool_plan import streams_of
+from repscore.transforms.pose.pools import broken_pool, close_pools, shared_pool
 from repscore.transforms.pose.version import estimated_version
 from repscore.transforms.records import Known, Video
 from repscore.transforms.storage import StoreUnusable

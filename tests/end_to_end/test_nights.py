@@ -40,7 +40,7 @@ def repscore(words: Sequence[str]) -> Result:
     return result
 
 
-def told(words: Sequence[str]) -> Mapping[str, Any]:
+def report_of(words: Sequence[str]) -> Mapping[str, Any]:
     found: Mapping[str, Any] = json.loads(repscore(words).stdout)
     return found
 
@@ -59,42 +59,42 @@ def test_three_nights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         put(archive / f"{name}.keypoints.npz", 2.0 + 0.2 * number)
     first, second, third = blocks()
 
-    planned = told(first[0])
+    planned = report_of(first[0])
     assert not dataset.exists(), "a dry run writes nothing"
     assert (planned["inputs"]["new"], planned["about_s"], planned["dry_run"]) == (3, None, True)
-    assert told(first[1])["videos"] == 3
+    assert report_of(first[1])["videos"] == 3
 
     (archive / "goes.keypoints.npz").unlink()
     put(archive / "changes.keypoints.npz", 2.0, seconds=14.0)
     put(archive / "comes.keypoints.npz", 2.5)
-    planned = told(second[0])
+    planned = report_of(second[0])
     counts = {work: number for work, number in planned["inputs"].items() if number}
     assert counts == {"new": 1, "changed": 1, "unchanged": 1}
     assert (planned["vanished"], planned["dropped"]) == (1, 0)
     assert planned["about_s"] > 0
-    report = told(second[1])
+    report = report_of(second[1])
     assert (report["videos"], report["skipped"]) == (2, 1)
     assert (report["vanished"], report["dropped"]) == (1, 0)
-    changes = told(second[2])
+    changes = report_of(second[2])
     assert changes["counts"] == {"new": 1, "changed": 1}
     assert changes["unchanged"] == 2
     assert uris(dataset) == ["changes", "comes", "goes", "stays"]
 
-    report = told(third[0])
+    report = report_of(third[0])
     assert (report["videos"], report["vanished"], report["dropped"]) == (3, 1, 1)
     assert uris(dataset) == ["changes", "comes", "stays"]
-    changes = told(third[1])
+    changes = report_of(third[1])
     assert changes["counts"] == {"vanished": 1, "again": 3}
     assert {row["why"] for row in changes["inputs"]} == {"new scorer", None}
     assert changes["scores"]["new scorer"]["compared"] > 0
-    planned, done = told(third[2]), told(third[3])
+    planned, done = report_of(third[2]), report_of(third[3])
     assert (planned["after"], planned["removed"]) == (None, done["removed"])
     assert done["after"]["tables/videos"]["files"] == 1
 
     shutil.rmtree(archive)
     archive.mkdir()
     put(tmp_path / "other.keypoints.npz", 3.0)
-    report = told(["score", "archive", "other.keypoints.npz", *third[0][2:]])
+    report = report_of(["score", "archive", "other.keypoints.npz", *third[0][2:]])
     assert (report["vanished"], report["dropped"]) == (3, 0), "the disk may not be mounted"
     assert report["empty"] == ["archive"]
     assert uris(dataset) == ["changes", "comes", "stays", "other"]

@@ -57,7 +57,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def told(root: Path, *options: str) -> Mapping[str, Any]:
+def diff_of(root: Path, *options: str) -> Mapping[str, Any]:
     done = CliRunner().invoke(cli, ["diff", str(root), "--json", *options])
     assert done.exit_code == 0, done.output
     found: Mapping[str, Any] = json.loads(done.output)
@@ -65,7 +65,7 @@ def told(root: Path, *options: str) -> Mapping[str, Any]:
 
 
 def test_since_a_run(nights: Path) -> None:
-    found = told(nights, "--since", "aa")
+    found = diff_of(nights, "--since", "aa")
     assert found["counts"] == {"new": 1, "changed": 1, "again": 1, "vanished": 1}
     assert (found["unchanged"], found["gone"]) == (1, None)
     columns = ("change", "why", "old_repetitions", "repetitions", "old_mean_score", "mean_score")
@@ -82,12 +82,12 @@ def test_since_a_run(nights: Path) -> None:
 
 
 def test_without_since_it_is_the_last_run(nights: Path) -> None:
-    found = told(nights)
+    found = diff_of(nights)
     assert (found["inputs"], found["unchanged"]) == ([], 4)
 
 
 def test_since_a_time(nights: Path) -> None:
-    found = told(nights, "--since", "2020-01-01")
+    found = diff_of(nights, "--since", "2020-01-01")
     assert found["counts"] == {"new": 4}
     assert "4 new, 0 unchanged" in show(nights, "--since", "2020-01-01T00:00+02:00")
 
@@ -123,7 +123,7 @@ def test_without_history_it_lists_what_was_processed(tmp_path: Path) -> None:
     ran(root, "aaaa", scored("/a", "A", "aaaa", 50.0), scored("/b", "B", "aaaa", 50.0))
     ran(root, "bbbb", scored("/a", "A2", "bbbb", 60.0))
     tend(root, 0, always=True)
-    found = told(tmp_path, "--since", "aaaa")
+    found = diff_of(tmp_path, "--since", "aaaa")
     assert "was removed with its history" in found["gone"]
     assert [(row["uri"], row["change"], row["why"]) for row in found["inputs"]] == [
         ("/a", "replaced", None)

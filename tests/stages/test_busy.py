@@ -8,8 +8,8 @@ import videos
 
 from repscore.pipelines.options import RunnerConfig, ScoreOptions
 from repscore.pipelines.watch import run
-from repscore.transforms.pose.pool import shared_pool
 from repscore.transforms.pose.pool_plan import PoolConfig
+from repscore.transforms.pose.pools import shared_pool
 from repscore.transforms.records import PoseConfig
 from repscore.transforms.watch.watched_inputs import WatchConfig
 

@@ -9,8 +9,8 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from repscore.pipelines.query import query
 from repscore.transforms.discover.stage import DiscoverVideos
 from repscore.transforms.plan.stage import PlanSegments
-from repscore.transforms.pose.pool import close_pools
 from repscore.transforms.pose.pool_plan import PoolConfig
+from repscore.transforms.pose.pools import close_pools
 from repscore.transforms.pose.stage import ExtractPoses
 from repscore.transforms.records import PoseConfig
 from repscore.transforms.repetitions.stage import WindowRepetitions

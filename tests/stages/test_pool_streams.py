@@ -10,6 +10,7 @@ import videos
 from ray.exceptions import RaySystemError
 from videos import segment_of
 
+from repscore.transforms.pose import placement
 from repscore.transforms.pose import pool as pool_module
 from repscore.transforms.pose.pool import PoolBroken, PosePool
 from repscore.transforms.pose.pool_plan import PoolConfig
@@ -66,7 +67,7 @@ def test_an_actor_without_memory_works_in_smaller_batches(pool: PosePool, tmp_pa
     assert [each.failures for each in wait_for(futures)] == [()] * len(paths)
     (worker,) = pool.status().workers
     assert 2 <= worker.places <= 4
-    assert worker.stepped / worker.steps > 2
+    assert worker.stepped > 0.8 * worker.places * worker.steps
 
 
 def test_a_killed_actor_costs_work_and_nothing_else(pool: PosePool, tmp_path: Path) -> None:
@@ -95,7 +96,7 @@ def test_a_pool_grows_with_its_cluster(tmp_path: Path, monkeypatch: pytest.Monke
     """There is room for one actor, then for two; in between its nodes seem to be gone."""
     monkeypatch.setattr(pool_module, "_GROW_S", 0.2)
     rooms = iter([[{"CPU": 0.5}], [{"CPU": 0.5}], [], [{"CPU": 1.0}]])
-    monkeypatch.setattr(pool_module, "resources_of_nodes", lambda: next(rooms, [{"CPU": 1.0}]))
+    monkeypatch.setattr(placement, "resources_of_nodes", lambda: next(rooms, [{"CPU": 1.0}]))
     poses = PoseConfig(estimator="fakes:SlowArmRaiser", sample_fps=None)
     pool = PosePool(poses, str(tmp_path), PoolConfig(cpus=0.5))
     paths = [videos.plain(tmp_path / f"{n}.mp4", frames=150) for n in range(6)]

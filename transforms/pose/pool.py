@@ -13,23 +13,17 @@ from typing import Any, Final
 
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
-from ray.util.metrics import Gauge
 
 from repscore.models.estimator import DeviceFault, Unavailable
-from repscore.transforms.cluster import (
-    free_resources,
-    local_resources,
-    ray_ended,
-    resources_of_nodes,
-    start_ray,
-    within,
-)
+from repscore.transforms.cluster import ray_ended, within
 from repscore.transforms.errors import DatasetUnusable
 from repscore.transforms.files import absolute
 from repscore.transforms.keypoints.names import is_keypoints
 from repscore.transforms.pose.figures import PoseFigures
+from repscore.transforms.pose.gauges import WorkerGauges
+from repscore.transforms.pose.placement import lack_of, plan_now, start_cluster
 from repscore.transforms.pose.pool_jobs import ATTEMPTS, Job, blame, has_room
-from repscore.transforms.pose.pool_plan import PoolConfig, PoolPlan, describe_lack, plan_pool
+from repscore.transforms.pose.pool_plan import PoolConfig, PoolPlan
 from repscore.transforms.pose.segment_pool import SegmentPool
 from repscore.transforms.pose.streams import StreamsStatus, most_open
 from repscore.transforms.pose.version import estimated_version, pose_version
@@ -41,16 +35,6 @@ _TICK_S: Final = 0.5
 _DEVICE_FAULTS: Final = 12
 """So many in a row are the device's fault: halving finds one segment among 64 in fewer."""
 _GROW_S: Final = 15.0
-_GAUGES: Final = {
-    "streams": "segments whose frames make a batch",
-    "open": "segments in the worker",
-    "batch": "frames in a batch, mean",
-    "decode": "share of time spent on waiting for decoded frames",
-    "copy": "share of time spent on copying pixels to a device",
-    "device": "share of time spent on waiting for the device",
-    "rest": "share of time spent on everything else",
-}
-"""Ray's metrics of each pose worker."""
 _KILL_S: Final = 10.0
 _CLOSE_S: Final = 30.0
 _START_S: Final = 10.0
@@ -208,10 +192,7 @@ class PosePool(SegmentPool):
 
     def _start(self) -> None:
         self._plan = start_cluster(self._poses.device, self._config)
-        self._gauges = {
-            name: Gauge(f"repscore_pose_{name}", words, ("worker",))
-            for name, words in _GAUGES.items()
-        }
+        self._gauges = WorkerGauges()
         self._ready_s = self._grown_s = time.monotonic()
         self._add_actors()
         self._thread = threading.Thread(target=self._manage, name="pose-pool", daemon=True)
@@ -291,9 +272,7 @@ class PosePool(SegmentPool):
             self._start_actor(actor)
         else:
             actor.ready, actor.starts = True, 0
-            figures = actor.status.figures() | {"open": actor.status.streams}
-            for name, value in figures.items():
-                self._gauges[name].set(value, {"worker": str(self._actors.index(actor))})
+            self._gauges.set(self._actors.index(actor), actor.status)
 
     def _dispatch(self) -> None:
         """Give what waits to the actors, in order, each to the one that holds the fewest."""
@@ -392,7 +371,7 @@ class PosePool(SegmentPool):
         if any(actor.ready for actor in self._actors):
             self._ready_s = now_s
         elif now_s - self._ready_s > self._config.start_timeout_s:
-            raise PoolBroken(self._lack())
+            raise PoolBroken(lack_of(self._plan, self._config))
         for actor in self._actors:
             late = [job for job in actor.jobs if now_s > job.deadline_s]
             if late:
@@ -404,15 +383,8 @@ class PosePool(SegmentPool):
         if not self._config.actors and now_s - self._grown_s > _GROW_S:
             self._grown_s = now_s
             with suppress(Unavailable):  # nodes are gone for a while: nothing to add
-                self._plan = plan_pool(self._poses.device, self._config, resources_of_nodes())
+                self._plan = plan_now(self._poses.device, self._config)
                 self._add_actors()
-
-    def _lack(self) -> str:
-        limit_s = self._config.start_timeout_s
-        try:
-            return describe_lack(self._plan, limit_s, resources_of_nodes(), free_resources())
-        except Unavailable as error:
-            return f"no pose worker started within {limit_s:g} s: {error}"
 
     def _stop(self, error: PoolBroken) -> None:
         self._broken = error
@@ -429,46 +401,3 @@ class PosePool(SegmentPool):
     def _kill_actors(self) -> None:
         for actor in self._actors:
             ray.kill(actor.handle)
-
-
-def check_cluster(device: str, config: PoolConfig) -> None:
-    """Raise Unavailable where Ray is not there or has no place for an actor.
-
-    A local Ray without GPUs is not started for that: its CPUs are known.
-    """
-    if config.ray_address is None and device == "cpu" and not config.gpus:
-        plan_pool(device, config, [local_resources()])
-    else:
-        start_cluster(device, config)
-
-
-def start_cluster(device: str, config: PoolConfig) -> PoolPlan:
-    """Start or join Ray, and plan the actors for it; raises Unavailable."""
-    start_ray(config.ray_address)
-    return plan_pool(device, config, resources_of_nodes())
-
-
-_POOLS: dict[tuple[PoseConfig, str, PoolConfig], PosePool] = {}
-_POOLS_LOCK = threading.Lock()
-
-
-def shared_pool(poses: PoseConfig, root: str, config: PoolConfig) -> PosePool:
-    """This process's pool for a configuration; made on first use, closed by `close_pools`."""
-    key = (poses, root, config)
-    with _POOLS_LOCK:
-        if key not in _POOLS:
-            _POOLS[key] = PosePool(poses, root, config)
-        return _POOLS[key]
-
-
-def broken_pool() -> PoolBroken | None:
-    """Why a pool of this process takes no more segments; None where all work."""
-    with _POOLS_LOCK:
-        return next((pool.broken for pool in _POOLS.values() if pool.broken is not None), None)
-
-
-def close_pools() -> None:
-    """Stop the actors of this process."""
-    with _POOLS_LOCK:
-        while _POOLS:
-            _POOLS.popitem()[1].close()

@@ -17,8 +17,8 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.windowed_value import WindowedValue
 
 from repscore.transforms.metrics import StageMetrics
-from repscore.transforms.pose.pool import shared_pool
 from repscore.transforms.pose.pool_plan import PoolConfig
+from repscore.transforms.pose.pools import shared_pool
 from repscore.transforms.pose.segment_pool import SegmentPool
 from repscore.transforms.pose.shared_pool import SharedPool, hold_pool, release_pool
 from repscore.transforms.pose.version import estimated_version
