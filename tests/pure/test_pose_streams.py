@@ -1,6 +1,7 @@
 """Many streams in the steps of one estimator: batches are full, and nobody notices the others."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -67,7 +68,8 @@ def said(people: Sequence[TimedPeople]) -> list[tuple[int, int]]:
 
 
 def test_batches_are_full_while_streams_wait_and_results_are_ones_own() -> None:
-    estimator = Counter()
+    """The device takes as long as a small one, so that threads have time to start."""
+    estimator = Counter(lambda _: time.sleep(0.01))
     streams = Streams(estimator, 8)
     results = all_of(streams, range(40), 25)
     assert [said(people) for people in results] == [expected(level, 25) for level in range(40)]
@@ -98,6 +100,16 @@ def test_an_error_ends_the_stream_whose_frame_it_is() -> None:
     results = all_of(Streams(Counter(poisoned), 16), range(16), 10)
     assert isinstance(results.pop(13), ZeroDivisionError)
     assert [len(people) for people in results] == [10] * 15
+
+
+def test_an_estimator_that_leaves_out_a_stream_is_an_error_and_nobody_waits() -> None:
+    class Forgetful(Counter):
+        def step(self, *arguments: Any) -> tuple[list[int], list[People]]:
+            memories, people = super().step(*arguments)
+            return memories, people[1:]
+
+    results = all_of(Streams(Forgetful(), 4), range(4), 5)
+    assert [type(result) for result in results] == [ValueError] * 4
 
 
 def test_a_batch_that_is_too_large_is_halved_for_good() -> None:

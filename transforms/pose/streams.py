@@ -136,7 +136,8 @@ class Streams:
 
     A frame with which the estimator fails ends its stream alone. A batch that is too large for the
     device is halved, and so are all that follow. A DeviceFault ends all streams, and whatever is
-    opened later.
+    opened later. An estimator that hangs keeps all of them waiting, until the pool's time limit for
+    a segment ends the process.
 
     Raises Unavailable for several places where the estimator follows one stream at a time.
     """
@@ -232,6 +233,7 @@ class Streams:
                 [frame.bgr for frame in frames],
                 [frame.time_s for frame in frames],
             )
+            return list(zip(memories, people, strict=True))
         except DeviceFault as error:
             self._fault = error
             return [error] * len(batch)
@@ -246,7 +248,6 @@ class Streams:
                 *self._step(batch[:half], frames[:half]),
                 *self._step(batch[half:], frames[half:]),
             ]
-        return list(zip(memories, people, strict=True))
 
 
 def most_open(places: int) -> int:
