@@ -1,4 +1,4 @@
-.PHONY: setup demo prism emulators test test-quick faults check format constraints clean
+.PHONY: setup demo prism emulators test test-quick faults check infra format constraints clean
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -49,6 +49,11 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+# Every file of infra/ by the tool that knows its format; then the same files, each with something wrong.
+infra: setup
+	$(BIN)/python infra/check.py
+	$(BIN)/python -m pytest --quiet tests/infra
 
 format: setup
 	$(BIN)/ruff format .

@@ -1,4 +1,5 @@
-# Read by the scripts beside it, which set `name`: builds of Go programs into repscore's cache.
+# Read by the scripts beside it, which set `-e` and `name`: builds of Go programs into repscore's cache.
+# shellcheck shell=bash disable=SC2154,SC2164
 cd "$(dirname "$0")/.."
 
 fail() {
