@@ -1,0 +1,3 @@
+from infra_image import image
+
+__all__ = ["image"]
