@@ -185,6 +185,14 @@ _MACHINE = (
         help="Segments whose frames a pose worker estimates in one batch.  "
         "[default: 64 with --device cuda, else 1]",
     ),
+    click.option(
+        "--decode",
+        type=click.Choice(["auto", "cpu", "nvdec"]),
+        default="auto",
+        show_default=True,
+        help="Where videos are decoded. auto: with --device cuda on the GPU where it can, else on "
+        "the CPU.",
+    ),
     click.option("--ray-address", help="A running Ray cluster.  [default: a local one]"),
     click.option(
         "--segment-timeout",
@@ -331,6 +339,7 @@ def pool_of(values: dict[str, Any]) -> "PoolConfig":
         cpus=values["cpus_per_actor"],
         gpus=values["gpus_per_actor"],
         streams=values["streams_per_actor"],
+        decode=values["decode"],
         ray_address=values["ray_address"],
         segment_timeout_s=values["segment_timeout"],
         start_timeout_s=values["start_timeout"],

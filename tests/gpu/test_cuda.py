@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from field_videos import control_pictures, write
 
 from repscore.models import weights
 from repscore.models.blazepose import regions
@@ -19,6 +20,8 @@ from repscore.pipelines.demo.athlete import Motion
 from repscore.pipelines.demo.render import frames, render_clip
 from repscore.pipelines.demo.scene import Camera, Look
 from repscore.pipelines.query import query, rows_of
+from repscore.transforms.pose.decode import Decoder
+from repscore.transforms.video.nvdec import accelerator
 
 pytestmark = [
     pytest.mark.gpu,
@@ -82,3 +85,18 @@ def test_the_same_repetitions_as_on_the_cpu(tmp_path: Path) -> None:
         counts[device] = list(rows_of(found))
     assert counts["cuda"] == counts["cpu"]
     assert len(counts["cpu"]) == 8
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_pictures_of_nvdec_are_those_of_the_cpu(tmp_path: Path, codec: str) -> None:
+    clip = tmp_path / "clip.mp4"
+    write(clip, control_pictures(), codec=codec)
+    hwaccel = accelerator("nvdec", "cuda")
+    with (
+        Decoder(str(clip), sample_fps=10) as cpu,
+        Decoder(str(clip), sample_fps=10, hwaccel=hwaccel) as gpu,
+    ):
+        for expected, found in zip(cpu, gpu, strict=True):
+            assert found.time_s == expected.time_s
+            assert np.array_equal(found.bgr, expected.bgr)
+    assert gpu.shortfall is None

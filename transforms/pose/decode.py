@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final, Self
 
+from av.codec.hwaccel import HWAccel
 from av.video.frame import VideoFrame
 
 from repscore.transforms.copies import copied
@@ -119,12 +120,15 @@ class Decoder:
         warm_up_s: float = 0.0,
         fps: float | None = None,
         clocks: Sequence[Clock] = (),
+        hwaccel: HWAccel | None = None,
     ) -> None:
-        """`clocks` are those of `scan`, found here where they are not given; `fps` as there."""
+        """`clocks` are those of `scan`, found here where they are not given; `fps` as there;
+        `hwaccel` of `nvdec.accelerator`.
+        """
         self.uri = uri
         self.start_s, self.end_s = start_s, end_s
         self.sample_fps = sample_fps
-        self._fps, self._clocks = fps, clocks
+        self._fps, self._clocks, self._hwaccel = fps, clocks, hwaccel
         self._from_s = max(0.0, start_s - warm_up_s)
         self.last_time_s: float | None = None
         self.held = self.decoded = self.grabbed = 0
@@ -198,7 +202,7 @@ class Decoder:
         return f"the file ends at {reached_s:.1f} s, its header announces {announced_s:.1f} s"
 
     def _open(self) -> None:
-        self._container = Container(self._place).__enter__()
+        self._container = Container(self._place, self._hwaccel).__enter__()
         stream = self._container.stream
         if stream is None:
             raise ContainerError(f"{self.uri}: holds no video stream")

@@ -215,8 +215,8 @@ class PosePool(SegmentPool):
             max_restarts=0,
             scheduling_strategy="SPREAD",
         )
-        run = (self._version, self._release)
-        actor.handle = remote.remote(self._poses, self._root, *run, plan.streams)
+        run = (self._version, self._release, plan.streams, self._config.decode)
+        actor.handle = remote.remote(self._poses, self._root, *run)
         actor.ready, actor.jobs, actor.status = False, [], StreamsStatus(plan.streams)
         self._call(actor, actor.handle.status.remote(), None)
 

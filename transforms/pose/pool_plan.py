@@ -6,6 +6,7 @@ from typing import Final
 
 from repscore.models.estimator import Unavailable
 from repscore.transforms.pose.version import release
+from repscore.transforms.video.nvdec import Decode
 
 _IF_IT_GROWS: Final = ", or, for a cluster that grows on demand, --actors"
 
@@ -25,6 +26,7 @@ class PoolConfig:
             the node's.
         gpus: GPUs that each actor holds, fractions allowed; None is 1 on CUDA.
         streams: segments whose frames an actor estimates in one batch; None is 1, on CUDA 64.
+        decode: where actors decode, see `nvdec.accelerator`.
         ray_address: of a running cluster; None starts a local one.
         segment_timeout_s: an actor that takes longer for one segment is killed.
         start_timeout_s: how long no actor at all may be ready before the run ends.
@@ -35,6 +37,7 @@ class PoolConfig:
     cpus: float | None = None
     gpus: float | None = None
     streams: int | None = None
+    decode: Decode = "auto"
     ray_address: str | None = None
     segment_timeout_s: float = 1800.0
     start_timeout_s: float = 120.0

@@ -29,6 +29,7 @@ from repscore.transforms.records import (
     failure_of,
 )
 from repscore.transforms.video.images import ImageSequence
+from repscore.transforms.video.nvdec import Decode, accelerator
 
 _Poses = Sequence[tuple[float, People]]
 _Extracted = tuple[SegmentFile, _Poses]
@@ -54,6 +55,7 @@ class Worker:
         version: str,
         run_release: str | None,
         places: int = 1,
+        decode: Decode = "auto",
     ) -> None:
         cv2.setNumThreads(1)
         self._poses, self._root = poses, root
@@ -72,6 +74,7 @@ class Worker:
         self._estimator = estimator_class(poses.estimator)(poses)
         self._estimator.start()  # what is missing is missing for every segment: fail here
         self._streams = Streams(self._estimator, places)
+        self._hwaccel = accelerator(decode, poses.device)
 
     def status(self) -> StreamsStatus:
         """What the estimator has done."""
@@ -95,7 +98,9 @@ class Worker:
         clocks = segment.probe.clocks if segment.probe is not None else ()
         images = kind_of(location) == "images"
         decoder: Decoder | ImageSequence = (
-            ImageSequence(*span, **rates) if images else Decoder(*span, **rates, clocks=clocks)
+            ImageSequence(*span, **rates)
+            if images
+            else Decoder(*span, **rates, clocks=clocks, hwaccel=self._hwaccel)
         )
         with self._streams.open() as stream, decoder:
             for frame in decoder:

@@ -16,6 +16,7 @@ from typing import IO, Any, Final, Self, TypeVar
 import av
 import av.error
 import av.logging
+from av.codec.hwaccel import HWAccel
 from av.index import IndexEntry
 from av.stream import Disposition
 from av.video.frame import VideoFrame
@@ -100,8 +101,10 @@ class Container:
         others: what else it holds, in words, e.g. `audio aac`, `video h264 1280x720`.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, hwaccel: HWAccel | None = None) -> None:
+        """`hwaccel` decodes; None is the CPU."""
         self.uri = uri
+        self._hwaccel = hwaccel
 
     def __enter__(self) -> Self:
         """Raises ContainerError, and OSError where the file cannot be read."""
@@ -112,7 +115,11 @@ class Container:
             # A file object and no path: a container that names other files does not open them.
             limit = {"max_pixels": str(MOST_PIXELS)}  # FFmpeg decodes pictures to learn of a stream
             self._container: Any = av.open(
-                self._file, metadata_errors="replace", buffer_size=_BUFFER_BYTES, options=limit
+                self._file,
+                metadata_errors="replace",
+                buffer_size=_BUFFER_BYTES,
+                options=limit,
+                hwaccel=self._hwaccel,
             )
         except (av.FFmpegError, OSError) as error:
             self._file.close()
@@ -334,9 +341,16 @@ def _gives_picture(packet: Any) -> bool:
 
 
 def frames_of(coded: CodedPicture | None, stream: Any) -> list[VideoFrame]:
-    """What a packet makes the decoder give out; nothing where it is damaged."""
+    """What a packet makes the decoder give out; nothing where it is damaged.
+
+    Raises MemoryError where a GPU has no room.
+    """
     try:
         return list(coded.packet.decode() if coded else stream.codec_context.decode(None))
+    except av.error.MemoryError:
+        if stream.codec_context.is_hwaccel:
+            raise
+        return []  # a damaged stream may ask for any amount
     except (av.FFmpegError, EOFError):
         return []
 

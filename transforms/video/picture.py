@@ -12,6 +12,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
+from repscore.transforms.video.nvdec import planar
+
 Bgr = npt.NDArray[np.uint8]
 
 _ASPECTS: Final = (0.25, 4.0)
@@ -75,7 +77,7 @@ class Picture:
 
     def __init__(self, stream: VideoStream) -> None:
         self._aspect = pixel_aspect(stream)
-        self._reformatter = VideoReformatter()
+        self._planar, self._reformatter = VideoReformatter(), VideoReformatter()
         self._size: tuple[int, int] | None = None
 
     def bgr(self, frame: VideoFrame) -> Bgr:
@@ -103,7 +105,7 @@ class Picture:
 
     def _array(self, frame: VideoFrame, width: int, height: int, *, deep: bool) -> Any:
         made = self._reformatter.reformat(
-            frame,
+            planar(frame, self._planar),
             width=width,
             height=height,
             format="bgr48le" if deep else "bgr24",
