@@ -23,12 +23,14 @@ class EstimatorConfig:
         people: how many are wanted; an estimator may follow more and leave the choice to others.
         precision: of the arithmetic on the CPU; `auto` takes bf16 where the processor has it.
         device: where the networks run.
+        compiled: on CUDA the pose model runs as torch.compile makes it, in CUDA graphs.
     """
 
     model: Model = "full"
     people: int = 1
     precision: Precision = "auto"
     device: Device = "cpu"
+    compiled: bool = False
 
     def __post_init__(self) -> None:
         if self.people < 1:

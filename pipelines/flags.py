@@ -257,6 +257,12 @@ _SCORE = (
         help="Arithmetic of the pose model. auto: the half precision that the device is fast in.",
     ),
     click.option(
+        "--compile/--no-compile",
+        "compiled",
+        help="With --device cuda: the pose model as torch.compile makes it, in CUDA graphs; a "
+        "slower start, a faster run.  [default: no-compile]",
+    ),
+    click.option(
         "--people",
         type=click.IntRange(min=1),
         default=1,
@@ -352,6 +358,8 @@ def options_of(values: dict[str, Any]) -> "ScoreOptions":
     from repscore.transforms.files import uri_of
     from repscore.transforms.records import PoseConfig
 
+    if values["compiled"] and values["device"] != "cuda":
+        raise click.UsageError("--compile is for --device cuda: leave it out")
     try:
         runner = RunnerConfig(
             name=values["runner"],
@@ -374,6 +382,7 @@ def options_of(values: dict[str, Any]) -> "ScoreOptions":
             people=values["people"],
             precision=values["precision"],
             device=values["device"],
+            compiled=values["compiled"],
             sample_fps=values["sample_fps"],
             segment_s=values["segment_seconds"],
             fps=values["fps"],

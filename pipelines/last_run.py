@@ -136,6 +136,7 @@ def _parsed(root: str, stored: Any) -> LastRun:
         root=root,
         poses=PoseConfig(
             estimator=str(stored["poses"]["estimator"]),
+            compiled=bool(stored["poses"].get("compiled", False)),
             picture_px=None if size is None else (int(size[0]), int(size[1])),
             **{name: stored["poses"][name] for name in _POSES},
         ),

@@ -1,7 +1,7 @@
 """A `.tflite` graph as a torch module that takes any batch, on the CPU and on CUDA."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import torch
@@ -37,6 +37,11 @@ class TorchGraph(nn.Module):
         for number, i in last_use.items():
             if number not in graph.constants and number not in graph.outputs:
                 self._released[i] += (number,)
+        self._sizes: dict[int, Any] = {
+            o.output: graph.constants[o.inputs[1]].tolist()
+            for o in graph.operators
+            if o.kind in ("PAD", "RESIZE_BILINEAR")
+        }
         for operator in graph.operators:
             if operator.kind in ("CONV_2D", "DEPTHWISE_CONV_2D"):
                 weight, bias = (graph.constants[number] for number in operator.inputs[1:])
@@ -74,7 +79,7 @@ class TorchGraph(nn.Module):
         elif kind == "ADD":
             x = x + inputs[1]
         elif kind == "PAD":
-            _, (top, bottom), (left, right), (before, after) = self._constant(operator, 1).tolist()
+            _, (top, bottom), (left, right), (before, after) = self._sizes[operator.output]
             x = F.pad(x, (left, right, top, bottom, before, after))
         elif kind == "MAX_POOL_2D":
             size, strides = _sizes(options, "filter"), _sizes(options, "stride")
@@ -82,7 +87,7 @@ class TorchGraph(nn.Module):
                 x = _pad_same(x, size, strides, value=float("-inf"))
             x = F.max_pool2d(x, size, stride=strides)
         elif kind == "RESIZE_BILINEAR":
-            size = tuple(self._constant(operator, 1).tolist())
+            size = tuple(self._sizes[operator.output])
             x = F.interpolate(x, size=size, mode="bilinear", align_corners=False)
         elif kind == "DEPTH_TO_SPACE":
             x = _depth_to_space(x, options["block"])
@@ -95,9 +100,6 @@ class TorchGraph(nn.Module):
         else:
             raise ValueError(f"operator {kind} has no torch counterpart here")
         return _ACTIVATIONS[options.get("activation", 0)](x)
-
-    def _constant(self, operator: Operator, position: int) -> Array:
-        return self._graph.constants[operator.inputs[position]]
 
 
 def _is_head(operator: Operator, graph: Graph) -> bool:

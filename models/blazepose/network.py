@@ -122,7 +122,12 @@ class HostCrops:
 
 
 def torch_identity(
-    detector_sha256: str, landmarks_sha256: str, device: str, precision: Precision
+    detector_sha256: str,
+    landmarks_sha256: str,
+    device: str,
+    precision: Precision,
+    *,
+    compiled: bool,
 ) -> Mapping[str, str]:
     """What `TorchNetwork.identity` is on a type of device, without an import of torch.
 
@@ -131,7 +136,7 @@ def torch_identity(
     if precision == "bf16":
         raise Unavailable("bf16 is for --device cpu; in torch use --precision auto or f32")
     return {
-        "runtime": f"torch {version('torch')} {device}",
+        "runtime": f"torch {version('torch')} {device}{' compiled' if compiled else ''}",
         "precision": "f16" if device == "cuda" and precision == "auto" else "f32",
         "detector_sha256": detector_sha256,
         "landmarks_sha256": landmarks_sha256,

@@ -1,7 +1,7 @@
 """The two networks in torch: batches of any size, on CUDA in half precision, or on the CPU."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -38,7 +38,8 @@ _MULTIPLE: Final = 64
 
 class TorchNetwork:
     """A `Network` on a torch device; on CUDA the landmark model runs in float16, channels last,
-    unless f32 is asked for.
+    unless f32 is asked for. `compiled` has the landmark model run as torch.compile makes it, on
+    CUDA in CUDA graphs: the first batch of each size takes a minute or so longer.
 
     Raises Unavailable where CUDA is asked for and there is none.
     """
@@ -49,6 +50,8 @@ class TorchNetwork:
         landmarks: Path,
         device: str = "cuda",
         precision: Precision = "auto",
+        *,
+        compiled: bool = False,
     ) -> None:
         if device.startswith("cuda") and not torch.cuda.is_available():
             raise Unavailable(
@@ -57,7 +60,11 @@ class TorchNetwork:
             )
         self._device = torch.device(device)
         self.identity: Mapping[str, str] = torch_identity(
-            sha256_of(detector), sha256_of(landmarks), self._device.type, precision
+            sha256_of(detector),
+            sha256_of(landmarks),
+            self._device.type,
+            precision,
+            compiled=compiled,
         )
         self._crops = DeviceCrops(self._device)
         self._compute_s = 0.0
@@ -66,6 +73,11 @@ class TorchNetwork:
         graph = TorchGraph(without_segmentation(read_graph(landmarks))).eval()
         self._landmarks = (graph.half() if half else graph).to(self._device)
         self._dtype = torch.float16 if half else torch.float32
+        self._landmarks_of: Callable[[Tensor], Tensor] = self._eager_landmarks_of
+        if compiled:
+            self._landmarks_of = torch.compile(
+                self._eager_landmarks_of, mode="reduce-overhead", dynamic=False
+            )
 
     def device_s(self) -> tuple[float, float]:
         """See `Network`."""
@@ -121,7 +133,7 @@ class TorchNetwork:
         yield
         self._compute_s += time.perf_counter() - begun_s
 
-    def _landmarks_of(self, pixels: Tensor) -> Tensor:
+    def _eager_landmarks_of(self, pixels: Tensor) -> Tensor:
         """Points, visibility, presence and world points in one row of float32 per crop."""
         image, presence, heatmap, world = self._landmarks(pixels / 255.0)
         raw = image.reshape(-1, LANDMARKS, 5)

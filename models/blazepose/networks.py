@@ -17,7 +17,7 @@ def load_network(config: EstimatorConfig) -> Network:
     if config.device == "cuda":
         from repscore.models.blazepose.network_torch import TorchNetwork  # torch takes 2 s
 
-        return TorchNetwork(*files, config.device, config.precision)
+        return TorchNetwork(*files, config.device, config.precision, compiled=config.compiled)
     from repscore.models.blazepose.graph_openvino import OpenVinoNetwork
 
     return OpenVinoNetwork(*files, config.precision)
@@ -30,7 +30,7 @@ def identity_of(config: EstimatorConfig) -> Mapping[str, str]:
     """
     digests = weights.DETECTOR.sha256, weights.LANDMARKS[config.model].sha256
     if config.device == "cuda":
-        return torch_identity(*digests, config.device, config.precision)
+        return torch_identity(*digests, config.device, config.precision, compiled=config.compiled)
     from repscore.models.blazepose.graph_openvino import identity_of
 
     return identity_of(*digests, config.precision)

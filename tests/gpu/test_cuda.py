@@ -100,3 +100,14 @@ def test_pictures_of_nvdec_are_those_of_the_cpu(tmp_path: Path, codec: str) -> N
             assert found.time_s == expected.time_s
             assert np.array_equal(found.bgr, expected.bgr)
     assert gpu.shortfall is None
+
+
+def test_a_compiled_model_finds_the_same_landmarks(pictures: list[np.ndarray]) -> None:
+    files = weights.detector(), weights.landmarks("full")
+    rows = np.concatenate([regions.whole(picture) for picture in pictures])
+    crops = regions.crops(pictures, range(len(pictures)), rows, 256, border=cv2.BORDER_REPLICATE)
+    expected = TorchNetwork(*files, "cuda").infer_landmarks(crops)
+    compiled = TorchNetwork(*files, "cuda", compiled=True)
+    for _ in range(3):  # the third replays a graph
+        found = compiled.infer_landmarks(crops)
+        assert np.quantile(np.abs(found.points - expected.points)[..., :2], 0.95) < 0.005

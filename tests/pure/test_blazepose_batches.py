@@ -105,3 +105,15 @@ def test_a_batch_of_streams_in_torch_sees_what_openvino_sees_one_by_one(together
         assert len(differences) >= 33 * together
         assert np.median(differences) < middle, name
         assert np.quantile(differences, 0.95) < most, name
+
+
+@pytest.mark.weights("full")
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch._dynamo's own
+def test_the_landmark_model_is_one_graph_to_torch_compile() -> None:
+    """What --compile hands to CUDA graphs; tests/gpu compiles it."""
+    network = TorchNetwork(weights.detector(), weights.landmarks("full"), "cpu", compiled=True)
+    assert network.identity["runtime"].endswith("cpu compiled")
+    pixels = torch.from_numpy(NOISE.integers(0, 256, (2, 256, 256, 3), np.uint8)).float()
+    whole = torch.compile(network._eager_landmarks_of, backend="eager", fullgraph=True)
+    with torch.inference_mode():
+        assert torch.equal(whole(pixels), network._eager_landmarks_of(pixels))
