@@ -18,7 +18,7 @@ import fsspec
 import numpy as np
 import pytest
 from field_videos import joined, with_noise, write
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from repscore.transforms import files
@@ -236,6 +236,7 @@ def test_a_fault_is_said(kind: str) -> None:
 
 
 @settings(max_examples=25, deadline=None)
+@example(kind="steps_back.ts", cuts=[1.5], sample_fps=None)
 @given(
     kind=st.sampled_from(sorted(FAULTY)),
     cuts=st.lists(st.floats(0.01, 4.5), max_size=3, unique=True).map(sorted),

@@ -158,6 +158,7 @@ class Decoder:
         before_s: float | None = None
         for time_s, decoded in self._from_before():
             if time_s >= self.end_s:
+                self._pass_over()
                 break
             taken = is_sample(before_s, time_s, self.sample_fps)
             before_s = time_s
@@ -166,6 +167,17 @@ class Decoder:
         for time_s in self._pending.values():
             self._holes.lose(time_s)
         self.shortfall = self._missing()
+
+    def _pass_over(self) -> None:
+        """Pictures of the span that are stored behind its end: their time stamps step back."""
+        for coded in self._rest if self._index is None else ():
+            time_s = self._time_of(coded)
+            if time_s > self.end_s + _REACH_S:
+                break
+            if self._counts(coded, time_s):
+                self.held, self.decoded = self.held + 1, self.decoded + 1
+                self._holes.stale += 1
+                self._holes.add(time_s, time_s + self._step_s)
 
     @property
     def clock_jumps(self) -> str | None:
@@ -313,7 +325,8 @@ class Decoder:
 
     def _coded_pictures(self, first: int) -> Iterator[CodedPicture | None]:
         """From number `first` to some time after the span, then None: no more come."""
-        for coded in self._container.coded_pictures():
+        self._rest = self._container.coded_pictures()
+        for coded in self._rest:
             if coded.number < first:
                 continue
             if self._time_of(coded) > self.end_s + _REACH_S:
