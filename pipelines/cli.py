@@ -13,7 +13,7 @@ import click
 
 from repscore import __version__
 from repscore.models.scorer.shipped import located
-from repscore.pipelines.dataset_commands import diff, maintain, query, summary
+from repscore.pipelines.dataset_commands import diff, maintain, query, restore, summary
 from repscore.pipelines.evaluate.commands import evaluate
 from repscore.pipelines.flags import (
     FiniteRange,
@@ -420,5 +420,5 @@ def doctor(*, as_json: bool) -> int:
     return WRONG_USAGE if any(finding.needed and not finding.good for finding in findings) else DONE
 
 
-for command in (evaluate, query, summary, maintain, diff):
+for command in (evaluate, query, summary, maintain, diff, restore):
     cli.add_command(command)

@@ -94,3 +94,24 @@ def diff(dataset: str, *, since: str | None, as_json: bool) -> None:
     except CannotDiff as error:
         raise click.ClickException(str(error)) from error
     difference.show(as_json=as_json)
+
+
+@click.command()
+@click.argument("dataset")
+@click.argument("since", metavar="RUN|TIME")
+@as_json_flag
+def restore(dataset: str, since: str, *, as_json: bool) -> None:
+    """Bring the tables of a dataset back to what they held after a run, or at a time.
+
+    RUN is a run_id of the table `runs`, or its beginning; TIME is in ISO 8601. Older versions are
+    kept for some days (see `maintain`). Poses, scorers and the table `runs` stay; let no run write
+    meanwhile.
+    """
+    from repscore.pipelines.restore import CannotRestore
+    from repscore.pipelines.restore import restore as run_restore
+
+    try:
+        restored = run_restore(dataset, since)
+    except CannotRestore as error:
+        raise click.ClickException(str(error)) from error
+    restored.show(as_json=as_json)

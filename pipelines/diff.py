@@ -155,7 +155,7 @@ def diff(root: str, since: str | None) -> Difference:
     """
     try:
         connection = connect(root)
-        instant = _instant(root, connection, since)
+        instant = instant_of(root, connection, since)
         try:
             for name in ("videos", "repetitions"):
                 view(connection, f"old_{name}", files_at(root, name, instant), SCHEMAS[name])
@@ -168,7 +168,11 @@ def diff(root: str, since: str | None) -> Difference:
         raise CannotDiff(" ".join(str(error).split())) from error
 
 
-def _instant(root: str, connection: duckdb.DuckDBPyConnection, since: str | None) -> datetime:
+def instant_of(root: str, connection: duckdb.DuckDBPyConnection, since: str | None) -> datetime:
+    """A RUN or TIME of the command line: the end of that run, or the time itself.
+
+    None is the start of the last run. Raises CannotDiff.
+    """
     runs = _all(connection.sql("SELECT run_id, started_at, finished_at FROM runs ORDER BY 2"))
     if not runs:
         raise CannotDiff(f"{root} holds no runs: expected a dataset made by `score`")
@@ -180,7 +184,7 @@ def _instant(root: str, connection: duckdb.DuckDBPyConnection, since: str | None
         (run,) = chosen
         if run["finished_at"] is None:
             raise CannotDiff(
-                f"--since {since}: the run did not finish; give a time, such as its start, "
+                f"{since}: the run did not finish; give a time, such as its start, "
                 f"{run['started_at'].isoformat()}"
             )
         finished_at: datetime = run["finished_at"]
@@ -190,7 +194,7 @@ def _instant(root: str, connection: duckdb.DuckDBPyConnection, since: str | None
     except ValueError as error:
         what = "several runs begin so" if chosen else "no such run"
         raise CannotDiff(
-            f"--since {since!r}: {what}; expected a run_id of the table `runs`, or a time such as "
+            f"{since!r}: {what}; expected a run_id of the table `runs`, or a time such as "
             "2026-03-01 or 2026-03-01T02:00+01:00 (UTC without an offset)"
         ) from error
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
