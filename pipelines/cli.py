@@ -21,6 +21,7 @@ from repscore.pipelines.flags import (
     dataset_flag,
     group_size_flag,
     labels_flag,
+    log_json_flag,
     machine_flags,
     max_failure_rate_flag,
     options_of,
@@ -31,8 +32,9 @@ from repscore.pipelines.flags import (
     scorer_flag,
     workers_flag,
 )
+from repscore.pipelines.logs import say_error, show_crash
 from repscore.pipelines.signals import continuation_of
-from repscore.pipelines.terminal import LogFormatter, echo, line, show_crash
+from repscore.pipelines.terminal import LogFormatter, echo, line
 from repscore.transforms.errors import DatasetUnusable
 
 # Ray reads these when it is imported. A worker that dies is a row of `failures`, not a log line.
@@ -59,14 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         status = cli.main(arguments, prog_name="repscore", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
-        echo(error.ctx.get_help() if error.ctx else error.format_message(), err=True)
+        say_error(error.ctx.get_help() if error.ctx else error.format_message())
         status = WRONG_USAGE
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "repscore"
-        echo(f"{command}: {line(error.format_message())} (see `{command} --help`)", err=True)
+        say_error(f"{command}: {line(error.format_message())} (see `{command} --help`)")
         status = WRONG_USAGE
     except click.ClickException as error:
-        echo(f"repscore: {line(error.format_message())}", err=True)
+        say_error(f"repscore: {line(error.format_message())}")
         status = WRONG_USAGE
     except Exception as error:
         from repscore.pipelines.ready import full_disk
@@ -76,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         said = f"the disk is full ({full}); what was committed is whole: free some space"
         said = str(error) if full is None else said
-        echo(f"repscore: {line(said)}{continuation_of(words[0])}", err=True)
+        say_error(f"repscore: {line(said)}{continuation_of(words[0])}")
         status = CRASHED
     sys.exit(status or DONE)
 
@@ -185,6 +187,12 @@ def _run(options: Any, *, as_json: bool, quiet: bool) -> int:
     help="Beam runner of every stage but pose estimation; portable needs workers in this "
     "process (LOOPBACK).",
 )
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(1, 65535),
+    metavar="PORT",
+    help="Serve the metrics of the run on http://127.0.0.1:PORT/metrics.",
+)
 @score_flags
 def watch(**values: Any) -> int:
     """Score videos and keypoints as they arrive, until stopped.
@@ -250,6 +258,7 @@ def replay(dataset: str, *, as_json: bool, quiet: bool, **values: Any) -> int:
 @reference_flag
 @machine_flags
 @as_json_flag
+@log_json_flag
 @quiet_flag
 def rescore(
     dataset: str, *, scorer: str | None, references: Any, as_json: bool, quiet: bool, **values: Any

@@ -2,7 +2,7 @@
 
 import click
 
-from repscore.pipelines.flags import as_json_flag
+from repscore.pipelines.flags import as_json_flag, log_json_flag
 
 
 @click.command()
@@ -55,6 +55,7 @@ def summary(dataset: str, *, as_json: bool) -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Change nothing; say what would be removed.")
 @as_json_flag
+@log_json_flag
 def maintain(dataset: str, *, days: int, old_poses: bool, dry_run: bool, as_json: bool) -> None:
     """Merge the small files of a dataset, remove what nobody needs, and say how large it is.
 

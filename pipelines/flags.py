@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from repscore.models.scorer.shipped import SHIPPED, located
+from repscore.pipelines.logs import log_json
 
 if TYPE_CHECKING:  # slow to import
     from repscore.pipelines.options import ScoreOptions
@@ -94,6 +95,12 @@ def _references(
     return tuple(pairs)
 
 
+def _log_json(_: click.Context, __: click.Parameter, wanted: bool) -> None:
+    """Before other options are read, so that what is wrong with them is JSON, too."""
+    if wanted:
+        log_json()
+
+
 _config = click.option(
     "--config",
     type=click.Path(dir_okay=False),
@@ -105,7 +112,14 @@ _config = click.option(
 as_json_flag = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON on standard output."
 )
-
+log_json_flag = click.option(
+    "--log-json",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_log_json,
+    help="Write progress, logs and errors as JSON, an object a line.",
+)
 
 workers_flag = click.option(
     "--workers",
@@ -289,6 +303,12 @@ _SCORE = (
     group_size_flag,
     max_failure_rate_flag,
     click.option(
+        "--metrics-file",
+        type=click.Path(dir_okay=False),
+        help="Write the metrics of the run to this file every 15 seconds, for the textfile "
+        "collector of Prometheus's node exporter, which wants a name that ends in .prom.",
+    ),
+    click.option(
         "--prism",
         type=click.Path(dir_okay=False),
         help="Prism's binary.  [default: on PATH, in repscore's cache, Beam's own download]",
@@ -331,7 +351,7 @@ def machine_flags(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def score_flags(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of `score`, those of the runner aside."""
-    for option in reversed((*_SCORE, _config, as_json_flag, quiet_flag)):
+    for option in reversed((*_SCORE, _config, as_json_flag, log_json_flag, quiet_flag)):
         command = option(command)
     return command
 
@@ -354,7 +374,7 @@ def pool_of(values: dict[str, Any]) -> "PoolConfig":
 
 def options_of(values: dict[str, Any]) -> "ScoreOptions":
     """The values of `score_flags` and `--runner` as a record; raises UsageError."""
-    from repscore.pipelines.options import RunnerConfig, ScoreOptions
+    from repscore.pipelines.options import MetricsConfig, RunnerConfig, ScoreOptions
     from repscore.transforms.files import uri_of
     from repscore.transforms.records import PoseConfig
 
@@ -392,4 +412,5 @@ def options_of(values: dict[str, Any]) -> "ScoreOptions":
         group_size=values["group_size"],
         max_failure_rate=values["max_failure_rate"],
         runner=runner,
+        metrics=MetricsConfig(values["metrics_file"], values.get("metrics_port")),
     )

@@ -53,6 +53,19 @@ class RunnerConfig:
         return self.name not in ("prism", "portable") or self.environment != "LOOPBACK"
 
 
+@dataclass(frozen=True)
+class MetricsConfig:
+    """Where the metrics of a run are published.
+
+    Attributes:
+        file: for the textfile collector.
+        port: of 127.0.0.1.
+    """
+
+    file: str | None = None
+    port: int | None = None
+
+
 class RunnerUnusable(ValueError):
     """A runner does not take the pipeline; the message is the runner's."""
 
@@ -81,6 +94,7 @@ class ScoreOptions:
         runner: where the light stages run.
         again: URIs that are processed even where the dataset holds them.
         drop_vanished: whether rows of inputs go that are no longer in the places given.
+        metrics: where the run says how it goes.
     """
 
     inputs: tuple[str, ...]
@@ -95,6 +109,7 @@ class ScoreOptions:
     runner: RunnerConfig = field(default_factory=RunnerConfig)
     again: frozenset[str] = frozenset()
     drop_vanished: bool = False
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
 
     @property
     def subjects(self) -> Subjects:

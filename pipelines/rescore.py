@@ -15,12 +15,13 @@ from rich.progress import track
 
 from repscore.models.estimator import Device
 from repscore.pipelines.last_run import last_run
+from repscore.pipelines.logs import of_run
 from repscore.pipelines.options import ScoreOptions, config_key
 from repscore.pipelines.progress import console
+from repscore.pipelines.report import RunReport
 from repscore.pipelines.runner.runner import Runner
 from repscore.pipelines.score import (
     UNUSABLE,
-    RunReport,
     UnusableConfiguration,
     opening_row,
     prepare_scorer,
@@ -138,6 +139,7 @@ def rescore(
     finally:
         close_pools()
     stamp = RunStamp(uuid.uuid4().hex, started_at, config_key(options, estimated, version))
+    of_run(stamp.run_id)
     current = [
         s for s in stored if s.pose_version == pose_version(options.poses, s.video, estimated)
     ]

@@ -20,8 +20,10 @@ from deltalake.exceptions import DeltaError
 from repscore.models.estimator import Unavailable, UnknownEstimator, estimator_class
 from repscore.models.scorer.files import CONSISTENCY_VERSION
 from repscore.models.weights import WeightsCorrupt, WeightsMissing
+from repscore.pipelines.logs import of_run, without_secrets
 from repscore.pipelines.options import (
     SCORERS,
+    MetricsConfig,
     NoReference,
     NoScorer,
     RunnerUnusable,
@@ -29,10 +31,10 @@ from repscore.pipelines.options import (
     config_key,
 )
 from repscore.pipelines.overlap import Begun, overlap
-from repscore.pipelines.progress import console, follower
+from repscore.pipelines.progress import follower
 from repscore.pipelines.ready import NotReady, check_output, check_ray, check_runner
+from repscore.pipelines.report import RunReport, RunState
 from repscore.pipelines.runner.prism import PrismMissing, binary_of
-from repscore.pipelines.terminal import echo
 from repscore.transforms.discover.changes import Changes, in_groups
 from repscore.transforms.discover.folders import in_words
 from repscore.transforms.discover.sources import (
@@ -63,6 +65,7 @@ from repscore.transforms.tables.drop import drop_inputs
 from repscore.transforms.tables.rows import RunStamp
 from repscore.transforms.tables.upkeep import WATCHED_HISTORY_DAYS, try_to_tend
 from repscore.transforms.threads import in_thread
+from repscore.transforms.watch.arrivals import ArrivalStatus
 
 UNUSABLE: Final = (
     *(InputNotFound, WeightsMissing, WeightsCorrupt, NoReference, NoScorer),
@@ -71,7 +74,6 @@ UNUSABLE: Final = (
 )
 """What is wrong with a run before it starts."""
 
-_NAMED: Final = 3
 _LIGHT: Final = ("repetitions", "score", "write")
 _VERSIONS: Final = (
     *("repscore", "apache-beam", "ray", "mediapipe", "opencv-contrib-python", "torch", "openvino"),
@@ -81,64 +83,6 @@ _VERSIONS: Final = (
 
 class UnusableConfiguration(ValueError):
     """A run cannot start; the message says what to change."""
-
-
-@dataclass(frozen=True)
-class RunReport:
-    """What a run did: a row of the `runs` table.
-
-    Attributes:
-        untended: why the tables could not be tended after it; the next run tries again.
-        empty: places of known inputs that hold none now; the rows stay.
-    """
-
-    row: Mapping[str, Any]
-    failed_videos: int
-    untended: str | None = None
-    empty: Sequence[str] = ()
-
-    @property
-    def failure_rate(self) -> float:
-        """Share of the processed videos of which nothing could be used."""
-        return self.failed_videos / max(1, int(self.row["videos"]))
-
-    def show(self, *, as_json: bool) -> None:
-        """One JSON object, or one line for people."""
-        if as_json:
-            notes = {"untended": self.untended, "empty": list(self.empty)}
-            noted = {name: note for name, note in notes.items() if note}
-            echo(json.dumps({**self.row, **noted}, default=str))
-            return
-        row = self.row
-        failed = f", {row['failures']} failures (table `failures`)" if row["failures"] else ""
-        rate = f" at {row['frames_per_s']:.0f} frames/s" if row["frames_per_s"] else ""
-        console().print(
-            f"{row['inputs']} inputs: {row['videos']} processed, {row['skipped']} unchanged; "
-            f"{row['repetitions']} repetitions{failed}; {row['frames']} frames{rate}, "
-            f"{row['wall_s']:.1f} s in all"
-        )
-        if row.get("vanished"):
-            console().print(
-                f"{row['vanished']} known inputs were not in their places: rows of "
-                f"{row['dropped']} were dropped, those of the others stay (--vanished)"
-            )
-        if self.empty:
-            more = f" and {len(self.empty) - _NAMED} others" if len(self.empty) > _NAMED else ""
-            console().print(
-                f"no inputs in {', '.join(self.empty[:_NAMED])}{more}, where the dataset knows "
-                "some: is a disk not mounted? Their rows stay until the folder is gone, too"
-            )
-        if self.untended is not None:
-            console().print(f"small files were not merged: {self.untended}")
-        if row.get("passed_over"):
-            console().print(f"in the folders: {row['passed_over']}")
-        if row.get("moved"):
-            moved = json.loads(row["moved"])
-            console().print(
-                f"of {moved['compared']} repetitions {moved['score']} moved by a point or more, "
-                f"{moved['exercise']} changed their exercise, {moved['now_scorable']} can now be "
-                f"scored, {moved['no_longer_scorable']} no longer (table `runs`, column `moved`)"
-            )
 
 
 @dataclass(frozen=True)
@@ -158,6 +102,39 @@ class OpenRun:
         if not self.options.runner.remote:
             return self.pool.status
         return lambda: figures_of(runner.counters())
+
+    def state(
+        self, counts: Counter[str], unchanged: int, arrivals: ArrivalStatus | None = None
+    ) -> RunState:
+        """What was done so far: `counts` are of the groups that have ended."""
+        remote = self.options.runner.remote
+        poses = figures_of(counts) if remote else self.pool.status()
+        return RunState(counts, poses, unchanged, arrivals)
+
+    @contextmanager
+    def published(
+        self, state_of: Callable[[], RunState | None]
+    ) -> Iterator[Callable[[RunReport], RunReport]]:
+        """Publish its metrics, if asked to, until the block ends; what it yields ends the run."""
+        if self.options.metrics == MetricsConfig():
+            yield lambda report: report
+            return
+        from repscore.pipelines.metrics import RunMetrics, published
+
+        row, dataset = self.row, without_secrets(self.options.output)
+        metrics = RunMetrics(
+            {"dataset": dataset, "command": row["command"]},
+            {"run_id": row["run_id"], "device": row["device"]},
+            state_of,
+            self.started_s,
+        )
+
+        def end(report: RunReport) -> RunReport:
+            metrics.end(succeeded=report.failure_rate <= self.options.max_failure_rate)
+            return report
+
+        with published(self.options.metrics, metrics):
+            yield end
 
     def close(
         self,
@@ -241,6 +218,7 @@ def _open(options: ScoreOptions, command: str, *, quiet: bool) -> OpenRun:
     pose_version = estimated_version(options.poses)
     config = config_key(options, pose_version, scorer_version)
     stamp = RunStamp(uuid.uuid4().hex, started_at, config)
+    of_run(stamp.run_id)
     row = opening_row(options, stamp, command, scorer, pose_version)
     try:
         check_tables(root)
@@ -267,18 +245,20 @@ def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:
         listed: set[str] = set()
         changes = Changes(open_run.known, open_run.stamp.config)
         groups = in_groups(_noted(sources, listed), changes, options.group_size)
-        with closing(GroupRunner(open_run, quiet=quiet)) as runner:
-            for counted in overlapping.results(groups, runner.begin, runner.most):
-                counts = joined(counts, counted)
-            drops = options.drop_vanished
-            known = read_known(options.output, failed=True) if drops else open_run.known
-            lost = vanished(known, options.inputs, listed, may_be_there)
-            gone = [uri for uri in lost.gone if drops and not may_be_there(uri)]
-            heirs = iter([(changes.without(gone), 0)] if gone else [])
-            for counted in overlapping.results(heirs, runner.begin, runner.most):
-                counts = joined(counts, counted)
-        drop_inputs(options.output, gone)
-        return open_run.close(counts, runner.unchanged, passed_over, lost, len(gone))
+        runner = GroupRunner(open_run, quiet=quiet)
+        with open_run.published(lambda: open_run.state(counts, runner.unchanged)) as end:
+            with closing(runner):
+                for counted in overlapping.results(groups, runner.begin, runner.most):
+                    counts = joined(counts, counted)
+                drops = options.drop_vanished
+                known = read_known(options.output, failed=True) if drops else open_run.known
+                lost = vanished(known, options.inputs, listed, may_be_there)
+                gone = [uri for uri in lost.gone if drops and not may_be_there(uri)]
+                heirs = iter([(changes.without(gone), 0)] if gone else [])
+                for counted in overlapping.results(heirs, runner.begin, runner.most):
+                    counts = joined(counts, counted)
+            drop_inputs(options.output, gone)
+            return end(open_run.close(counts, runner.unchanged, passed_over, lost, len(gone)))
 
 
 def _noted(sources: Iterable[Source], listed: set[str]) -> Iterator[Source]:

@@ -3,12 +3,14 @@
 import atexit
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from repscore.pipelines.logs import last_words
 from repscore.transforms.processes import ENDING, end_everything, hold_back
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -74,9 +76,9 @@ def _end(command: str, number: int) -> None:
     """Say so, and end; nothing that ends meanwhile is heard."""
     ENDING.set()
     try:
-        clear = _CLEAR_LINE_SHOW_CURSOR if os.isatty(2) else b""
+        clear = _CLEAR_LINE_SHOW_CURSOR if sys.stderr.isatty() else b""
         with suppress(OSError):  # nobody may listen any more
-            os.write(2, clear + f"{line_of(command, number)}\n".encode())
+            os.write(2, clear + last_words(line_of(command, number)))
         silence = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silence, 1)
         os.dup2(silence, 2)

@@ -2,8 +2,6 @@
 
 import logging
 import re
-import traceback
-from types import TracebackType
 from typing import Final
 
 import click
@@ -31,13 +29,6 @@ def line(text: str) -> str:
 def echo(text: str, *, err: bool = False) -> None:
     """Print text and an end of line."""
     click.echo(printable(text), err=err)  # noqa: TID251 - the one place
-
-
-def show_crash(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
-) -> None:
-    """Print what Python prints of an error that nobody caught."""
-    echo("".join(traceback.format_exception(kind, error, trace)).rstrip(), err=True)
 
 
 class LogFormatter(logging.Formatter):

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from repscore.pipelines.options import ScoreOptions
 from repscore.pipelines.progress import console
-from repscore.pipelines.score import OpenRun, RunReport, opened
+from repscore.pipelines.report import RunReport, RunState
+from repscore.pipelines.score import OpenRun, opened
 from repscore.pipelines.signals import first_signal_asks
 from repscore.pipelines.terminal import echo
 from repscore.transforms.errors import DatasetUnusable
@@ -62,17 +63,23 @@ def run(
         inputs = WatchedInputs(watching, open_run.known, open_run.stamp.config)
         name = open_run.stamp.run_id
         register(name, inputs)
-        try:
-            pipeline = _graph(runner, open_run, name)
-            counts = _follow(
-                runner, pipeline, inputs, open_run, grace_s, quiet=quiet, as_json=as_json
-            )
-        finally:
-            unregister(name)
-        status = inputs.status()  # Prism's own counters once lacked the last commit
-        counts["discover in"] = counts["write in"] = status.done
-        counts["write failed"] = status.failed
-        return open_run.close(counts, 0, inputs.passed_over)
+
+        def state() -> RunState | None:
+            counts = _counters(runner)
+            return None if counts is None else open_run.state(counts, 0, inputs.status())
+
+        with open_run.published(state) as end:
+            try:
+                pipeline = _graph(runner, open_run, name)
+                counts = _follow(
+                    runner, pipeline, inputs, open_run, grace_s, quiet=quiet, as_json=as_json
+                )
+            finally:
+                unregister(name)
+            status = inputs.status()  # Prism's own counters once lacked the last commit
+            counts["discover in"] = counts["write in"] = status.done
+            counts["write failed"] = status.failed
+            return end(open_run.close(counts, 0, inputs.passed_over))
 
 
 def _give_memory_back() -> None:
@@ -172,14 +179,20 @@ def _show_commits(inputs: WatchedInputs, runner: Any, *, as_json: bool) -> None:
 
 
 def _state(runner: Any) -> dict[str, int] | None:
-    """What the stages keep in state now; None where the runner has ended, as its own error says."""
+    """What the stages keep in state now; None where that cannot be known."""
+    counts = _counters(runner)
+    return None if counts is None else {name: counts[name] for name in _STATE}
+
+
+def _counters(runner: Any) -> Counter[str] | None:
+    """Those of all stages; None where the runner has ended, as its own error says."""
     import grpc  # type: ignore[import-untyped]
 
     try:
-        counts = runner.counters()
+        counts: Counter[str] = runner.counters()
     except grpc.RpcError:
         return None
-    return {name: counts[name] for name in _STATE}
+    return counts
 
 
 def line_of(inputs: ArrivalStatus, poses: PoseFigures, now_s: float) -> str:

@@ -41,6 +41,7 @@ class Runner:
         self._processes = ExitStack()
         self._options: list[str] | None = None
         self._result: Any = None
+        self._asking = threading.Lock()
         self.prism: PrismProcess | None = None
 
     def pipeline(self, *, streaming: bool = False) -> beam.Pipeline:
@@ -85,10 +86,12 @@ class Runner:
         A distribution counts as `<stage> <name> first` and `last`.
         """
         counts: Counter[str] = Counter()
-        if self._result is None:
+        result = self._result
+        if result is None:
             return counts
-        self._result._metrics = None  # a portable result never asks again by itself
-        metrics = self._result.metrics().query()
+        with self._asking:
+            result._metrics = None  # a portable result never asks again by itself
+            metrics = result.metrics().query()
         for metric in (*metrics["counters"], *metrics["distributions"]):
             namespace, _, stage = metric.key.metric.namespace.partition(".")
             if namespace != "repscore":

@@ -3,7 +3,7 @@
 # pyright: reportIncompatibleMethodOverride=false, reportReturnType=false
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -87,15 +87,22 @@ class _Rows(beam.DoFn):
     def process(self, element: ScoredRecording | tuple[Failure, ...]) -> Iterator[Rows]:
         run = replace(self._run, processed_at=datetime.now(UTC))
         if not isinstance(element, ScoredRecording):
-            self._metrics.add("failures", len(element))
+            self._count_failures(element)
             yield rows_of_failures(element, run)
             return
         self._metrics.count_in()
         element, rows = _rows(element, run)
-        self._metrics.count_out(failed=status_of(element.recording) == "failed")
+        status = status_of(element.recording)
+        self._metrics.count_out(failed=status == "failed")
+        self._metrics.add(f"status.{status}", 1)
         self._metrics.add("repetitions", len(element.recording.repetitions))
-        self._metrics.add("failures", len(element.recording.failures))
+        self._count_failures(element.recording.failures)
         yield rows
+
+    def _count_failures(self, failures: Sequence[Failure]) -> None:
+        self._metrics.add("failures", len(failures))
+        for failure in failures:
+            self._metrics.add(f"failures.{failure.stage}.{failure.error_class}", 1)
 
 
 def _rows(scored: ScoredRecording, run: RunStamp) -> tuple[ScoredRecording, Rows]:
