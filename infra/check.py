@@ -36,7 +36,7 @@ HERE = Path(__file__).parent
 TOOLS: Mapping[str, Mapping[str, Any]] = tomllib.loads((HERE / "tools.toml").read_text("utf-8"))
 _ENVIRONMENT = Path(sys.executable).parent
 _TIME_LIMIT_S = 300.0
-_TOOL_KEYS = {"pypi", "with", "go", "npm", "debian"}
+_TOOL_KEYS = {"pypi", "with", "go", "tags", "npm", "debian"}
 _CHECK_KEYS = {"files", "checker", "with", "command", "not_run"}
 
 
@@ -133,7 +133,7 @@ def install(name: str) -> None:
         if "pypi" in spec:
             _install_from_pypi(folder, [spec["pypi"], *spec.get("with", ())])
         elif "go" in spec:
-            _build_from_go(folder, spec["go"])
+            _build_from_go(folder, spec["go"], spec.get("tags", ""))
         else:
             _run(["npm", "install", "--no-audit", "--no-fund", "--prefix", folder, spec["npm"]])
         (folder / ".ready").touch()
@@ -145,16 +145,17 @@ def _install_from_pypi(folder: Path, packages: Iterable[str]) -> None:
     _run([uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python", *packages])
 
 
-def _build_from_go(folder: Path, package_at_version: str) -> None:
+def _build_from_go(folder: Path, package_at_version: str, tags: str) -> None:
     # Not `go install`: it refuses modules that replace others.
     if not shutil.which("go"):
         install("go")
     (folder / "bin").mkdir(parents=True)
+    package = package_at_version.partition("@")[0]
     with tempfile.TemporaryDirectory() as work:
         for command in (
             ["go", "mod", "init", "local.build/build"],
             ["go", "get", package_at_version],
-            ["go", "build", "-o", f"{folder / 'bin'}/", package_at_version.partition("@")[0]],
+            ["go", "build", "-tags", tags, "-o", f"{folder / 'bin'}/", package],
         ):
             _run(command, cwd=Path(work), environment=_environment(["go"]))
 
