@@ -37,6 +37,7 @@ TOOLS: Mapping[str, Mapping[str, Any]] = tomllib.loads((HERE / "tools.toml").rea
 _ENVIRONMENT = Path(sys.executable).parent
 _TIME_LIMIT_S = 300.0
 _TOOL_KEYS = {"pypi", "with", "go", "tags", "npm", "debian"}
+_RESOLVED_ON = "2026-11-30"  # what tools need in turn: as the package index was at that date
 _CHECK_KEYS = {"files", "checker", "with", "command", "not_run"}
 
 
@@ -142,7 +143,8 @@ def install(name: str) -> None:
 def _install_from_pypi(folder: Path, packages: Iterable[str]) -> None:
     uv = _ENVIRONMENT / "uv"
     _run([uv, "venv", "--quiet", "--python", sys.executable, folder])
-    _run([uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python", *packages])
+    where = ["--python", folder / "bin" / "python", "--exclude-newer", _RESOLVED_ON]
+    _run([uv, "pip", "install", "--quiet", *where, *packages])
 
 
 def _build_from_go(folder: Path, package_at_version: str, tags: str) -> None:
