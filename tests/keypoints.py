@@ -75,3 +75,10 @@ def raises(
         bodies = [body25(number / fps, 320 + 200 * index) for index in range(people)]
         frame_path(folder, number, name).write_text(document(*bodies))
     return folder
+
+
+def raises_npz(path: Path, seconds: float) -> None:
+    """Keypoints of a person who raises both arms every two seconds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    places = np.stack([blazepose(number / 10) for number in range(round(seconds * 10))])
+    np.savez(path, image_px=places, fps=10.0, size_px=[640, 480])

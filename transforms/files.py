@@ -1,5 +1,7 @@
 """The one place that opens files: local paths and any fsspec URL alike."""
 
+import fcntl
+import glob
 import io
 import os
 import posixpath
@@ -120,8 +122,9 @@ def _open_remote(uri: str) -> io.RawIOBase:
 def replacing(uri: str) -> Iterator[IO[bytes]]:
     """A file to write that appears whole at the end, or not at all if something is raised.
 
-    Locally a temporary file takes the name at the end; elsewhere the bytes are gathered and put
-    in one operation, which object stores make visible at once.
+    Locally a temporary file takes the name at the end; those that writers of the same file left
+    behind when they were killed are removed. Elsewhere the bytes are gathered and put in one
+    operation, which object stores make visible at once.
     """
     path = local_path(uri)
     if path is None:
@@ -131,17 +134,39 @@ def replacing(uri: str) -> Iterator[IO[bytes]]:
         files.pipe_file(name, gathered.getvalue())
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    prefix = f".{path.name}-"
+    _remove_abandoned(path.parent, prefix)
+    handle, temporary = _locked(path.parent, prefix)
     try:
         with os.fdopen(handle, "wb") as file:
             os.fchmod(handle, 0o644)
             yield file
             file.flush()
             os.fsync(handle)
-        Path(temporary).replace(path)
+            temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def _remove_abandoned(folder: Path, prefix: str) -> None:
+    for file in folder.glob(f"{glob.escape(prefix)}*"):
+        with suppress(OSError), file.open("rb") as abandoned:
+            fcntl.flock(abandoned, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises where one is held
+            file.unlink()
+
+
+def _locked(folder: Path, prefix: str) -> tuple[int, Path]:
+    """A new temporary file, open and locked; the kernel frees the lock when its writer dies."""
+    while True:
+        handle, name = tempfile.mkstemp(dir=folder, prefix=prefix)
+        with suppress(
+            OSError
+        ):  # a file system without locks: `maintain` removes what is left there
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:  # else another writer removed it before it was locked
+            return handle, Path(name)
+        os.close(handle)
 
 
 class FoundFile(NamedTuple):

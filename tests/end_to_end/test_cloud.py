@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keypoints
-import numpy as np
 import pytest
 import videos
 from emulators import FAKE_GCS, Store
+from keypoints import raises_npz
 
 from repscore.pipelines.query import query
 from repscore.pipelines.runner.prism import find_prism
@@ -28,20 +27,13 @@ TIMES = {"60": "1"}
 """What the guide gives in seconds and a test need not wait for."""
 
 
-def raises(path: Path, seconds: float) -> None:
-    """Keypoints of a person who raises both arms every two seconds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    places = np.stack([keypoints.blazepose(number / 10) for number in range(round(seconds * 10))])
-    np.savez(path, image_px=places, fps=10.0, size_px=[640, 480])
-
-
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two recordings of keypoints, a video, and a text that calls itself a video."""
     folder = tmp_path_factory.mktemp("bucket")
     for name, seconds in (("a", 8.0), ("b 1", 12.0)):
-        raises(folder / "videos" / f"{name}.keypoints.npz", seconds)
-    raises(folder / "references" / "raise.keypoints.npz", 10.0)
+        raises_npz(folder / "videos" / f"{name}.keypoints.npz", seconds)
+    raises_npz(folder / "references" / "raise.keypoints.npz", 10.0)
     videos.plain(folder / "videos" / "c.mp4", frames=60)
     (folder / "videos" / "d.mp4").write_text("no video")
     return folder

@@ -1,5 +1,7 @@
 import json
 import math
+import subprocess
+import sys
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -249,3 +251,27 @@ def test_duckdb_reads_a_store_of_many_files(tmp_path: Path) -> None:
             where decode(key) = 'repscore.estimator'"""
     ).fetchall()
     assert json.loads(value) == ABOUT.estimator
+
+
+_KILLED_WRITER = """
+import os, signal, sys
+from repscore.transforms.files import replacing
+with replacing(sys.argv[1]) as file:
+    file.write(b"half")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "poses[1].parquet"
+    subprocess.run([sys.executable, "-c", _KILLED_WRITER, str(path)], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    with replacing(str(path)) as slow:
+        assert len(list(tmp_path.iterdir())) == 1, "its own, not that of the killed one"
+        with replacing(str(path)) as quick:
+            quick.write(b"whole")
+        slow.write(b"whole")
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [
+        (path.name, b"whole")
+    ]
