@@ -143,7 +143,12 @@ def install(name: str) -> None:
 def _install_from_pypi(folder: Path, packages: Iterable[str]) -> None:
     uv = _ENVIRONMENT / "uv"
     _run([uv, "venv", "--quiet", "--python", sys.executable, folder])
-    where = ["--python", folder / "bin" / "python", "--exclude-newer", _RESOLVED_ON]
+    where: list[str | Path] = [
+        "--python",
+        folder / "bin" / "python",
+        "--exclude-newer",
+        _RESOLVED_ON,
+    ]
     _run([uv, "pip", "install", "--quiet", *where, *packages])
 
 
