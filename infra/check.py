@@ -192,7 +192,7 @@ def _environment(tools: Iterable[str]) -> dict[str, str]:
 
 def run_check(check: Check) -> list[Result]:
     """Run a check: one result per file, or one for the folder."""
-    separate = "{file}" in check.command
+    separate = "{file}" in check.command or bool(check.not_run)
     targets = check.files if separate else (", ".join(check.files),)
     names = [_shown(check.folder, target if separate else "") for target in targets]
     if not separate and len(check.files) == 1:

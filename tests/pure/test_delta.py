@@ -91,6 +91,24 @@ def test_a_batch_is_one_commit_per_table(tmp_path):
     assert open_table(str(tmp_path), "sets").version() == 0  # no rows, no commit
 
 
+def test_warehouses_can_read_every_table(tmp_path):
+    """Old readers know reader version 1 and timestamps in UTC; nothing here may raise them."""
+    root = str(tmp_path)
+    append_run(root, {"run_id": "run", "started_at": NOW})
+    for _ in range(2):
+        write_batch(root, rows("/a", "A", "run", 2, failures=1))
+    tend(root, 8, always=True)
+    for name, schema in SCHEMAS.items():
+        table = open_table(root, name)
+        protocol = table.protocol()
+        assert (protocol.min_reader_version, protocol.min_writer_version) == (1, 2), name
+        assert not protocol.reader_features
+        kinds = {field.name: str(field.type.type) for field in table.schema().fields}
+        instants = {field.name for field in schema if pa.types.is_timestamp(field.type)}
+        assert {column for column in kinds if kinds[column].startswith("timestamp")} == instants
+        assert {kinds[column] for column in instants} <= {"timestamp"}, "not timestamp_ntz"
+
+
 def test_written_again_replaces(tmp_path):
     root = str(tmp_path)
     write_batch(root, merge_rows([rows("/a", "A", "1", 3, failures=2), rows("/b", "B", "1", 1)]))

@@ -1,0 +1,6 @@
+{% test unique_key(model, columns) %}
+SELECT {{ columns | join(', ') }}
+FROM {{ model }}
+GROUP BY ALL
+HAVING COUNT(*) > 1
+{% endtest %}
