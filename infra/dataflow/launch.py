@@ -29,13 +29,16 @@ if TYPE_CHECKING:  # slow to import
 
 LEFT_OUT: Final = {
     "--beam-option": "the launcher hands Beam's options on as they are",
+    "--compile": "needs a C compiler, and the image has none",
     "--config": "a file of the machine that starts the job",
     "--dry-run": "starts no job; run it before",
     "--environment": "Dataflow knows where its workers are",
     "--group-size": "one job takes all",
     "--job-endpoint": "of other portable runners",
     "--json": "nothing is printed: the job is not waited for",
+    "--log-json": "the job is not waited for; Dataflow keeps the logs of its workers",
     "--max-failure-rate": "an exit status, and the job is not waited for",
+    "--metrics-file": "a file of the machine that starts the job",
     "--prism": "another runner",
     "--quiet": "nothing is printed",
     "--ray-address": "each worker machine starts its own Ray",
