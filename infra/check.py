@@ -9,8 +9,8 @@ A folder names its checks in `checks.toml`; `tools.toml` says which package prov
     command = "terraform fmt -check {file}"    # {file}: once per file; else once for the folder
 
 A check that cannot be made has `not_run = "the reason"` in place of a command. Commands are run by
-bash in the folder, with the tools and repscore's environment first on PATH. Tools are installed in
-repscore's cache, once per version.
+bash in the folder, with the tools and repscore's environment first on PATH; {tool} is the folder
+of the tool. Tools are installed in repscore's cache, once per version.
 """
 
 import argparse
@@ -36,7 +36,7 @@ HERE = Path(__file__).parent
 TOOLS: Mapping[str, Mapping[str, Any]] = tomllib.loads((HERE / "tools.toml").read_text("utf-8"))
 _ENVIRONMENT = Path(sys.executable).parent
 _TIME_LIMIT_S = 300.0
-_TOOL_KEYS = {"pypi", "with", "go", "tags", "npm", "debian"}
+_TOOL_KEYS = {"pypi", "with", "go", "tags", "npm", "path"}
 _RESOLVED_ON = "2026-11-30"  # what tools need in turn: as the package index was at that date
 _CHECK_KEYS = {"files", "checker", "with", "command", "not_run"}
 
@@ -109,8 +109,8 @@ def tool_folder(name: str) -> Path:
 
 
 def installed(name: str) -> bool:
-    """Whether a tool is in the cache, or on PATH where Debian provides it."""
-    if "debian" in TOOLS[name]:
+    """Whether a tool is in the cache, or on PATH where nothing else provides it."""
+    if "path" in TOOLS[name]:
         return shutil.which(name) is not None
     return (tool_folder(name) / ".ready").exists()
 
@@ -122,8 +122,8 @@ def install(name: str) -> None:
         raise CannotCheck(f"infra/tools.toml, {name}: unknown {', '.join(sorted(unknown))}")
     if installed(name):
         return
-    if "debian" in spec:
-        raise NotHere(f"needs Debian's package {spec['debian']}")
+    if "path" in spec:
+        raise NotHere(f"needs {name} on PATH: {spec['path']}")
     folder = tool_folder(name)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as lock:
@@ -136,7 +136,9 @@ def install(name: str) -> None:
         elif "go" in spec:
             _build_from_go(folder, spec["go"], spec.get("tags", ""))
         else:
-            _run(["npm", "install", "--no-audit", "--no-fund", "--prefix", folder, spec["npm"]])
+            # The package alone: nothing of it runs when it is installed.
+            options = ["--no-audit", "--no-fund", "--ignore-scripts", "--legacy-peer-deps"]
+            _run(["npm", "install", *options, "--prefix", folder, spec["npm"]])
         (folder / ".ready").touch()
 
 
@@ -210,7 +212,7 @@ def run_check(check: Check) -> list[Result]:
                     "-eo",
                     "pipefail",
                     "-c",
-                    check.command.replace("{file}", shlex.quote(target)),
+                    _filled(check, target),
                 ],
                 cwd=check.folder,
                 env=_environment(check.tools),
@@ -230,6 +232,12 @@ def run_check(check: Check) -> list[Result]:
             state, text = "FAILED", f"no end after {_TIME_LIMIT_S:.0f} s"
         results.append(Result(name, check.checker, state, text))
     return results
+
+
+def _filled(check: Check, file: str) -> str:
+    command = check.command.replace("{file}", shlex.quote(file))
+    folder = str(tool_folder(check.tools[0])) if check.tools else ""
+    return command.replace("{tool}", shlex.quote(folder))
 
 
 def _shown(folder: Path, file: str) -> str:

@@ -103,16 +103,16 @@ def test_a_tool_that_cannot_be_installed_fails(
     assert "uv pip install" in results[0].text
 
 
-def test_a_tool_of_debian_that_is_missing_is_named(
+def test_a_tool_that_the_machine_lacks_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(check, "TOOLS", {"no-such-tool": {"debian": "tools"}})
+    monkeypatch.setattr(check, "TOOLS", {"no-such-tool": {"path": "a package"}})
     checks = CHECKS.replace('checker = "grep"', 'checker = "no-such-tool"')
 
     first = check.run_check(check.checks_of(_folder(tmp_path, checks, a="good", b="good"))[0])
 
     assert {(each.state, each.text) for each in first} == {
-        ("not run", "needs Debian's package tools")
+        ("not run", "needs no-such-tool on PATH: a package")
     }
 
 
