@@ -4,8 +4,8 @@ usage: python arguments.py TYPES FILE...
 
 TYPES is the folder `lib` of the npm package @cdktf/provider-google, whose TypeScript was generated
 from the provider's schema, at the version that versions.tf pins. Checked are resources and data
-sources: unknown and missing arguments and blocks, and literals of the wrong type. What only
-`terraform validate` or the cloud knows (references, allowed values) is not.
+sources: unknown and missing arguments and blocks, literals of the wrong type, and references to
+what is not declared or has no such attribute. Allowed values are known to the cloud alone.
 """
 
 import re
@@ -97,9 +97,30 @@ def fits(value: object, type_: str) -> bool:
     return not isinstance(value, (list, dict))
 
 
+def references(text: str, types: Path) -> Iterator[str]:
+    """References of all files together to what does not exist."""
+    text = re.sub(r"(?m)(^| )#.*$", "", text)
+    declared = {f"var.{name}" for name in re.findall(r'^variable "(\w+)"', text, re.MULTILINE)}
+    for body in re.findall(r"^locals \{(.*?)^\}", text, re.DOTALL | re.MULTILINE):
+        declared |= {f"local.{name}" for name in re.findall(r"(?m)^  (\w+) +=", body)}
+    blocks = re.findall(r'^(resource|data) "(\w+)" "(\w+)"', text, re.MULTILINE)
+    declared |= {f"{'data.' * (kind == 'data')}{type_}.{name}" for kind, type_, name in blocks}
+    pattern = r"(?<![\w.])((?:var|local|(?:data\.)?google_\w+)\.\w+)(?:\.(\w+))?"
+    for name, attribute in sorted(set(re.findall(pattern, text))):
+        if name not in declared:
+            yield f"{name} is not declared"
+        elif attribute and "google_" in name:
+            kind = name.replace("data.google_", "data_google_").split(".")[0]
+            folder = types / kind.removeprefix("google_").replace("_", "-")
+            getter = re.sub(r"_(\w)", lambda match: match[1].upper(), attribute)
+            if f"get {getter}()" not in (folder / "index.d.ts").read_text("utf-8"):
+                yield f"{name} has no attribute {attribute!r}"
+
+
 def main() -> None:
     """Print each mistake; exit with 1 where there is one."""
     types, count, wrong = Path(sys.argv[1]), 0, []
+    text = "".join(Path(name).read_text("utf-8") for name in sys.argv[2:])
     for path in map(Path, sys.argv[2:]):
         with path.open() as file:
             parsed = hcl2.load(file)
@@ -116,6 +137,7 @@ def main() -> None:
                     continue
                 body = {key: value for key, value in body.items() if key not in META}
                 wrong += [f"{place}: {text}" for text in mistakes(body, interfaces, own)]
+    wrong += references(text, types)
     print("\n".join(wrong))
     sys.exit(1 if wrong or not count else 0)
 
