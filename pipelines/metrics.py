@@ -109,9 +109,8 @@ class RunMetrics(Collector):
                 _, stage, cause = name.split(".", 2)
                 yield "failures_total", {"stage": stage, "cause": cause}, count
         yield "repetitions_total", {}, counts["write repetitions"]
-        # A worker's frames join the finished ones a moment later, and would count twice.
-        yield "frames_total", {}, poses.frames - sum(worker.frames for worker in poses.workers)
-        yield "video_seconds_total", {}, poses.decoded_s
+        yield "frames_total", {}, state.frames
+        yield "video_seconds_total", {}, state.decoded_s
         yield "run_seconds_total", {}, spent_s
         yield "run_info", self.info, 1
         yield "running", {}, self._ended_s is None

@@ -20,12 +20,16 @@ class RunState:
 
     Attributes:
         counts: of the stages, as `<stage> <counter>`.
+        frames: of finished segments, those of reference clips not counted.
+        decoded_s: length of the video that was estimated for them.
         unchanged: names of inputs whose rows are current.
         arrivals: of `watch`.
     """
 
     counts: Counter[str]
     poses: PoseFigures
+    frames: int = 0
+    decoded_s: float = 0.0
     unchanged: int = 0
     arrivals: ArrivalStatus | None = None
 

@@ -87,7 +87,11 @@ class UnusableConfiguration(ValueError):
 
 @dataclass(frozen=True)
 class OpenRun:
-    """A run that has started: its row in `runs` is written, its scorer is ready."""
+    """A run that has started: its row in `runs` is written, its scorer is ready.
+
+    Attributes:
+        before: what the pool had done by then, for reference clips.
+    """
 
     options: ScoreOptions
     scorer: str | None
@@ -96,6 +100,7 @@ class OpenRun:
     row: dict[str, Any]
     pool: PosePool
     started_s: float
+    before: PoseFigures
 
     def progress(self, runner: Any) -> Callable[[], PoseFigures]:
         """What says how far the poses are: the pool, else the counters of the pipeline."""
@@ -107,9 +112,13 @@ class OpenRun:
         self, counts: Counter[str], unchanged: int, arrivals: ArrivalStatus | None = None
     ) -> RunState:
         """What was done so far: `counts` are of the groups that have ended."""
-        remote = self.options.runner.remote
-        poses = figures_of(counts) if remote else self.pool.status()
-        return RunState(counts, poses, unchanged, arrivals)
+        if self.options.runner.remote:
+            poses, before = figures_of(counts), PoseFigures()
+        else:
+            poses, before = self.pool.status(), self.before
+        frames = poses.finished_frames - before.finished_frames
+        decoded_s = poses.decoded_s - before.decoded_s
+        return RunState(counts, poses, frames, decoded_s, unchanged, arrivals)
 
     @contextmanager
     def published(
@@ -228,7 +237,7 @@ def _open(options: ScoreOptions, command: str, *, quiet: bool) -> OpenRun:
         raise UnusableRootError(f"{root}: its tables cannot be used: {reason_of(error)}") from error
     known = {uri: known for uri, known in rows.items() if uri not in options.again}
     pool = shared_pool(options.poses, root, options.pool)
-    return OpenRun(options, scorer, known, stamp, row, pool, started_s)
+    return OpenRun(options, scorer, known, stamp, row, pool, started_s, pool.status())
 
 
 def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:

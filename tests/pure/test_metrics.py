@@ -30,7 +30,7 @@ COUNTS = Counter(
 )
 WORKER = StreamsStatus(64, 9, frames=20, steps=10, stepped=480, decode_s=3.0, step_s=1.0)
 POSES = PoseFigures(actors=1, waiting=7, frames=620, decoded_s=40.0, workers=(WORKER,))
-STATE = RunState(COUNTS, POSES, unchanged=8)
+STATE = RunState(COUNTS, POSES, POSES.finished_frames, POSES.decoded_s, unchanged=8)
 
 
 def metrics(state: RunState | None = STATE, **labels: str) -> RunMetrics:

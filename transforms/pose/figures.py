@@ -41,6 +41,11 @@ class PoseFigures:
         """From the begin of the first segment to the end of the latest."""
         return 0.0 if self.first_s is None or self.last_s is None else self.last_s - self.first_s
 
+    @property
+    def finished_frames(self) -> int:
+        """Without those of open segments: a worker's count twice for a moment after their end."""
+        return self.frames - sum(worker.frames for worker in self.workers)
+
     def with_finished(self, result: SegmentPoses, now_s: float) -> "PoseFigures":
         """These and a segment that has just ended."""
         worked, video = result.busy_s > 0, result.segment.video
