@@ -33,6 +33,7 @@ SCHEDULES = check.HERE / "schedules"
             "dagster definitions validate",
             "invalid cron schedule",
         ),
+        ("airflow/pod.yaml", "runAsUser:", "runAsUsers:", "kubernetes-validate", "runAsUsers"),
         ("linux/repscore-nightly.cron", "0 2 *", "0 25 *", "python-crontab", "found []"),
         (
             "linux/repscore-nightly.service",
