@@ -10,6 +10,8 @@ from repscore.models.scorer.represent import Execution, represent
 from repscore.models.scorer.score import Score, unscorable
 
 LEAST_SET: Final = 3
+MOST_COMPARED: Final = 256
+"""Repetitions of a longer set that make its median, evenly spread: memory stays bounded."""
 
 
 def score_set(executions: Sequence[Execution]) -> list[Score]:
@@ -24,9 +26,14 @@ def score_set(executions: Sequence[Execution]) -> list[Score]:
         return [unscorable("consistency", reason)] * count
     from repscore.models.scorer.reference import ReferenceScorer  # torch takes seconds, and 0.6 GB
 
-    phases, zeros = represent(executions), np.zeros(count, np.int64)
+    typical = np.linspace(0, count - 1, min(count, MOST_COMPARED)).round().astype(int)
+    phases, zeros = represent([executions[i] for i in typical]), np.zeros(len(typical), np.int64)
     scorer = ReferenceScorer(References(("set",), phases, zeros, zeros))
-    scores = scorer.score_as("consistency", executions, phases)
+    scores = []
+    for first in range(0, count, MOST_COMPARED):
+        some = executions[first : first + MOST_COMPARED]
+        of_some = phases if len(some) == count else represent(some)
+        scores += scorer.score_as("consistency", some, of_some)
     scored = sum(score.score is not None for score in scores)
     if scored >= LEAST_SET:
         return scores

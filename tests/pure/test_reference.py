@@ -18,7 +18,7 @@ from executions import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from repscore.models.scorer.consistency import score_set
+from repscore.models.scorer.consistency import MOST_COMPARED, score_set
 from repscore.models.scorer.distance import tensors
 from repscore.models.scorer.files import references_of
 from repscore.models.scorer.reference import ReferenceScorer
@@ -278,6 +278,21 @@ def test_a_set_of_two_has_no_median():
         assert result.unscorable_reason is not None
         assert "set of 2 repetitions" in result.unscorable_reason
     assert score_set([]) == []
+
+
+def test_a_set_without_end_scores_like_a_part_of_it() -> None:
+    """Beyond MOST_COMPARED a part makes the median: memory stays bounded."""
+    some = [perform(squat(), noise=0.01, seed=seed) for seed in range(MOST_COMPARED // 4)]
+    shallow = perform(squat(40), noise=0.01, seed=99)
+    long = score_set([*some * 5, shallow])
+    short = score_set([*some, shallow])
+    assert len(long) == 5 * len(some) + 1
+    found, expected = np.array(
+        [[s.score for s in long[: len(some)]], [s.score for s in short[:-1]]]
+    )
+    assert np.abs(found - expected).max() < 2
+    assert long[-1].score == pytest.approx(short[-1].score, abs=2)
+    assert long[-1].score < found.min() - 10
 
 
 def test_repetitions_that_nobody_saw_do_not_make_a_set():
