@@ -175,3 +175,10 @@ class CannotStart(Brightness):
 
     def start(self) -> None:
         raise FileNotFoundError("no weights here")
+
+
+class LacksClient(Brightness):
+    """Needs a package that its machine lacks."""
+
+    def track(self, frame_bgr: np.ndarray, time_s: float) -> People:
+        raise ImportError("Install s3fs to access S3")

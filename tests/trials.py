@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -34,6 +35,10 @@ main()
 """
 _ESTIMATOR: Final = ("--estimator", "injected:ArmRaiser")
 _OPTIONS: Final = ("--segment-seconds", "5", "--group-size", "2", "--segment-timeout", "20")
+
+_OF_OURS: Final = re.compile(
+    r"\b(?:Attribute|Type|Name|Key|Index|Assertion|UnboundLocal|NotImplemented)Error\b"
+)
 
 Run = subprocess.Popen[str]
 
@@ -151,6 +156,8 @@ class Trial:
             raise Unmet(f"status {run.returncode}, expected {statuses}: {errors[-1500:]}")
         if len(lines) != bool(run.returncode) and run.returncode != -signal.SIGKILL:
             raise Unmet(f"status {run.returncode} with {len(lines)} lines: {errors[-1500:]}")
+        if found := _OF_OURS.search(errors):
+            raise Unmet(f"an error of the program itself, {found[0]}: {errors[-1500:]}")
         self.said += lines
         return run.returncode
 

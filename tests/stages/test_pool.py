@@ -70,6 +70,14 @@ def test_bad_segments_do_not_hold_up_good_ones(pool: PosePool, tmp_path: Path) -
     assert frames == [0, 0, 5, 6, 7, 8]
 
 
+def test_what_a_machine_lacks_ends_the_pool_in_its_own_words(tmp_path: Path) -> None:
+    poses = PoseConfig(estimator="fakes:LacksClient")
+    pool = PosePool(poses, str(tmp_path), PoolConfig(actors=1, cpus=0.5))
+    with pytest.raises(PoolBroken, match=r"good\.mp4: Install s3fs to access S3$"):
+        outcome(pool, videos.plain(tmp_path / "good.mp4"))
+    pool.close()
+
+
 def test_actors_that_cannot_start_are_nobodys_fault(tmp_path: Path) -> None:
     poses = PoseConfig(estimator="fakes:CannotStart")
     pool = PosePool(poses, str(tmp_path), PoolConfig(actors=1, cpus=0.5))

@@ -263,9 +263,9 @@ class PosePool(SegmentPool):
                 return  # the extractions that died with it return by themselves
             actor.starts += 1
             words = str(error).strip()
-            node = re.search(r"ip=([^,)]+)", words)
-            if node or not actor.why:  # Ray may say of one that it was cancelled, without a node
-                actor.why = words.splitlines()[-1] + self._on(node and node[1])
+            # Ray may say of one that it was cancelled, without its node and reason.
+            if "ip=" in words or not actor.why:
+                actor.why = words.splitlines()[-1] + self._node_of(error)
             if actor.starts >= ATTEMPTS:
                 reason = ray_ended() or actor.why
                 raise PoolBroken(f"no pose worker can start: {reason}") from error
@@ -307,7 +307,7 @@ class PosePool(SegmentPool):
         except RayTaskError as error:
             cause = error.cause if isinstance(error.cause, Exception) else error
             if isinstance(cause, DatasetUnusable):
-                raise PoolBroken(f"{cause}{self._on(error.ip)}") from error
+                raise PoolBroken(f"{cause}{self._node_of(error)}") from error
             if isinstance(cause, DeviceFault):
                 self._lose_device(actor, cause)
                 return
@@ -318,9 +318,10 @@ class PosePool(SegmentPool):
         actor.jobs.remove(job)
         self._resolve(job, result)
 
-    def _on(self, node: str | None) -> str:
-        """Where something happened, if that can be elsewhere."""
-        return f" (on node {node})" if node and self._config.ray_address else ""
+    def _node_of(self, error: Exception) -> str:
+        """Where something happened, if that can be elsewhere: Ray keeps it in the text alone."""
+        node = re.search(r"\bip=([^,)]+)", str(error)) if self._config.ray_address else None
+        return f" (on node {node[1]})" if node else ""
 
     def _lose_device(self, actor: _Actor, error: DeviceFault) -> None:
         """The process of an actor can no longer use its device."""
