@@ -80,7 +80,7 @@ def shared_scratch(name: str, parent: str = TEMPORARY) -> str:
 
 def remove_scratch(folder: str) -> None:
     """Remove a folder of `new_scratch`, and what others beside it left."""
-    shutil.rmtree(folder, ignore_errors=True)
+    _remove(Path(folder))
     if (handle := _scratch.pop(folder, None)) is not None:
         os.close(handle)
     _remove_abandoned(Path(folder).parent)
@@ -95,9 +95,16 @@ def _remove_abandoned(parent: Path) -> None:
             handle = os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
             finally:
                 os.close(handle)
+
+
+def _remove(folder: Path) -> None:
+    """Processes that are ending may still write into it: then the next program removes the rest."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        (folder / _LOCK).touch()
 
 
 def hold_back(*numbers: signal.Signals) -> None:

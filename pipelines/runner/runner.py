@@ -26,6 +26,7 @@ from repscore.transforms.pose.figures import joined
 
 _ENDING_S: Final = 1.0
 _UNUSABLE: Final = re.compile(r"(?:DatasetUnusable|PoolBroken): (.+?)(?: \[while running|\n|$)")
+_OF_CONNECTION: Final = "grpc._channel."
 _OURS: Final[dict[str, Any]] = {
     "in-process": FnApiRunner,
     "prism": PrismRunner,
@@ -69,7 +70,7 @@ class Runner:
                 self._result = result = pipeline.run()
             result.wait_until_finish()
         except Exception as error:
-            within_s = _ENDING_S if isinstance(error, grpc.RpcError) else 0.0
+            within_s = _ENDING_S if _is_of_connection(error) else 0.0
             ended = self.prism.ended(within_s) if self.prism else None
             if ended is not None:
                 raise PrismDied(ended) from error
@@ -156,20 +157,25 @@ def make_runner(name: str) -> Any:
     return _OURS[name]() if name in _OURS else create_runner(name)
 
 
+def _is_of_connection(error: BaseException | None) -> bool:
+    """Whether a connection to the runner broke: Beam's workers hand on such errors as text, too."""
+    return isinstance(error, grpc.RpcError) or _OF_CONNECTION in str(error)
+
+
 @contextmanager
 def _runner_errors_once() -> Iterator[None]:
     """Silence Beam where it loses the runner or hears from it: `run` raises that error already."""
     before, others = threading.excepthook, set(threading.enumerate())
 
     def hook(arguments: threading.ExceptHookArgs) -> None:
-        if not issubclass(arguments.exc_type, grpc.RpcError):
+        if not _is_of_connection(arguments.exc_value):
             before(arguments)
 
     def passes(record: logging.LogRecord) -> bool:
         if record.module == "portable_runner":
             return False
-        kind = record.exc_info[0] if record.exc_info else None
-        return kind is None or not issubclass(kind, grpc.RpcError)
+        error = record.exc_info[1] if record.exc_info else None
+        return not (_is_of_connection(error) or _OF_CONNECTION in record.getMessage())
 
     handlers = tuple(logging.root.handlers)
     threading.excepthook = hook
