@@ -1,4 +1,4 @@
-.PHONY: setup demo prism emulators test test-quick faults check infra format constraints clean
+.PHONY: setup demo prism emulators test test-quick faults check infra test-infra format constraints clean
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -50,9 +50,12 @@ check: setup
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-# Every file of infra/ by the tool that knows its format; then the same files, each with something wrong.
+# Every file of infra/ by the tool that knows its format.
 infra: setup
 	$(BIN)/python infra/check.py
+
+# What `make infra` cannot see, and that each of its checks finds something wrong.
+test-infra: infra
 	$(BIN)/python -m pytest --quiet tests/infra
 
 format: setup
