@@ -34,6 +34,8 @@ def cluster(traces: Path) -> Iterator[Cluster]:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in environment.items():
                 patch.setenv(name, value)
+            patch.setenv("RAY_TMPDIR", folder)  # the head notes its address below it
+            Path(folder, "ray").mkdir()
             cluster = Cluster()
             node(cluster, cpus=0, temp_dir=folder)
             yield cluster
