@@ -137,7 +137,8 @@ def daft_udf(clips: Sequence[str], folder: str) -> None:
 
     poses = DaftPoses()
     rows = daft.from_pydict({"clip": list(clips)}).into_batches(1).select(poses(daft.col("clip")))
-    rows.explode(rows.column_names[0]).write_parquet(folder)
+    each = rows.column_names[0]
+    rows.explode(each).select(daft.col(each).unnest()).write_parquet(folder)
 
 
 PEERS: Mapping[str, tuple[Callable[[Sequence[str], str], None], Sequence[Any]]] = {

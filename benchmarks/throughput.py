@@ -1,25 +1,26 @@
 """Frames per second of the whole pipeline against bare processes, in one run.
 
-    python -m benchmarks.throughput CLIPS... [--rounds 3] [--against worker] [--minutes 30]
+    python -m benchmarks.throughput CLIPS... [--rounds 3] [--against worker] [--precision f32]
+        [--minutes 30]
 
 The baseline is one process per core, each with its share of the clips, which keeps no rows: either
 MediaPipe Tasks with the same sampling and the same weights, or (`--against worker`) a bare loop of
 our own worker, decoding and pose files included. The pipeline counts from its first segment to its
 end, tables included. Start-up (imports, Ray, loading the model) is left out on both sides and
-printed; the CPU time holds it. The sides take turns; the ratio is of their medians. `--minutes`
+printed. The sides take turns; the ratio is of their medians. `--minutes`
 repeats the first clip in one video per core, so long in all.
 """
 
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from benchmarks.machine import describe, existing_file, on_each_core, segments_of_clip
@@ -31,6 +32,8 @@ from repscore.transforms.pose.worker import Worker
 from repscore.transforms.records import PoseConfig
 
 SAMPLE_FPS = 15.0
+Measure = Callable[..., tuple[int, float, float]]
+"""Frames, seconds, and seconds of start-up over some clips."""
 
 
 def estimate(clips: Sequence[Path], begin: Callable[[], None]) -> tuple[int, float, float]:
@@ -51,10 +54,12 @@ def estimate(clips: Sequence[Path], begin: Callable[[], None]) -> tuple[int, flo
     return frames, time.monotonic() - ready_s, ready_s - begun_s
 
 
-def work(clips: Sequence[Path], begin: Callable[[], None]) -> tuple[int, float, float]:
+def work(
+    clips: Sequence[Path], begin: Callable[[], None], *, precision: str
+) -> tuple[int, float, float]:
     """Our own worker over clips: frames, seconds, seconds of start-up."""
     begun_s = time.monotonic()
-    poses = PoseConfig(sample_fps=SAMPLE_FPS)
+    poses = PoseConfig(sample_fps=SAMPLE_FPS, precision=precision)
     with tempfile.TemporaryDirectory() as root:
         worker = Worker(poses, root, estimated_version(poses), release())
         begin()
@@ -64,32 +69,27 @@ def work(clips: Sequence[Path], begin: Callable[[], None]) -> tuple[int, float, 
         return frames, time.monotonic() - ready_s, ready_s - begun_s
 
 
-BASELINES = {"mediapipe": ("bare MediaPipe", estimate), "worker": ("our bare worker", work)}
+BASELINES = ("mediapipe", "worker")
 
 
-def baseline(
-    measure: Callable[..., tuple[int, float, float]], clips: Sequence[Path]
-) -> tuple[int, float, float]:
+def baseline(measure: Measure, clips: Sequence[Path]) -> tuple[int, float, float]:
     """Frames of all processes, the longest time, and the longest start-up."""
     frames, seconds, start_up_s = zip(*on_each_core(measure, clips), strict=True)
     return sum(frames), max(seconds), max(start_up_s)
 
 
-def pipeline(clips: Sequence[Path]) -> tuple[int, float, float]:
+def pipeline(clips: Sequence[Path], precision: str) -> tuple[int, float, float]:
     """Frames of `repscore score`, its time from the first segment on, and its start-up."""
     with tempfile.TemporaryDirectory() as output:
         command = [sys.executable, "-m", "repscore.pipelines", "score", *map(str, clips)]
         done = subprocess.run(  # noqa: S603
-            [*command, "-o", output, "--json"], check=True, stdout=subprocess.PIPE, text=True
+            [*command, "-o", output, "--precision", precision, "--json"],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
         )
     row = json.loads(done.stdout)
     return row["frames"], row["wall_s"] - row["start_up_s"], row["start_up_s"]
-
-
-def cpu_s() -> float:
-    """Of all processes that this one started and that have ended."""
-    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return spent.ru_utime + spent.ru_stime
 
 
 def main() -> None:
@@ -98,6 +98,7 @@ def main() -> None:
     parser.add_argument("clips", nargs="+", type=existing_file)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--against", choices=BASELINES, default="mediapipe")
+    parser.add_argument("--precision", default="auto", help="of our side, as in repscore score")
     parser.add_argument("--minutes", type=float)
     options = parser.parse_args()
     print(describe())
@@ -112,38 +113,35 @@ def main() -> None:
                 clips.append(Path(folder, f"{number}.mp4"))
                 # Bytes behind its end make it another content.
                 clips[-1].write_bytes(looped.read_bytes() + f"{number:08d}free".encode())
-        compare(clips, options.rounds, *BASELINES[options.against])
+        theirs: tuple[str, Measure] = ("bare MediaPipe", estimate)
+        if options.against == "worker":
+            theirs = ("our bare worker", partial(work, precision=options.precision))
+        compare(clips, options.rounds, options.precision, *theirs)
 
 
 def compare(
     clips: Sequence[Path],
     rounds: int,
+    precision: str,
     theirs: str,
-    measure: Callable[..., tuple[int, float, float]],
+    measure: Measure,
 ) -> None:
     """Let both sides take turns; print each, and the ratios of their medians."""
     ours = "repscore score"
     rates: dict[str, list[float]] = {theirs: [], ours: []}
-    costs: dict[str, list[float]] = {theirs: [], ours: []}
     for _ in range(rounds):
         for name in rates:
-            before_s = cpu_s()
             frames, seconds, start_up_s = (
-                pipeline(clips) if name == ours else baseline(measure, clips)
+                pipeline(clips, precision) if name == ours else baseline(measure, clips)
             )
             rates[name].append(frames / seconds)
-            costs[name].append(1000 * (cpu_s() - before_s) / frames)
             print(
-                f"{name}: {rates[name][-1]:.1f} frames/s, {costs[name][-1]:.1f} s of CPU per 1,000 "
-                f"frames, start-up {start_up_s:.1f} s (left out of the rate), "
-                f"load {os.getloadavg()[0]:.1f}",
+                f"{name}: {rates[name][-1]:.1f} frames/s, start-up {start_up_s:.1f} s (left out of "
+                f"the rate), load {os.getloadavg()[0]:.1f}",
                 flush=True,
             )
-    rate, cost = (
-        statistics.median(values[ours]) / statistics.median(values[theirs])
-        for values in (rates, costs)
-    )
-    print(f"ratio of medians: {rate:.2f} in frames/s, {cost:.2f} in CPU time, to {theirs}")
+    ratio = statistics.median(rates[ours]) / statistics.median(rates[theirs])
+    print(f"ratio of medians: {ratio:.2f} in frames/s, to {theirs}")
 
 
 if __name__ == "__main__":
