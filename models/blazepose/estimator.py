@@ -14,7 +14,7 @@ from repscore.models.estimator import EstimatorConfig, People
 from repscore.models.people import load_matching
 
 _DEFAULT: Final = EstimatorConfig()
-_TRACKER: Final = "6"
+_TRACKER: Final = "5"
 """Rises with every change of the tracker or the computing of networks that gives other poses."""
 
 

@@ -32,9 +32,6 @@ from repscore.models.skeleton import to_canonical
 
 Frame = npt.NDArray[np.uint8]
 
-TURNS_RAD: Final = (np.pi / 2, -np.pi / 2, np.pi)
-"""By what the picture is turned, look after look, while nobody is found upright: the detector was
-made for people who stand, and some lie or hang upside down."""
 BODY: Final = slice(0, 33)
 MID_HIP, FULL_BODY = 33, 34
 MIN_PRESENCE: Final = 0.5
@@ -75,7 +72,6 @@ class Stream:
         alone: identity of who was followed last without company; None where there was some.
         next_identity: what the next new person is called.
         detected_s: when the detector looked last; None before the first time.
-        looks: of the detector in vain, since somebody was followed last.
     """
 
     tracks: tuple[RegionTrack, ...] = ()
@@ -83,7 +79,6 @@ class Stream:
     alone: int | None = None
     next_identity: int = 0
     detected_s: float | None = None
-    looks: int = 0
 
 
 def step(
@@ -99,8 +94,7 @@ def step(
     touch each other: a stream fares alike alone and in company.
     """
     due = [i for i, s in enumerate(streams) if _is_detector_due(s, times_s[i], config)]
-    looks = [streams[i].looks for i in due]
-    detected = dict(zip(due, _detect([frames[i] for i in due], looks, network), strict=True))
+    detected = dict(zip(due, _detect([frames[i] for i in due], network), strict=True))
     searched = [
         _where_to_look(stream, detected.get(i), config) for i, stream in enumerate(streams)
     ]  # regions per stream: its tracks', then those of people who may be new
@@ -134,33 +128,23 @@ def _is_detector_due(stream: Stream, time_s: float, config: TrackerConfig) -> bo
     return time_s - stream.detected_s >= (config.look_back_s if stream.lost else pause_s)
 
 
-def _detect(frames: Sequence[Frame], looks: Sequence[int], network: Network) -> list[Regions]:
-    """Regions (K, 4) of the people the detector finds in each frame, the surest first.
-
-    `looks` were in vain before: after the first, the frame is also searched turned, and who is
-    found so counts where nobody is found upright.
-    """
+def _detect(frames: Sequence[Frame], network: Network) -> list[Regions]:
+    """Regions (K, 4) of the people the detector finds in each frame, the surest first."""
     if not frames:
         return []
-    again = [i for i, look in enumerate(looks) if look > 0]
-    owners = [*range(len(frames)), *again]
-    whole = np.concatenate([regions.whole(frames[owner]) for owner in owners])
-    whole[len(frames) :, 3] = [TURNS_RAD[(looks[i] - 1) % len(TURNS_RAD)] for i in again]
-    images = network.crop(frames, owners, whole, DETECTOR_SIDE, border=cv2.BORDER_CONSTANT)
+    whole = np.concatenate([regions.whole(frame) for frame in frames])
+    images = network.crop(
+        frames, range(len(frames)), whole, DETECTOR_SIDE, border=cv2.BORDER_CONSTANT
+    )
     boxes, scores = network.infer_detector(images)
-    found = [
-        _detected_regions(detections(*raw), region)
-        for *raw, region in zip(boxes, scores, whole, strict=True)
-    ]
-    turned = dict(zip(again, found[len(frames) :], strict=True))
     return [
-        upright if len(upright) else turned.get(i, upright)
-        for i, upright in enumerate(found[: len(frames)])
+        _detected_regions(detections(*raw), frame)
+        for *raw, frame in zip(boxes, scores, frames, strict=True)
     ]
 
 
-def _detected_regions(found: Detections, searched: npt.NDArray[np.float64]) -> Regions:
-    whole = np.repeat(searched[None], len(found.score), axis=0)
+def _detected_regions(found: Detections, frame: Frame) -> Regions:
+    whole = np.repeat(regions.whole(frame), len(found.score), axis=0)
     keypoints = regions.to_image(found.keypoints, whole)
     return regions.around(keypoints[:, 0], keypoints[:, 1])
 
@@ -257,8 +241,7 @@ def _advance(
     if config.smoothing:
         tracks = tuple(_smoothed(track, time_s) for track in tracks)
     detected_s = time_s if detected else stream.detected_s
-    looks = 0 if tracks else stream.looks + detected
-    return Stream(tracks, lost, alone, next_identity, detected_s, looks)
+    return Stream(tracks, lost, alone, next_identity, detected_s)
 
 
 def _smoothed(track: RegionTrack, time_s: float) -> RegionTrack:

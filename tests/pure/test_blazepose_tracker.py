@@ -107,7 +107,7 @@ def test_one_person_is_followed_without_the_detector() -> None:
 def test_an_empty_stream_has_nobody_and_asks_the_detector_alone() -> None:
     people, network = run([frame()] * 4, TrackerConfig())
     assert all(len(p.person) == 0 and p.image_px.shape == (0, 33, 3) for p in people)
-    assert (network.detector_images, network.landmark_crops) == (1 + 2 * 3, 0)  # turned, too
+    assert (network.detector_images, network.landmark_crops) == (4, 0)
 
 
 def test_who_left_is_found_again_in_the_next_frame() -> None:
@@ -258,36 +258,3 @@ def test_track_before_start_is_an_error() -> None:
 
 def test_the_region_of_a_frame_holds_all_of_it() -> None:
     np.testing.assert_array_equal(regions.whole(frame()), [[320, 240, 640, 0]])
-
-
-class UprightNetwork(PuppetNetwork):
-    """Its detector finds only those who are higher than wide."""
-
-    def infer_detector(self, images: np.ndarray) -> tuple[FloatArray, FloatArray]:
-        return super().infer_detector(np.stack([image * stands(image) for image in images]))
-
-
-def stands(image: np.ndarray) -> np.uint8:
-    rows, columns = np.nonzero(image.max(axis=2) > 120)
-    return np.uint8(len(rows) > 0 and np.ptp(rows) > np.ptp(columns))
-
-
-def test_who_lies_is_found_in_the_picture_turned() -> None:
-    picture = frame((200, 300, RED))
-    cv2.rectangle(picture, (160, 290), (240, 309), RED[::-1], -1)
-    network, stream, seen = UprightNetwork(), Stream(), []
-    for i in range(4):
-        (stream,), (people,) = step([stream], [picture], [i * 0.1], network, TrackerConfig())
-        seen.append(hip_x(people))
-    assert seen[0] == {}
-    # The hips lie beside the middle: below it, as the turned picture is seen.
-    assert [each[0] for each in seen[1:]] == pytest.approx([200 - 16] * 3, abs=2)
-    assert stream.looks == 0
-
-
-def test_who_is_found_upright_is_not_searched_turned() -> None:
-    """After nine empty frames the picture is turned, and somebody comes who stands."""
-    frames = [*[frame()] * 9, *[frame((200, 240, RED))] * 3]
-    people, _ = run(frames, TrackerConfig())
-    angles = np.ptp(people[-1].image_px[:, 11:13], axis=1)  # shoulders: level
-    assert angles[0, 1] == pytest.approx(0, abs=1)
