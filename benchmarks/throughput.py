@@ -22,9 +22,11 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 from benchmarks.machine import describe, existing_file, on_each_core, segments_of_clip
 from benchmarks.pose_memory import loop
+from repscore.models.estimator import Precision
 from repscore.models.mediapipe import MediaPipeEstimator
 from repscore.transforms.pose.decode import Decoder
 from repscore.transforms.pose.version import estimated_version, release
@@ -55,7 +57,7 @@ def estimate(clips: Sequence[Path], begin: Callable[[], None]) -> tuple[int, flo
 
 
 def work(
-    clips: Sequence[Path], begin: Callable[[], None], *, precision: str
+    clips: Sequence[Path], begin: Callable[[], None], *, precision: Precision
 ) -> tuple[int, float, float]:
     """Our own worker over clips: frames, seconds, seconds of start-up."""
     begun_s = time.monotonic()
@@ -78,7 +80,7 @@ def baseline(measure: Measure, clips: Sequence[Path]) -> tuple[int, float, float
     return sum(frames), max(seconds), max(start_up_s)
 
 
-def pipeline(clips: Sequence[Path], precision: str) -> tuple[int, float, float]:
+def pipeline(clips: Sequence[Path], precision: Precision) -> tuple[int, float, float]:
     """Frames of `repscore score`, its time from the first segment on, and its start-up."""
     with tempfile.TemporaryDirectory() as output:
         command = [sys.executable, "-m", "repscore.pipelines", "score", *map(str, clips)]
@@ -98,7 +100,9 @@ def main() -> None:
     parser.add_argument("clips", nargs="+", type=existing_file)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--against", choices=BASELINES, default="mediapipe")
-    parser.add_argument("--precision", default="auto", help="of our side, as in repscore score")
+    parser.add_argument(
+        "--precision", choices=get_args(Precision), default="auto", help="of our side"
+    )
     parser.add_argument("--minutes", type=float)
     options = parser.parse_args()
     print(describe())
@@ -122,7 +126,7 @@ def main() -> None:
 def compare(
     clips: Sequence[Path],
     rounds: int,
-    precision: str,
+    precision: Precision,
     theirs: str,
     measure: Measure,
 ) -> None:
