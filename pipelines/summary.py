@@ -25,6 +25,7 @@ SELECT
   coalesce(sum(decoded_s) FILTER (duplicate_of IS NULL), 0) / 3600 AS video_hours,
   (SELECT count(*) FROM repetitions) AS repetitions,
   (SELECT count(*) FROM sets) AS sets,
+  (SELECT count(*) FROM sets WHERE unsure) AS unsure,
   (SELECT count(*) FROM failures) AS failures
 FROM videos
 """
@@ -40,14 +41,18 @@ GROUP BY r.exercise ORDER BY repetitions DESC, r.exercise
 """
 
 _VIDEOS: Final = """
-SELECT v.uri, v.status, v.people, v.repetitions, r.exercises, r.mean_score, s.sets
+SELECT v.uri, v.status, v.people, v.repetitions, s.counts, r.exercises, r.mean_score, s.sets
 FROM videos v
 LEFT JOIN (
   SELECT video_id, string_agg(DISTINCT exercise, ', ' ORDER BY exercise) AS exercises,
     avg(score) AS mean_score
   FROM repetitions GROUP BY 1
 ) r USING (video_id)
-LEFT JOIN (SELECT video_id, count(*) AS sets FROM sets GROUP BY 1) s USING (video_id)
+LEFT JOIN (
+  SELECT video_id, count(*) AS sets, string_agg(
+    count_low || '-' || count_high || if(unsure, '?', ''), ', ' ORDER BY start_s) AS counts
+  FROM sets GROUP BY 1
+) s USING (video_id)
 WHERE v.duplicate_of IS NULL ORDER BY v.uri LIMIT 50
 """
 
@@ -65,10 +70,11 @@ class Summary:
 
     Attributes:
         root: where it lies.
-        totals: inputs, duplicates, video_hours, repetitions, sets, failures.
+        totals: inputs, duplicates, video_hours, repetitions, sets, unsure (sets), failures.
         status: number of inputs by status.
         exercises: per exercise (None: not known) its videos, sets, repetitions, mean score.
-        videos: the first 50 by URI, duplicates left out.
+        videos: the first 50 by URI, duplicates left out; `counts` are the 90 % intervals of the
+            sets, marked where unsure.
         failures: the latest 50.
         last_run: the row of `runs`; None before the first run.
     """
@@ -127,7 +133,8 @@ def show(figures: Summary) -> RenderableType:
         Text(f"{figures.root}: {totals['inputs']} inputs{copies}{': ' if states else ''}{states}"),
         Text(
             f"{totals['video_hours']:.2f} h of video, {totals['repetitions']} repetitions "
-            f"in {totals['sets']} sets, {totals['failures']} failures"
+            f"in {totals['sets']} sets ({totals['unsure']} with an unsure count), "
+            f"{totals['failures']} failures"
         ),
     ]
     if figures.last_run is not None:

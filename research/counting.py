@@ -2,7 +2,8 @@
 
 A FOLDER holds keypoints and labels, as `python -m research.convert {repcount,countix}` writes them.
 A video of RepCount-pose is counted by the network of the cross-validation that was trained without
-it, every other one by the shipped network.
+it, every other one by the shipped network. The two parts of each folder have figures of their own
+(`phases/split.py`): what was chosen, was chosen on the first; the other one is looked at once.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from repscore.transforms.repetitions import motion
 from research import baselines
 from research.layout import name_of, read_image_poses
 from research.phases.folds import fold_networks
+from research.phases.split import kept_apart
 from research.plot import plot_worst
 
 OURS: Final = "repscore"
@@ -55,22 +57,33 @@ def main() -> None:
     """Print the figures over all folders."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER")
+    parser.add_argument("--once", action="store_true", help="also the part to look at once")
     parser.add_argument("--network", type=Path, help="weights to count all videos with")
     parser.add_argument("--table", type=Path, help="CSV with a row per video")
     parser.add_argument("--plots", type=Path, help="folder for plots of the worst videos")
     arguments = parser.parse_args()
-    videos = [video for folder in arguments.folders for video in read_image_poses(folder)]
-    networks = fold_networks()
-    if arguments.network:
-        names = [name_of(labelled) for labelled, _ in videos]
-        networks = dict.fromkeys(names, network.read(arguments.network))
-    results = compare(videos, networks)
-    show_results(results)
+    ours: list[CountingResult] = []
+    poses_of: dict[str, PoseFrames] = {}
+    for folder in arguments.folders:
+        videos = read_image_poses(folder)
+        networks = fold_networks()
+        if arguments.network:
+            names = [name_of(labelled) for labelled, _ in videos]
+            networks = dict.fromkeys(names, network.read(arguments.network))
+        apart = kept_apart([labelled for labelled, _ in videos])
+        for once in (False, True) if arguments.once else (False,):
+            part = [video for video in videos if (name_of(video[0]) in apart) == once]
+            if not part:
+                continue
+            print(f"{folder}: {'looked at once' if once else 'to choose on'}")
+            results = compare(part, networks)
+            show_results(results)
+            ours += results[OURS]
+            poses_of |= {labelled.uri: poses for labelled, poses in part}
     if arguments.table:
-        write_results(arguments.table, results[OURS])
+        write_results(arguments.table, ours)
     if arguments.plots:
-        poses = {labelled.uri: poses for labelled, poses in videos}
-        plot_worst(results[OURS], poses, arguments.plots)
+        plot_worst(ours, poses_of, arguments.plots)
 
 
 if __name__ == "__main__":

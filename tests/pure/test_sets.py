@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 from executions import repetition
 from hypothesis import given
 from hypothesis import strategies as st
 
 from repscore.models.scorer.score import Score
-from repscore.transforms.score.sets import sessions, sets_of
+from repscore.transforms.score.sets import count_interval, sessions, sets_of
 
 
 def score(value: float | None, exercise: str | None = "squat") -> Score:
@@ -57,6 +59,24 @@ def test_too_few_scores_have_no_slope(values):
     (found,) = sets_of(repetitions, [score(value) for value in values])
     assert found.fatigue_slope is None
     assert found.mean_score == (None if values[0] is None else 75.0)
+
+
+@given(st.lists(st.floats(0.2, 1), min_size=1, max_size=60))
+def test_a_count_lies_in_its_interval_which_grows_with_doubt(confidences):
+    low, high = count_interval(confidences)
+    assert 1 <= low <= len(confidences) <= high
+    less_low, less_high = count_interval([0.8 * confidence for confidence in confidences])
+    assert less_low <= low
+    assert high <= less_high
+
+
+def test_an_unsure_count_is_marked():
+    repetitions = [replace(repetition(i, i + 1), confidence=0.95) for i in range(4)]
+    (sure,) = sets_of(repetitions, [score(50)] * 4)
+    assert (sure.count_low, sure.count_high, sure.unsure) == (3, 5, False)
+    (unsure,) = sets_of([replace(r, confidence=0.4) for r in repetitions], [score(50)] * 4)
+    assert unsure.count_high - unsure.count_low > 5
+    assert unsure.unsure
 
 
 def test_nothing_has_no_sets():

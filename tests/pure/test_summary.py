@@ -67,6 +67,9 @@ def root(tmp_path):
             "start_s": 0.0,
             "end_s": 3.0,
             "repetitions": 3,
+            "count_low": 2,
+            "count_high": 4 + 4 * index,
+            "unsure": index == 1,
             "scored": 2,
             "tempo_per_min": 60.0,
             **STAMPS,
@@ -123,6 +126,7 @@ def test_figures(root):
         "video_hours": 0.5,
         "repetitions": 4,
         "sets": 2,
+        "unsure": 1,
         "failures": 1,
     }
     squat, unknown = found.exercises
@@ -141,7 +145,7 @@ def test_for_people(root):
     text = out.getvalue()
     for part in (
         "3 inputs (1 of them copies): 2 ok, 1 failed",
-        "0.50 h of video, 4 repetitions in 2 sets, 1 failures",
+        "0.50 h of video, 4 repetitions in 2 sets (1 with an unsure count), 1 failures",
         "60.0 s: 2 videos, 5 unchanged, 4500 frames at 75 frames/s, limited by pose",
         "Videos in gs://bucket/archive/",
         "(not known)",

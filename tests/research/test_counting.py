@@ -8,11 +8,15 @@ import pytest
 
 from repscore.models.phases import network
 from repscore.models.phases.metrics import counting_figures
+from repscore.pipelines.labels import LabelledInput
+from repscore.transforms.score.sets import doubt
 from research import repcount, train_phases
+from research.count_intervals import Counted, fit
 from research.counting import OURS, compare
 from research.layout import name_of, read_image_poses, write_labels
 from research.marks import mark_distances_s, read_marks
 from research.phases.folds import fold_networks
+from research.phases.split import kept_apart
 from research.repcount import poses_of, rectify
 
 
@@ -77,6 +81,31 @@ def test_arm_raises_are_counted_beside_the_baselines(converted: Path) -> None:
         assert all(abs(result.error) <= 1 for result in pair), method
     both, bounded = (counting_figures(results[OURS][:n], interval=False) for n in (2, 1))
     assert both.f1 == bounded.f1, "a video without boundaries changes nothing"
+
+
+def test_a_third_of_each_exercise_is_kept_apart_whatever_the_order() -> None:
+    videos = [
+        LabelledInput(f"{exercise}{number}.keypoints.npz", exercise, 1, (), None)
+        for exercise in ("squat", "row")
+        for number in range(6)
+    ]
+    apart = kept_apart(videos)
+    assert sorted(name[:-1] for name in apart) == ["row", "row", "squat", "squat"]
+    assert kept_apart(videos[::-1]) == apart
+
+
+def test_the_factors_of_the_interval_hold_the_share_they_are_fitted_for() -> None:
+    rng = np.random.default_rng(0)
+    videos = [
+        Counted(int(max(1, 12 + rng.integers(-3, 5))), tuple(rng.uniform(0.4, 1, 12)))
+        for _ in range(400)
+    ]
+    many, few = fit(videos)
+    held = [
+        12 - many * doubt(video.confidences) <= video.truth <= 12 + few * doubt(video.confidences)
+        for video in videos
+    ]
+    assert 0.9 <= np.mean(held) < 0.96
 
 
 def test_marks_are_compared_with_the_nearest_boundary(tmp_path: Path) -> None:
