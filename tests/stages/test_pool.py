@@ -8,9 +8,12 @@ import pytest
 import videos
 from videos import segment_of
 
+from repscore.transforms.pose import pool as pool_module
 from repscore.transforms.pose.pool import PoolBroken, PosePool
+from repscore.transforms.pose.pool_jobs import Job
 from repscore.transforms.pose.pool_plan import PoolConfig
 from repscore.transforms.pose.store import find
+from repscore.transforms.pose.streams import StreamsStatus
 from repscore.transforms.records import PoseConfig, SegmentPoses
 
 
@@ -39,6 +42,18 @@ def test_a_segment_in_the_store_is_not_estimated_again(pool: PosePool, tmp_path:
     first, second = outcome(pool, path), outcome(pool, path)
     assert first.busy_s > 0 == second.busy_s
     assert first.path == second.path
+
+
+def test_frames_of_a_segment_count_once_before_its_actor_reports_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle = PosePool(PoseConfig(estimator="fakes:Poisoned"), str(tmp_path), PoolConfig())
+    job = Job(segment_of(videos.plain(tmp_path / "good.mp4")))
+    actor = pool_module._Actor(StreamsStatus(1, frames=25), jobs=[job])
+    idle._actors.append(actor)
+    monkeypatch.setattr(pool_module.ray, "get", lambda reference: reference)
+    idle._finish(actor, job, SegmentPoses(job.segment, "1", "poses", frames=20, busy_s=1.0))
+    assert idle.status().frames == 25
 
 
 def test_a_death_is_quarantined_after_two_tries(pool: PosePool, tmp_path: Path) -> None:

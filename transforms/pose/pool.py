@@ -316,6 +316,9 @@ class PosePool(SegmentPool):
             result = tombstone(segment, self._version_of(segment), failure)
         self._faults = 0
         actor.jobs.remove(job)
+        # Until the actor reports again, the frames are among its own, too.
+        frames = max(0, actor.status.frames - result.frames)
+        actor.status = replace(actor.status, frames=frames)
         self._resolve(job, result)
 
     def _node_of(self, error: Exception) -> str:
