@@ -13,17 +13,27 @@ import click
 
 from repscore import __version__
 from repscore.models.scorer.shipped import located
-from repscore.pipelines.dataset_commands import diff, maintain, query, restore, summary
+from repscore.pipelines.dataset_commands import (
+    diff,
+    exercises,
+    maintain,
+    query,
+    restore,
+    summary,
+)
 from repscore.pipelines.evaluate.commands import evaluate
 from repscore.pipelines.flags import (
     FiniteRange,
     as_json_flag,
     dataset_flag,
+    exercise_flag,
     group_size_flag,
     labels_flag,
+    language_flag,
     log_json_flag,
     machine_flags,
     max_failure_rate_flag,
+    norms_flag,
     options_of,
     pool_of,
     quiet_flag,
@@ -256,6 +266,9 @@ def replay(dataset: str, *, as_json: bool, quiet: bool, **values: Any) -> int:
 @click.argument("dataset")
 @scorer_flag
 @reference_flag
+@norms_flag
+@exercise_flag
+@language_flag
 @machine_flags
 @as_json_flag
 @log_json_flag
@@ -265,7 +278,8 @@ def rescore(
 ) -> int:
     """Score a dataset again from its stored poses, without its videos, and say what changed.
 
-    Without --scorer and --reference it uses the scorer of the last run, which the dataset holds.
+    Without --scorer, --norms, --exercise and --reference it uses the scorer of the last run, which
+    the dataset holds.
     The options of estimator and workers are for the clips of --reference.
     """
     from repscore.pipelines.rescore import rescore as run_again
@@ -276,6 +290,9 @@ def rescore(
             dataset,
             located(scorer),
             references,
+            norms=values["norms"],
+            exercise=values["exercise"],
+            language=values["language"],
             estimator=values["estimator"],
             device=values["device"],
             pool=pool_of(values),
@@ -429,5 +446,5 @@ def doctor(*, as_json: bool) -> int:
     return WRONG_USAGE if any(finding.needed and not finding.good for finding in findings) else DONE
 
 
-for command in (evaluate, query, summary, maintain, diff, restore):
+for command in (evaluate, query, summary, exercises, maintain, diff, restore):
     cli.add_command(command)

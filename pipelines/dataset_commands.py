@@ -2,7 +2,7 @@
 
 import click
 
-from repscore.pipelines.flags import as_json_flag, log_json_flag
+from repscore.pipelines.flags import as_json_flag, language_flag, log_json_flag, norms_flag
 
 
 @click.command()
@@ -116,3 +116,18 @@ def restore(dataset: str, since: str, *, as_json: bool) -> None:
     except CannotRestore as error:
         raise click.ClickException(str(error)) from error
     restored.show(as_json=as_json)
+
+
+@click.command()
+@norms_flag
+@language_flag
+@as_json_flag
+def exercises(*, norms: str | None, language: str | None, as_json: bool) -> None:
+    """Show the exercises that have a norm, what is expected of each, and why."""
+    from repscore.pipelines.norms import show_norms
+    from repscore.pipelines.options import NoScorer
+
+    try:
+        show_norms(norms, language, as_json=as_json)
+    except NoScorer as error:
+        raise click.ClickException(str(error)) from error

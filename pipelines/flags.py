@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from repscore.models.scorer.shipped import SHIPPED, located
+from repscore.models.scorer.shipped import DEFAULT, DEFAULT_FILE, NONE, SHIPPED, located
+from repscore.models.scorer.words import ENGLISH, languages
 from repscore.pipelines.logs import log_json
 
 if TYPE_CHECKING:  # slow to import
@@ -141,9 +142,26 @@ quiet_flag = click.option("--quiet", is_flag=True, help="Show no progress.")
 scorer_flag = click.option(
     "--scorer",
     metavar="FILE",
-    help="Scorer file of `train` or `learn`, or the name of a shipped one: "
+    help="Scorer file of `train` or `learn`; the name of a shipped one: "
     + ", ".join(SHIPPED)
-    + ".",
+    + f"; or `{NONE}`: the consistency of each set.  [default: {DEFAULT} with the shipped norms; "
+    "with --reference no more than those; `rescore`: as before]",
+)
+norms_flag = click.option(
+    "--norms",
+    type=click.Path(exists=True, file_okay=False),
+    help="Folder of norms, EXERCISE.toml each: beside the shipped ones, or instead of those of the "
+    "same name.",
+)
+exercise_flag = click.option(
+    "--exercise",
+    metavar="NAME",
+    help="What all inputs show, one of `repscore exercises`: it is not recognised but judged.",
+)
+language_flag = click.option(
+    "--language",
+    type=click.Choice(languages()),
+    help=f"Of remarks.  [default: {ENGLISH}; `rescore`: as before]",
 )
 reference_flag = click.option(
     "--reference",
@@ -151,8 +169,7 @@ reference_flag = click.option(
     multiple=True,
     callback=_references,
     metavar="[EXERCISE=]CLIP",
-    help="A good execution that defines an exercise; repeatable. Without any, and without "
-    "--scorer, repetitions are scored by their consistency within the set.",
+    help="A good execution that defines an exercise; repeatable. It counts before scorer and norm.",
 )
 group_size_flag = click.option(
     "--group-size",
@@ -228,6 +245,9 @@ _SCORE = (
     click.option("--output", "-o", required=True, help="Folder or URL of the dataset."),
     scorer_flag,
     reference_flag,
+    norms_flag,
+    exercise_flag,
+    language_flag,
     click.option(
         "--sample-fps",
         default="15",
@@ -372,6 +392,19 @@ def pool_of(values: dict[str, Any]) -> "PoolConfig":
     )
 
 
+def scorer_from(values: dict[str, Any]) -> str | None:
+    """The scorer file of a run; None: its references alone, or consistency. Raises UsageError."""
+    given = values["scorer"]
+    if given is None and not values["references"]:
+        return DEFAULT_FILE
+    scorer = None if given == NONE else located(given)
+    if scorer is None and (values["norms"] or values["exercise"]):
+        raise click.UsageError(
+            f"--norms and --exercise need a scorer, found none: add --scorer {DEFAULT}"
+        )
+    return scorer
+
+
 def options_of(values: dict[str, Any]) -> "ScoreOptions":
     """The values of `score_flags` and `--runner` as a record; raises UsageError."""
     from repscore.pipelines.options import MetricsConfig, RunnerConfig, ScoreOptions
@@ -393,8 +426,11 @@ def options_of(values: dict[str, Any]) -> "ScoreOptions":
     return ScoreOptions(
         inputs=tuple(map(uri_of, values["inputs"])),
         output=values["output"],
-        scorer=located(values["scorer"]),
+        scorer=scorer_from(values),
         references=values["references"],
+        norms=values["norms"],
+        exercise=values["exercise"],
+        language=values["language"] or ENGLISH,
         person=values["person"],
         poses=PoseConfig(
             estimator=values["estimator"],

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from repscore.models.estimator import estimator_class
 from repscore.models.scorer.files import CONSISTENCY_VERSION
+from repscore.pipelines.norms import default_file
 from repscore.pipelines.options import ScoreOptions, config_key
 from repscore.pipelines.progress import console
 from repscore.pipelines.score import UNUSABLE, UnusableConfiguration, sources_of
@@ -221,13 +222,21 @@ def _config(options: ScoreOptions, estimated: str) -> str | None:
                 config: str = run["config"]
                 return config
         return None
-    scorer = CONSISTENCY_VERSION
-    if options.scorer is not None:
-        from repscore.models.scorer.model import version_of  # torch waits until needed
-        from repscore.pipelines.learn import read_file
+    return config_key(options, estimated, _scorer_version(options))
 
-        scorer = version_of(read_file(options.scorer))
-    return config_key(options, estimated, scorer)
+
+def _scorer_version(options: ScoreOptions) -> str:
+    if options.scorer is None:
+        return CONSISTENCY_VERSION
+    found = default_file(options)
+    if found is not None:
+        return found[1]
+    from repscore.models.scorer.model import version_of  # torch waits until needed
+    from repscore.pipelines.learn import scorer_of
+
+    scorer = scorer_of(options, quiet=True)
+    assert scorer is not None, "a scorer was given"  # noqa: S101
+    return version_of(scorer)
 
 
 def _pose_version(options: ScoreOptions, source: Source, estimated: str) -> str:

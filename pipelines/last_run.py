@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, cast, get_args
 
 from repscore.models.estimator import ESTIMATORS, Device
+from repscore.models.scorer.words import ENGLISH, languages
 from repscore.pipelines.options import ScoreOptions
 from repscore.pipelines.query import QueryError, query
 from repscore.pipelines.score import UnusableConfiguration
@@ -29,6 +30,7 @@ class LastRun:
         poses: for the CPU; the machine's settings come from the command line.
         scorer_name: of its scorer file, in the dataset; None where it scored by consistency.
         references: how many clips defined exercises.
+        language: of its remarks.
         pose_version: of the poses of videos; None in a dataset of an older version.
     """
 
@@ -38,6 +40,7 @@ class LastRun:
     scorer_name: str | None
     references: int
     pose_version: str | None
+    language: str
 
     @property
     def subjects(self) -> Subjects:
@@ -118,6 +121,7 @@ def replayed(
         scorer=last.scorer(),
         poses=replace(last.poses, device=device),
         person=last.person,
+        language=last.language,
         pool=pool,
         group_size=group_size,
         max_failure_rate=max_failure_rate,
@@ -129,6 +133,8 @@ def _parsed(root: str, stored: Any) -> LastRun:
     person, scorer, version = stored["person"], stored["scorer"], stored.get("pose_version")
     if person not in get_args(Rule):
         raise ValueError(f"person {person!r}")
+    if (language := str(stored.get("language", ENGLISH))) not in languages():
+        raise ValueError(f"language {language!r}")
     if version is not None:
         inside(root, version)
     size = stored["poses"].get("picture_px")
@@ -144,6 +150,7 @@ def _parsed(root: str, stored: Any) -> LastRun:
         scorer_name=None if scorer is None else str(scorer),
         references=len(stored["references"]),
         pose_version=version,
+        language=language,
     )
 
 

@@ -8,19 +8,19 @@ from typing import Final
 from repscore.models.scorer.files import References, references_of
 from repscore.models.scorer.model import (
     SavedScorer,
+    ScorerModel,
     read_scorer,
     scorer_bytes,
-    version_of,
     with_references,
 )
 from repscore.models.scorer.represent import Execution
-from repscore.pipelines.options import SCORERS, NoReference, NoScorer, ScoreOptions
+from repscore.pipelines.norms import norms_for
+from repscore.pipelines.options import NoReference, NoScorer, ScoreOptions
 from repscore.pipelines.progress import following
 from repscore.transforms.discover.changes import Changes
 from repscore.transforms.discover.sources import list_inputs
 from repscore.transforms.files import (
     exists,
-    join,
     local_path,
     open_binary,
     replacing,
@@ -41,20 +41,25 @@ def scorer_of(options: ScoreOptions, *, quiet: bool) -> SavedScorer | None:
     """The scorer of a run: that of its file, of its references, or both; None scores consistency.
 
     Raises NoReference for a clip that is no video or shows no repetition, and NoScorer for a file
-    that is not there or holds no scorer.
+    that is not there or holds no scorer, or norms that cannot be used.
     """
-    base = None if options.scorer is None else read_file(options.scorer)
+    base = None if options.scorer is None else _with_norms(options, read_file(options.scorer))
     if not options.references:
         return base
     return with_references(base, references_from(options, quiet=quiet))
 
 
-def store_scorer(root: str, scorer: SavedScorer) -> str:
-    """Put a scorer's file into a dataset, so that it is whole; returns its path."""
-    path = join(root, SCORERS, f"{version_of(scorer)}.safetensors")
-    with replacing(path) as file:
-        file.write(scorer_bytes(scorer))
-    return path
+def _with_norms(options: ScoreOptions, scorer: SavedScorer) -> SavedScorer:
+    """The scorer of a run's file with the norms of the run, if it has some."""
+    norms = norms_for(options)
+    if norms is None:
+        return scorer
+    if not isinstance(scorer, ScorerModel):
+        raise NoScorer(
+            f"{options.scorer}: expected a trained scorer beside norms, found reference clips: "
+            "leave --norms out"
+        )
+    return replace(scorer, norms=norms)
 
 
 def read_file(path: str) -> SavedScorer:

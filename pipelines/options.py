@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
+from repscore.models.scorer.words import ENGLISH
 from repscore.transforms.pose.pool_plan import PoolConfig
 from repscore.transforms.pose.version import keypoints_version
 from repscore.transforms.records import PoseConfig
@@ -89,6 +90,9 @@ class ScoreOptions:
         scorer: file of a trained scorer, or of references.
         references: (exercise, clip) pairs that define exercises, beside those of `scorer`; without
             either, repetitions are scored by their consistency.
+        norms: folder of norms, beside the shipped ones or instead of those of the same name.
+        exercise: what all inputs show; None: it is recognised.
+        language: of remarks.
         group_size: videos that are processed and committed together.
         max_failure_rate: share of failed inputs above which the exit status is 3.
         runner: where the light stages run.
@@ -103,6 +107,9 @@ class ScoreOptions:
     references: tuple[tuple[str, str], ...] = ()
     poses: PoseConfig = field(default_factory=PoseConfig)
     person: Rule = "exercising"
+    norms: str | None = None
+    exercise: str | None = None
+    language: str = ENGLISH
     pool: PoolConfig = field(default_factory=PoolConfig)
     group_size: int = 200
     max_failure_rate: float = 1.0
@@ -124,7 +131,7 @@ class ScoreOptions:
             pose_version: of the poses of videos.
         """
         poses = {name: value for name, value in asdict(self.poses).items() if name != "device"}
-        decides = {"poses": poses, "person": self.person}
+        decides = {"poses": poses, "person": self.person, "language": self.language}
         return json.dumps(
             {**decides, "pose_version": pose_version, "scorer": scorer}
             | {"references": self.references, "inputs": self.inputs}
@@ -141,4 +148,6 @@ def config_key(options: ScoreOptions, pose_version: str, scorer_version: str) ->
     rates = [keypoints_version(poses), str(poses.fps)]
     parts = [pose_version, *rates, REPETITIONS_VERSION]
     parts += [scorer_version, asdict(options.subjects)]
+    if options.language != ENGLISH:  # so that datasets of older versions stay current
+        parts.append(options.language)
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=8).hexdigest()

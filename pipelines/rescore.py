@@ -14,7 +14,8 @@ import apache_beam as beam
 from rich.progress import track
 
 from repscore.models.estimator import Device
-from repscore.pipelines.last_run import last_run
+from repscore.models.scorer.shipped import DEFAULT_FILE, NONE
+from repscore.pipelines.last_run import LastRun, last_run
 from repscore.pipelines.logs import of_run
 from repscore.pipelines.options import ScoreOptions, config_key
 from repscore.pipelines.progress import console
@@ -100,18 +101,24 @@ def rescore(
     scorer: str | None,
     references: Sequence[tuple[str, str]],
     *,
+    norms: str | None = None,
+    exercise: str | None = None,
+    language: str | None = None,
     estimator: str | None = None,
     device: Device = "cpu",
     pool: PoolConfig | None = None,
     quiet: bool,
 ) -> RunReport:
-    """Score a dataset again; without scorer and references with the scorer of its last run.
+    """Score a dataset again; without scorer, norms and references as its last run did.
 
     Rows are replaced as by `score`, which then takes them for current. Inputs whose poses are of
     another configuration than the last run's, or not in the store, keep their rows and count as
     skipped. Neither an estimator nor Ray is needed without references.
 
     Args:
+        scorer: a file, or NONE for consistency.
+        norms, exercise: as in `ScoreOptions`; without a scorer with the default one.
+        language: of remarks; None: that of its last run.
         estimator, device, pool: for the clips of references.
 
     Raises UnusableConfiguration.
@@ -123,10 +130,13 @@ def rescore(
     options = ScoreOptions(
         inputs=(),
         output=root,
-        scorer=scorer if scorer is not None or references else last.scorer(),
+        scorer=_scorer(last, scorer, default=norms or exercise, references=bool(references)),
         references=tuple(references),
         poses=replace(last.poses, device=device),
         person=last.person,
+        norms=norms,
+        exercise=exercise,
+        language=language or last.language,
         pool=pool or PoolConfig(),
     )
     try:
@@ -138,7 +148,9 @@ def rescore(
         raise UnusableConfiguration(str(error)) from error
     finally:
         close_pools()
-    stamp = RunStamp(uuid.uuid4().hex, started_at, config_key(options, estimated, version))
+    stamp = RunStamp(
+        uuid.uuid4().hex, started_at, config_key(options, estimated, version), options.language
+    )
     of_run(stamp.run_id)
     current = [
         s for s in stored if s.pose_version == pose_version(options.poses, s.video, estimated)
@@ -171,6 +183,17 @@ def rescore(
     }
     append_run(root, row)
     return RunReport(row, counts["write failed"], try_to_tend(root))
+
+
+def _scorer(
+    last: LastRun, given: str | None, *, default: str | None, references: bool
+) -> str | None:
+    """The file to score with; None: the references alone, or consistency."""
+    if given is not None:
+        return None if given == NONE else given
+    if default is not None:
+        return DEFAULT_FILE
+    return None if references else last.scorer()
 
 
 def _run_group(

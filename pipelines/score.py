@@ -21,6 +21,7 @@ from repscore.models.estimator import Unavailable, UnknownEstimator, estimator_c
 from repscore.models.scorer.files import CONSISTENCY_VERSION
 from repscore.models.weights import WeightsCorrupt, WeightsMissing
 from repscore.pipelines.logs import of_run, without_secrets
+from repscore.pipelines.norms import default_file
 from repscore.pipelines.options import (
     SCORERS,
     MetricsConfig,
@@ -44,7 +45,7 @@ from repscore.transforms.discover.sources import (
     require,
 )
 from repscore.transforms.discover.vanished import Vanished, may_be_there, vanished
-from repscore.transforms.files import absolute
+from repscore.transforms.files import absolute, join, replacing
 from repscore.transforms.pose.figures import PoseFigures, figures_of, joined
 from repscore.transforms.pose.placement import check_cluster
 from repscore.transforms.pose.pool import PosePool
@@ -226,7 +227,7 @@ def _open(options: ScoreOptions, command: str, *, quiet: bool) -> OpenRun:
     scorer, scorer_version = prepare_scorer(options, quiet=quiet)
     pose_version = estimated_version(options.poses)
     config = config_key(options, pose_version, scorer_version)
-    stamp = RunStamp(uuid.uuid4().hex, started_at, config)
+    stamp = RunStamp(uuid.uuid4().hex, started_at, config, options.language)
     of_run(stamp.run_id)
     row = opening_row(options, stamp, command, scorer, pose_version)
     try:
@@ -352,12 +353,20 @@ def prepare_scorer(options: ScoreOptions, *, quiet: bool) -> tuple[str | None, s
     """Put the scorer's file into the dataset; its path (None scores consistency) and version."""
     if options.scorer is None and not options.references:
         return None, CONSISTENCY_VERSION
-    from repscore.models.scorer.model import version_of  # torch and Beam wait until needed
-    from repscore.pipelines.learn import scorer_of, store_scorer
+    content, scorer_version = default_file(options) or _made(options, quiet=quiet)
+    path = join(options.output, SCORERS, f"{scorer_version}.safetensors")
+    with replacing(path) as file:
+        file.write(content)
+    return path, scorer_version
+
+
+def _made(options: ScoreOptions, *, quiet: bool) -> tuple[bytes, str]:
+    from repscore.models.scorer.model import scorer_bytes, version_of  # torch waits until needed
+    from repscore.pipelines.learn import scorer_of
 
     scorer = scorer_of(options, quiet=quiet)
     assert scorer is not None, "a scorer or references were given"  # noqa: S101
-    return store_scorer(options.output, scorer), version_of(scorer)
+    return scorer_bytes(scorer), version_of(scorer)
 
 
 def opening_row(

@@ -41,16 +41,16 @@ _SINGLE: Final = np.array([group.axes == 1 for group in GROUPS])
 _DIRECTION: Final = np.array([group.quantity == "direction" for group in GROUPS])
 _INDEX: Final = {group: index for index, group in enumerate(GROUPS)}
 _DURATIONS: Final[tuple[tuple[Phase, str], ...]] = (
-    ("whole", "the repetition"),
-    ("out", "the way out"),
-    ("back", "the way back"),
+    ("whole", "the_repetition"),
+    ("out", "the_way_out"),
+    ("back", "the_way_back"),
 )
 _WHOLE_LIKENESS: Final = 0.6
 """Share of the worst deviation that all phases must show, so that a remark is on all of them."""
 
 _LIMBS: Final = {
-    "nose": "head", "neck": "trunk", "shoulder": "shoulder line", "elbow": "upper arm",
-    "wrist": "forearm", "hip": "hip line", "knee": "thigh", "ankle": "shank",
+    "nose": "head", "neck": "trunk", "shoulder": "shoulder_line", "elbow": "upper_arm",
+    "wrist": "forearm", "hip": "hip_line", "knee": "thigh", "ankle": "shank",
 }  # fmt: skip
 _DISTAL: Final = {
     "shoulder": ("shoulder", "elbow", "wrist", "neck"), "elbow": ("elbow", "wrist"),
@@ -226,17 +226,22 @@ def _number(
     execution: Execution, group: Group, measure: _Measure, other: _Measure | None
 ) -> Remark:
     low, high = _range(measure)
-    name = _plain(group.joint)
-    when = _when(execution, measure.phase)
     measured, least, most = told_apart(measure.measured, low, high, 0)
+    values = {
+        "joint": f"@{group.joint}",
+        "other": f"@{mirrored_name(group.joint)}",
+        "measured": measured,
+        "low": least,
+        "high": most,
+        **_when(execution, measure.phase),
+    }
+    key = "knee_is_inward"
     if group.quantity == "angle":
-        verb = "reaches" if measure.phase == "turn" else "is on average at"
-        what = f"{name} {verb} {measured} degrees"
-    else:
-        what = f"{name} is {measured} degrees inward of the leg's line"
-    too = "" if other is None else f" ({_plain(mirrored_name(group.joint))}: {other.measured:.0f})"
-    message = f"{what} {when}, expected {least} to {most}{too}"
-    return _remark(execution, group.joint, group.quantity, measure, (low, high), message)
+        key = "joint_reaches" if measure.phase == "turn" else "joint_is_at"
+    if other is not None:
+        key += "_as_other"
+        values["other_measured"] = f"{other.measured:.0f}"
+    return _remark(execution, group.joint, group.quantity, measure, (low, high), (key, values))
 
 
 def _asymmetry(
@@ -253,33 +258,35 @@ def _asymmetry(
         return None
     low, high = _range(difference)
     apart, least, most = told_apart(difference.measured, low, high, 0)
-    more = "more" if difference.measured > 0 else "less"
-    message = (
-        f"{_plain(group.joint)} {_when(execution, measure.phase)} is at {measure.measured:.0f} "
-        f"degrees, {apart.removeprefix('-')} {more} than {_plain(mirrored_name(group.joint))},"
-        f" expected a difference of {least} to {most}"
-    )
-    return _remark(execution, group.joint, "asymmetry", difference, (low, high), message)
+    values = {
+        "joint": f"@{group.joint}",
+        "other": f"@{mirrored_name(group.joint)}",
+        "measured": f"{measure.measured:.0f}",
+        "apart": apart.removeprefix("-"),
+        "low": least,
+        "high": most,
+        **_when(execution, measure.phase),
+    }
+    key = "sides_differ_more" if difference.measured > 0 else "sides_differ_less"
+    return _remark(execution, group.joint, "asymmetry", difference, (low, high), (key, values))
 
 
 def _away(execution: Execution, group: Group, measure: _Measure) -> Remark:
     high = EXPECTED_SPREADS * measure.spread
-    when = _when(execution, measure.phase)
-    if group.quantity == "direction":
+    is_direction = group.quantity == "direction"
+    away, _, most = told_apart(measure.measured, 0.0, high, 0 if is_direction else 2)
+    part = group.joint
+    if is_direction:
         side, _, kind = group.joint.rpartition("_")
-        limb = f"{side} {_LIMBS[kind]}".strip()
-        away, _, most = told_apart(measure.measured, 0.0, high, 0)
-        message = (
-            f"{limb} points {away} degrees away from where it should {when}, "
-            f"expected at most {most}"
-        )
-    else:
-        away, _, most = told_apart(measure.measured, 0.0, high, 2)
-        message = (
-            f"{_plain(group.joint)} lies {away} torso lengths away from where it "
-            f"should {when}, expected at most {most}"
-        )
-    return _remark(execution, group.joint, group.quantity, measure, (0.0, high), message)
+        part = f"{side}_{_LIMBS[kind]}".removeprefix("_")
+    values = {
+        "part": f"@{part}",
+        "measured": away,
+        "high": most,
+        **_when(execution, measure.phase),
+    }
+    key = "limb_points_away" if is_direction else "joint_lies_away"
+    return _remark(execution, group.joint, group.quantity, measure, (0.0, high), (key, values))
 
 
 def _duration(execution: Execution, phases: Phases, expected: Expected) -> Remark | None:
@@ -295,8 +302,9 @@ def _duration(execution: Execution, phases: Phases, expected: Expected) -> Remar
     measured_s = math.exp(phases.log_duration[0, worst])
     measure = _Measure(phase, ratio[worst], 0.0, math.log(TEMPO_SPREAD))
     took, least, most = told_apart(measured_s, low, high, 1)
-    message = f"{name} takes {took} s, expected {least} to {most} s"
-    remark = _remark(execution, "mid_hip", "duration", measure, (low, high), message)
+    values = {"part": f"@{name}", "measured": took, "low": least, "high": most}
+    said = ("takes_time", values)
+    remark = _remark(execution, "mid_hip", "duration", measure, (low, high), said)
     turn_s, start_s, end_s = execution.turn_s, execution.start_s, execution.end_s
     span_s = {"whole": (start_s, end_s), "out": (start_s, turn_s), "back": (turn_s, end_s)}[phase]
     start_frame, end_frame = _frames(execution, *span_s)
@@ -331,7 +339,7 @@ def _remark(
     quantity: str,
     measure: _Measure,
     expected: tuple[float, float],
-    message: str,
+    said: tuple[str, dict[str, str]],
 ) -> Remark:
     start_s, end_s = _span_s(execution, measure.phase)
     start_frame, end_frame = _frames(execution, start_s, end_s)
@@ -347,7 +355,8 @@ def _remark(
         expected_low=expected[0],
         expected_high=expected[1],
         deviation=measure.deviation,
-        message=message,
+        key=said[0],
+        values=said[1],
     )
 
 
@@ -364,15 +373,12 @@ def _frames(execution: Execution, start_s: float, end_s: float) -> tuple[int, in
     return start, max(int(stop), start + 1)
 
 
-def _when(execution: Execution, phase: Phase) -> str:
+def _when(execution: Execution, phase: Phase) -> dict[str, str]:
+    """Values of a message that say in which part of the repetition it is."""
     start_s, end_s = _span_s(execution, phase)
     return {
-        "out": f"on the way out ({start_s:.1f} to {end_s:.1f} s)",
-        "turn": f"at the turn ({execution.turn_s:.1f} s)",
-        "back": f"on the way back ({start_s:.1f} to {end_s:.1f} s)",
-        "whole": "throughout",
-    }[phase]
-
-
-def _plain(joint: str) -> str:
-    return joint.replace("_", " ")
+        "when": f"@when_{phase}",
+        "start": f"{start_s:.1f}",
+        "end": f"{end_s:.1f}",
+        "turn": f"{execution.turn_s:.1f}",
+    }

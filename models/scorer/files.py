@@ -24,6 +24,10 @@ FORMAT: Final = "repscore-references"
 FORMAT_VERSION: Final = 1
 """Rises when the tensors or the meaning of a channel change."""
 
+MODEL_FORMAT: Final = "repscore-scorer"
+MODEL_FORMAT_VERSION: Final = 3
+"""Of a trained scorer. Rises when the tensors, or what a number of the card means, change."""
+
 _HEADER_BYTES: Final = 1 << 24
 """A header of ours has some kilobytes."""
 

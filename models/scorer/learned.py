@@ -39,6 +39,13 @@ class Outputs(NamedTuple):
     embedding: npt.NDArray[np.float32]
 
 
+class Recognised(NamedTuple):
+    """What the network says of R repetitions, and which of them show too little for it."""
+
+    outputs: Outputs
+    refused: list[Score | None]
+
+
 def outputs_of(network: ScorerNetwork, sequences: Sequences, mirrored: Sequence[int]) -> Outputs:
     """The network over all repetitions, in batches of one shape; a row does not depend on others.
 
@@ -156,14 +163,48 @@ class LearnedScorer:
             self._scored([executions[row] for row in rows.tolist()], known, distance[rows])
         )
         learned = [score or next(scored) for score in scores]
-        if self._references is None:
-            return learned
         return [
-            by_model if by_reference.score is None else by_reference
-            for by_model, by_reference in zip(
-                learned, self._references.score(executions), strict=True
-            )
+            by_model if by_reference is None or by_reference.score is None else by_reference
+            for by_model, by_reference in zip(learned, self.by_reference(executions), strict=True)
         ]
+
+    def by_reference(self, executions: Sequence[Execution]) -> list[Score | None]:
+        """What the reference clips say of each; None where there are none."""
+        if self._references is None:
+            return [None] * len(executions)
+        return [*self._references.score(executions)]
+
+    def recognise(self, executions: Sequence[Execution]) -> Recognised:
+        """Which exercise each one is by itself."""
+        inputs = [for_sensor(self.model.rules.sensor, execution) for execution in executions]
+        sequences = sequences_of(inputs)
+        outputs, _ = self.outputs(sequences)
+        refused = [
+            self._unseen(execution, joints)
+            for execution, joints in zip(inputs, sequences.joints, strict=True)
+        ]
+        return Recognised(outputs, refused)
+
+    def distance(self, recognised: Recognised, rows: Sequence[int], exercise: int) -> Floats:
+        """Of some rows from the learned executions of an exercise, whatever they look like most."""
+        embedding = recognised.outputs.embedding[list(rows)]
+        numbers = np.full(len(embedding), exercise)
+        return distances(embedding, numbers, self.model.embeddings, self.model.embedding_exercise)
+
+    def scored_as(
+        self,
+        executions: Sequence[Execution],
+        recognised: Recognised,
+        rows: Sequence[int],
+        exercise: str,
+    ) -> list[Score]:
+        """Scores of executions, which are these rows, that are known to be an exercise."""
+        number = self.model.rules.exercises.index(exercise)
+        outputs, of = recognised.outputs, list(rows)
+        certain = np.zeros_like(outputs.probabilities[of])
+        certain[:, number] = 1.0
+        known = Outputs(certain, outputs.logit[of], outputs.embedding[of])
+        return self._scored(executions, known, self.distance(recognised, rows, number))
 
     def outputs(self, sequences: Sequences) -> tuple[Outputs, Floats]:
         """What the network says of R repetitions, whatever they show.
@@ -180,6 +221,20 @@ class LearnedScorer:
     def _refused(
         self, execution: Execution, joints: npt.NDArray[np.float32], exercise: int
     ) -> Score | None:
+        if (unseen := self._unseen(execution, joints)) is not None:
+            return unseen
+        rules = self.model.rules
+        name = rules.exercises[exercise]
+        learned = rules.views.get(name, ())
+        if learned and execution.view is not None and execution.view not in learned:
+            return _unscorable(
+                f"unfit view: seen from the {execution.view}, the scorer learned {name} from "
+                f"{', '.join(learned)}"
+            )
+        return None
+
+    def _unseen(self, execution: Execution, joints: npt.NDArray[np.float32]) -> Score | None:
+        """No score where too little of a repetition is seen, whatever it is."""
         rules = self.model.rules
         start, stop = np.searchsorted(execution.time_s, [execution.start_s, execution.end_s])
         if stop - start < LEAST_FRAMES:
@@ -195,26 +250,25 @@ class LearnedScorer:
                 f"too little visible: {100 * share.mean():.0f} % of the joints seen, expected "
                 f"{100 * LEAST_SEEN:.0f} % or more; missing: {', '.join(missing)}"
             )
-        name = rules.exercises[exercise]
-        learned = rules.views.get(name, ())
-        if learned and execution.view is not None and execution.view not in learned:
-            return _unscorable(
-                f"unfit view: seen from the {execution.view}, the scorer learned {name} from "
-                f"{', '.join(learned)}"
-            )
         return None
 
     def _unknown(self, probabilities: Floats, distance: float) -> Score | None:
-        rules = self.model.rules
-        if distance <= rules.unknown_distance:
+        nearest = self.model.rules.exercises[int(probabilities.argmax())]
+        reason = self.unknown_reason(nearest, distance)
+        if reason is None:
             return None
-        nearest = rules.exercises[int(probabilities.argmax())]
-        reason = (
-            f"unknown exercise: nearest is {nearest} at distance {distance:.2f}, expected at most "
-            f"{rules.unknown_distance:.2f}"
-        )
         confidence = float(probabilities.max())
         return replace(_unscorable(reason), exercise_confidence=confidence, distance=distance)
+
+    def unknown_reason(self, nearest: str, distance: float) -> str | None:
+        """Why a distance from the nearest exercise is too large for it; None where it is not."""
+        most = self.model.rules.unknown_distance
+        if distance <= most:
+            return None
+        return (
+            f"unknown exercise: nearest is {nearest} at distance {distance:.2f}, expected at most "
+            f"{most:.2f}"
+        )
 
     def _scored(
         self, executions: Sequence[Execution], outputs: Outputs, distance: Floats

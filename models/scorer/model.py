@@ -14,6 +14,8 @@ from safetensors.numpy import save as to_bytes
 
 from repscore.models.scorer.calibration import Calibration
 from repscore.models.scorer.files import (
+    MODEL_FORMAT,
+    MODEL_FORMAT_VERSION,
     References,
     arrays_of,
     card_of,
@@ -24,12 +26,10 @@ from repscore.models.scorer.files import (
     write_references,
 )
 from repscore.models.scorer.network import NetworkConfig, ScorerNetwork
+from repscore.models.scorer.norms.files import norms_of, version_with
+from repscore.models.scorer.norms.norm import Norms
 from repscore.models.scorer.represent import Phases
 from repscore.models.skeleton import JOINTS
-
-FORMAT: Final = "repscore-scorer"
-FORMAT_VERSION: Final = 3
-"""Rises when the tensors, or what a number of the card means, change."""
 
 REVISION: Final = 1
 """Rises with every change of the code that gives other scores for the same file."""
@@ -102,6 +102,7 @@ class ScorerModel:
         exemplars: correct executions of the judged exercises, what remarks compare with; None
             where nothing is judged.
         references: exercises that were added by reference clips; None where none was.
+        norms: what its exercises are judged by, named by their sets then; None: by the network.
         about: what people read: data, protocol, figures, licence, what it must not be used for.
     """
 
@@ -111,6 +112,7 @@ class ScorerModel:
     embedding_exercise: npt.NDArray[np.int64]
     exemplars: References | None = None
     references: References | None = None
+    norms: Norms | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -122,14 +124,14 @@ class ScorerModel:
 
     def version(self) -> str:
         """Hash of everything that decides a score, 12 hexadecimal digits."""
-        settled = [FORMAT_VERSION, REVISION, asdict(self.rules)]
+        settled = [MODEL_FORMAT_VERSION, REVISION, asdict(self.rules)]
         digest = hashlib.blake2b(json.dumps(settled, sort_keys=True).encode(), digest_size=6)
         for name, array in sorted(self._arrays().items()):
             digest.update(name.encode())
             digest.update(array.tobytes())
         for part in (self.exemplars, self.references):
             digest.update(json.dumps(part.names if part else None).encode())
-        return digest.hexdigest()
+        return version_with(digest.hexdigest(), self.norms)
 
     def _arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         parts: dict[str, Arrays] = {
@@ -148,15 +150,15 @@ class ScorerModel:
     def card(self) -> dict[str, Any]:
         """What the file says of itself."""
         return {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
+            "format": MODEL_FORMAT,
+            "format_version": MODEL_FORMAT_VERSION,
             "version": self.version(),
             "skeleton": list(JOINTS),
             "rules": asdict(self.rules),
             "exemplars": self.exemplars.names if self.exemplars else None,
             "references": self.references.names if self.references else None,
             "about": dict(self.about),
-        }
+        } | ({} if self.norms is None else {"norms": self.norms.to_json()})
 
     def write(self, file: IO[bytes]) -> None:
         """Everything in one write; the same scorer gives the same bytes."""
@@ -169,7 +171,7 @@ def read_model(content: bytes, origin: str) -> ScorerModel:
     Raises:
         ValueError: it is damaged, or not ours, or of another format version or skeleton.
     """
-    arrays, card = read_card(content, origin, FORMAT, FORMAT_VERSION)
+    arrays, card = read_card(content, origin, MODEL_FORMAT, MODEL_FORMAT_VERSION)
     if card.get("skeleton") != list(JOINTS):
         raise ValueError(f"{origin} is of the skeleton {card.get('skeleton')}, expected {JOINTS}")
     try:
@@ -180,6 +182,7 @@ def read_model(content: bytes, origin: str) -> ScorerModel:
             embedding_exercise=arrays["embeddings.exercise"].astype(np.int64),
             exemplars=_references(arrays, "exemplars", card["exemplars"]),
             references=_references(arrays, "references", card["references"]),
+            norms=norms_of(card),
             about=dict(card["about"]),
         )
         _require_shapes(model)
@@ -231,7 +234,7 @@ SavedScorer = ScorerModel | References
 
 def read_scorer(content: bytes, origin: str) -> SavedScorer:
     """The scorer in a file of either kind; raises ValueError as `read_model` does."""
-    if card_of(content).get("format") == FORMAT:
+    if card_of(content).get("format") == MODEL_FORMAT:
         return read_model(content, origin)
     return read_references(content, origin)
 
@@ -247,9 +250,9 @@ def scorer_bytes(scorer: SavedScorer) -> bytes:
 
 
 def version_of(scorer: SavedScorer) -> str:
-    """What decides the scores: `learned-<hash>` or `reference-<revision>-<hash>`."""
+    """What decides the scores: `norm-<hash>`, `learned-<hash>` or `reference-<revision>-<hash>`."""
     if isinstance(scorer, ScorerModel):
-        return f"learned-{scorer.version()}"
+        return f"{'learned' if scorer.norms is None else 'norm'}-{scorer.version()}"
     return scorer_version(scorer)
 
 

@@ -1,9 +1,12 @@
 """What a scorer says of a repetition: a score, or why there is none, and the remarks behind it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["learned", "reference", "consistency"]
+from repscore.models.scorer.words import ENGLISH, render
+
+Kind = Literal["norm", "learned", "reference", "consistency"]
 Phase = Literal["out", "turn", "back", "whole"]
 
 
@@ -12,12 +15,16 @@ class Remark:
     """A measured deviation beyond the expected range: evidence for a score.
 
     Attributes:
-        joint: a key of `skeleton.ANGLES` or a joint; `mid_hip` stands for the whole body.
+        joint: a key of `skeleton.ANGLES` or a joint; `mid_hip` stands for the whole body. Without
+            a side both are meant.
         quantity: `angle`, `knee inward`, `asymmetry` (this side minus the other) and `direction`
-            in degrees, `position` in torso lengths (pictures only), `duration` in seconds.
+            in degrees, `position` in torso lengths (pictures only), `duration` in seconds; or one
+            of a norm.
         start_s, end_s: half-open span of the phase in the time of the video.
         start_frame, end_frame: the same span as rows of the repetition's keypoints.
         deviation: (measured - middle of the expectation) in spreads; in log seconds for durations.
+            Of a norm: how far outside of the range, in tolerances.
+        key: of its text; values: what stands in it (`words.render`).
     """
 
     joint: str
@@ -31,7 +38,20 @@ class Remark:
     expected_low: float
     expected_high: float
     deviation: float
-    message: str
+    key: str
+    values: Mapping[str, str]
+
+    @property
+    def message(self) -> str:
+        """The remark in English."""
+        return self.text(ENGLISH)
+
+    def text(self, language: str) -> str:
+        """The remark in words, with its moment where it has one."""
+        text = render(self.key, self.values, language)
+        if "at" not in self.values:
+            return text
+        return render("moment", {"text": text, "at": self.values["at"]}, language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +66,7 @@ class Score:
         exercise_confidence: 0..1 for the nearest exercise, named or not.
         distance: from the nearest reference, in the unit of the scorer.
         remarks: at most three, by effect on the score.
+        unseen: what the norm asks for and this view does not show; it did not count.
     """
 
     score: float | None
@@ -57,6 +78,7 @@ class Score:
     unscorable_reason: str | None = None
     distance: float | None = None
     remarks: tuple[Remark, ...] = ()
+    unseen: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.score is None) != (self.unscorable_reason is not None):

@@ -21,7 +21,9 @@ from repscore.transforms.tables.schemas import SCHEMAS
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LATER = datetime(2026, 1, 2, 4, tzinfo=UTC)
 RUN = RunStamp("run-1", NOW, "config-1")
-REMARK = Remark("left_knee", "angle_deg", "turn", 1.0, 1.5, 15, 23, 120, 70, 95, 2.5, "go deeper")
+REMARK = Remark(
+    "left_knee", "angle_deg", "turn", 1.0, 1.5, 15, 23, 120, 70, 95, 2.5, "go deeper", {}
+)
 FAILURE = Failure("/a.mp4", "id-a", "pose", "DecodeError", "damaged after 3 s: copy it again", 1)
 
 
@@ -116,6 +118,7 @@ def test_the_order_of_the_repetitions_columns_is_the_contract():
         "pose_coverage",
         "scorer_version",
         "pose_version",
+        "unseen",
         "run_id",
         "processed_at",
     ]

@@ -9,12 +9,13 @@ from apache_beam.ml.inference.base import ModelHandler
 
 from repscore.models.scorer.learned import LearnedScorer
 from repscore.models.scorer.model import ScorerModel, read_scorer
+from repscore.models.scorer.named import NormScorer
 from repscore.models.scorer.reference import ReferenceScorer
 from repscore.transforms.errors import DatasetUnusable, retried, words_of
 from repscore.transforms.files import open_binary
 from repscore.transforms.metrics import StageMetrics
 from repscore.transforms.records import Recording, ScoredRecording
-from repscore.transforms.score.repetitions import ByModel, Scorer, score_each
+from repscore.transforms.score.repetitions import ByModel, ByNorm, Scorer, score_each
 
 _BATCH_REPETITIONS = 2048
 
@@ -73,6 +74,8 @@ def load_scorer(scorer: str) -> Scorer:
     """
     with open_binary(scorer) as file:
         found = read_scorer(file.read(), scorer)
+    if isinstance(found, ScorerModel) and found.norms is not None:
+        return ByNorm(NormScorer(found))
     if isinstance(found, ScorerModel):
         return ByModel(LearnedScorer(found), "learned")
     return ByModel(ReferenceScorer(found).eval(), "reference")

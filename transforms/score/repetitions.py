@@ -12,6 +12,7 @@ from repscore.transforms.score.sets import sessions
 
 if TYPE_CHECKING:  # torch is slow to import, and consistency seldom needs it
     from repscore.models.scorer.learned import LearnedScorer
+    from repscore.models.scorer.named import NormScorer
     from repscore.models.scorer.reference import ReferenceScorer
 
 
@@ -41,6 +42,26 @@ class ByModel:
         return [[next(scores) for _ in recording.repetitions] for recording in recordings]
 
 
+class ByNorm:
+    """Every repetition against the norm of its exercise, which its set names."""
+
+    kind: Kind = "norm"
+
+    def __init__(self, model: "NormScorer") -> None:
+        self._model = model
+        self.version = model.version
+
+    def __call__(self, recordings: Sequence[Recording]) -> list[list[Score]]:
+        """One list of scores per recording; all recordings are one batch."""
+        batch = [rep for recording in recordings for rep in recording.repetitions]
+        sets, first = [], 0
+        for recording in recordings:
+            sets += [[first + row for row in rows] for rows in _sets(recording.repetitions)]
+            first += len(recording.repetitions)
+        scores = iter(self._model.score(batch, sets))
+        return [[next(scores) for _ in recording.repetitions] for recording in recordings]
+
+
 class ByConsistency:
     """Every repetition against the others of its set."""
 
@@ -54,12 +75,19 @@ class ByConsistency:
 
 def _consistency(repetitions: Sequence[Repetition]) -> list[Score]:
     scores: dict[int, Score] = {}
-    for person in sorted({repetition.person for repetition in repetitions}):
-        own = [(i, found) for i, found in enumerate(repetitions) if found.person == person]
-        for members in sessions(own, lambda pair: (pair[1].start_s, pair[1].end_s)):
-            scored = score_set([repetition for _, repetition in members])
-            scores |= zip((index for index, _ in members), scored, strict=True)
+    for rows in _sets(repetitions):
+        scores |= zip(rows, score_set([repetitions[row] for row in rows]), strict=True)
     return [scores[index] for index in range(len(repetitions))]
+
+
+def _sets(repetitions: Sequence[Repetition]) -> list[list[int]]:
+    """Rows of repetitions of one person with short rests between, whatever exercise they are."""
+    found = []
+    for person in sorted({repetition.person for repetition in repetitions}):
+        own = [(i, each) for i, each in enumerate(repetitions) if each.person == person]
+        together = sessions(own, lambda pair: (pair[1].start_s, pair[1].end_s))
+        found += [[row for row, _ in members] for members in together]
+    return found
 
 
 def score_recordings(recordings: Sequence[Recording], scorer: Scorer) -> list[ScoredRecording]:

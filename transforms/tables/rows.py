@@ -1,11 +1,15 @@
 """A scored recording as rows of the tables."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from repscore.models.scorer.score import Remark
+from repscore.models.scorer.words import ENGLISH
 from repscore.transforms.records import CLOCK_JUMP, Failure, Name, Recording, ScoredRecording
+from repscore.transforms.score.set_remark import remark_on
 from repscore.transforms.score.sets import sets_of
 
 Row = Mapping[str, Any]
@@ -22,11 +26,13 @@ class RunStamp:
     Attributes:
         processed_at: when the rows are made, with a time zone.
         config: hash of the configuration of all stages; a row with another one is out of date.
+        language: of remarks.
     """
 
     run_id: str
     processed_at: datetime
     config: str
+    language: str = ENGLISH
 
     def __post_init__(self) -> None:
         if self.processed_at.tzinfo is None:
@@ -75,6 +81,7 @@ def rows_of(scored: ScoredRecording, run: RunStamp) -> Rows:
                 "scorable": score.score is not None,
                 "unscorable_reason": score.unscorable_reason,
                 "score_kind": score.score_kind,
+                "unseen": "; ".join(score.unseen) or None,
                 "confidence": repetition.confidence,
                 "duration_s": repetition.end_s - repetition.start_s,
                 "out_s": repetition.out_s,
@@ -93,16 +100,35 @@ def rows_of(scored: ScoredRecording, run: RunStamp) -> Rows:
             for rank, (repetition, score) in enumerate(ranked)
         ],
         "sets": [
-            {**ids, "set_index": rank, **asdict(set_), **stamps}
+            {
+                **ids,
+                "set_index": rank,
+                **asdict(set_),
+                "remark": remark_on(set_, ranked, run.language),
+                **stamps,
+            }
             for rank, set_ in enumerate(sets_of(recording.repetitions, scored.scores))
         ],
         "feedback": [
-            {**ids, "person": repetition.person, "repetition": rank, **asdict(remark), **stamps}
+            {
+                **ids,
+                "person": repetition.person,
+                "repetition": rank,
+                **_said(remark, run.language),
+                **stamps,
+            }
             for rank, (repetition, score) in enumerate(ranked)
             for remark in score.remarks
         ],
         "failures": rows_of_failures(recording.failures, run)["failures"],
     }
+
+
+def _said(remark: Remark, language: str) -> Row:
+    columns = asdict(remark)
+    key, values = columns.pop("key"), columns.pop("values")
+    message = {"message_key": key, "message_values": json.dumps(values)}
+    return {**columns, **message, "message": remark.text(language)}
 
 
 def rows_of_failures(failures: Sequence[Failure], run: RunStamp) -> Rows:

@@ -132,7 +132,7 @@ REPETITIONS: Final = pa.schema(
         _column("score_high", _REAL, "upper end of the score's interval", "0..100"),
         _column("scorable", _TRUTH, "whether there is a score", required=True),
         _column("unscorable_reason", _TEXT, "why there is none"),
-        _column("score_kind", _TEXT, "learned, reference or consistency", required=True),
+        _column("score_kind", _TEXT, "norm, learned, reference or consistency", required=True),
         _column("confidence", _REAL, "how sure it is a repetition", "0..1", required=True),
         _column("duration_s", _REAL, "end_s - start_s", "s", required=True),
         _column("out_s", _REAL, "time from the start to the turning point", "s", required=True),
@@ -153,6 +153,7 @@ REPETITIONS: Final = pa.schema(
         _column("pose_coverage", _REAL, "share of it in which the person was seen", "0..1"),
         _column("scorer_version", _TEXT, "what the score comes from", required=True),
         _column("pose_version", _TEXT, "what the poses come from", required=True),
+        _column("unseen", _TEXT, "what the norm asks for and this view does not show"),
         *_stamps(),
     ]
 )
@@ -171,6 +172,7 @@ SETS: Final = pa.schema(
         _column("mean_score", _REAL, "mean of their scores", "0..100"),
         _column("tempo_per_min", _REAL, "repetitions per minute", "1/min", required=True),
         _column("fatigue_slope", _REAL, "change of the score from repetition to repetition"),
+        _column("remark", _TEXT, "the most frequent remark on its repetitions, in words"),
         *_stamps(),
     ]
 )
@@ -190,6 +192,8 @@ FEEDBACK: Final = pa.schema(
         _column("expected_high", _REAL, "upper end of what was expected", required=True),
         _column("deviation", _REAL, "in multiples of the expected spread", required=True),
         _column("message", _TEXT, "the remark in words", required=True),
+        _column("message_key", _TEXT, "the same in every language"),
+        _column("message_values", _TEXT, "what stands in the message, as JSON"),
         *_stamps(),
     ]
 )

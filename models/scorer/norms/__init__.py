@@ -1,0 +1,1 @@
+"""What good executions look like, in quantities that people speak of: a readable file each."""
