@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from deltalake.exceptions import DeltaError
 
@@ -80,6 +80,9 @@ _VERSIONS: Final = (
     *("repscore", "apache-beam", "ray", "mediapipe", "opencv-contrib-python", "torch", "openvino"),
     *("pyarrow", "deltalake"),
 )
+
+
+_T = TypeVar("_T")
 
 
 class UnusableConfiguration(ValueError):
@@ -224,21 +227,26 @@ def _open(options: ScoreOptions, command: str, *, quiet: bool) -> OpenRun:
     if not options.runner.remote:  # else Ray is where Beam's workers are
         check_ray(options.pool.ray_address)
         check_cluster(options.poses.device, options.pool)
+    _of_tables(root, lambda: check_tables(root))
+    rows = _of_tables(root, lambda: read_known(root))
     scorer, scorer_version = prepare_scorer(options, quiet=quiet)
     pose_version = estimated_version(options.poses)
     config = config_key(options, pose_version, scorer_version)
     stamp = RunStamp(uuid.uuid4().hex, started_at, config, options.language)
     of_run(stamp.run_id)
     row = opening_row(options, stamp, command, scorer, pose_version)
-    try:
-        check_tables(root)
-        rows = read_known(root)
-        append_run(root, row)
-    except (OSError, DeltaError) as error:
-        raise UnusableRootError(f"{root}: its tables cannot be used: {reason_of(error)}") from error
+    _of_tables(root, lambda: append_run(root, row))
     known = {uri: known for uri, known in rows.items() if uri not in options.again}
     pool = shared_pool(options.poses, root, options.pool)
     return OpenRun(options, scorer, known, stamp, row, pool, started_s, pool.status())
+
+
+def _of_tables(root: str, act: Callable[[], _T]) -> _T:
+    """What an act on tables gives; raises UnusableRootError where they cannot be used."""
+    try:
+        return act()
+    except (OSError, DeltaError) as error:
+        raise UnusableRootError(f"{root}: its tables cannot be used: {reason_of(error)}") from error
 
 
 def run(options: ScoreOptions, *, quiet: bool = False) -> RunReport:

@@ -63,7 +63,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def dataset(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("dataset")
-    report = score(str(archive), "-o", str(root), "--person", "all")
+    report = score(str(archive), "-o", str(root), "--person", "all", "--scorer", "none")
     assert (report["inputs"], report["videos"]) == (7, 7)
     return root
 
@@ -119,7 +119,8 @@ def test_a_scorer_is_evaluated_on_a_dataset_with_labels(dataset: Path, tmp_path:
     """What `rescore` names repetitions is right where it is the truth."""
     root = tmp_path / "dataset"
     shutil.copytree(dataset, root)
-    rescore(str(root), located("exercises"), (), quiet=True)
+    alone = shutil.copy(str(located("exercises")), tmp_path / "scorer.safetensors")  # no norms
+    rescore(str(root), str(alone), (), quiet=True)
     sql = """
     SELECT video_uri, exercise, start_s, end_s FROM repetitions
     WHERE scorable AND person IN (0, 4) ORDER BY ALL
@@ -179,8 +180,8 @@ def test_a_dataset_is_scored_again_without_its_inputs(
     kept = rescore(str(root), None, (), quiet=True)
     assert (rows(root, windows), rows(root, failures)) == before
     assert rows(root, scored) == first, "kept windows give the same scores as the poses"
-    assert rows(root, "SELECT DISTINCT score_kind, scorer_version[:8] FROM repetitions") == [
-        ("learned", "learned-")
+    assert rows(root, "SELECT DISTINCT score_kind, scorer_version[:5] FROM repetitions") == [
+        ("norm", "norm-")
     ]
     assert cut.row["frames"] == kept.row["frames"] > 0
     told = [json.loads(str(report.row["moved"])) for report in (cut, kept)]
