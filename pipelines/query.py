@@ -196,13 +196,16 @@ def view(
     if name == "poses":  # poses/<pose version>/<aa>/<video id>/<segment>.parquet
         read = f"read_parquet([{names}], union_by_name = true, filename = true)"
         version = r"split_part(replace(filename, '\', '/'), '/', -4) AS pose_version"
-        chosen = f"* EXCLUDE (filename), {version}"
-    else:
-        read, chosen = (
-            f"read_parquet([{names}], union_by_name = true)",
-            "*",
-        )  # of older versions too
-    connection.execute(f"CREATE VIEW {name} AS SELECT {chosen} FROM {read}")
+        connection.execute(
+            f"CREATE VIEW {name} AS SELECT * EXCLUDE (filename), {version} FROM {read}"
+        )
+        return
+    # A dataset of an older version has columns that came later, too: empty ones.
+    connection.register(f"no_{name}", schema.empty_table())
+    connection.execute(
+        f"CREATE VIEW {name} AS SELECT * FROM no_{name} UNION ALL BY NAME "
+        f"SELECT * FROM read_parquet([{names}], union_by_name = true)"
+    )
 
 
 def _pose_files(root: str) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from repscore.pipelines.query import (
     QueryError,
@@ -100,6 +100,14 @@ def test_a_table_that_an_older_version_began_has_all_columns(tmp_path):
     append_run(str(tmp_path), {"run_id": "2", "started_at": NOW, "frames": 7})
     found = query(str(tmp_path), "SELECT run_id, frames FROM runs ORDER BY 1")
     assert found.fetchall() == [("1", None), ("2", 7)]
+
+
+def test_columns_that_came_later_are_empty_in_a_dataset_of_an_older_version(tmp_path):
+    folder = tmp_path / "tables" / "runs"
+    older = pa.table({"run_id": ["1"], "wall_s": [1.5]})
+    write_deltalake(str(folder), older)
+
+    assert query(str(tmp_path), "SELECT wall_s, frames FROM runs").fetchall() == [(1.5, None)]
 
 
 def test_instants_are_utc(dataset):
