@@ -43,6 +43,7 @@ from repscore.pipelines.flags import (
     workers_flag,
 )
 from repscore.pipelines.logs import say_error, show_crash
+from repscore.pipelines.report_page.command import report
 from repscore.pipelines.signals import continuation_of
 from repscore.pipelines.terminal import LogFormatter, echo, line
 from repscore.transforms.errors import DatasetUnusable
@@ -446,5 +447,5 @@ def doctor(*, as_json: bool) -> int:
     return WRONG_USAGE if any(finding.needed and not finding.good for finding in findings) else DONE
 
 
-for command in (evaluate, query, summary, exercises, maintain, diff, restore):
+for command in (evaluate, query, summary, report, exercises, maintain, diff, restore):
     cli.add_command(command)
