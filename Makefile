@@ -1,4 +1,4 @@
-.PHONY: setup demo prism emulators test test-quick faults check infra test-infra format constraints clean
+.PHONY: setup demo prism emulators browser test test-quick faults check infra test-infra format constraints clean
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,6 +22,10 @@ prism: setup
 emulators: setup
 	bash infra/emulators.sh
 
+# Chromium and axe-core, for the tests of the report.
+browser: setup
+	bash infra/browser.sh
+
 # The pure tests: no Ray, no Prism, no network, no weights of pose models, no footage.
 test-quick: setup
 	$(BIN)/python -m pytest tests/pure -m "not footage and not slow and not weights" --numprocesses auto
@@ -34,7 +38,7 @@ test-gpu: setup
 # Tests of pure functions run beside those that start Ray and wait for it.
 test: setup prism emulators
 	$(BIN)/repscore weights --quiet
-	$(BIN)/python -m pytest tests/pure tests/golden tests/research >pure.log 2>&1 & pure=$$!; \
+	$(BIN)/python -m pytest tests/pure tests/golden tests/research tests/browser >pure.log 2>&1 & pure=$$!; \
 	$(BIN)/python -m pytest tests/stages tests/end_to_end tests/gpu; others=$$?; \
 	wait $$pure; status=$$?; cat pure.log; rm pure.log; exit $$((others | status))
 

@@ -97,10 +97,11 @@ function oddWords(repetitions) {
 }
 
 function repetitionButton(repetition) {
-  const score = repetition.score === null ? "no score" : `score ${whole(repetition.score)}`;
-  const button = element("button", {type: "button", className: `repetition ${step(repetition.score)}`,
-    "aria-pressed": "false", "aria-label": `Repetition ${repetition.repetition + 1}, ${score}${repetition.odd ? ", lies apart" : ""}`},
-  element("b", {}, String(repetition.repetition + 1)), element("span", {}, whole(repetition.score)), repetition.odd ? "!" : "");
+  const unseen = (text) => element("span", {className: "hidden"}, text);
+  const score = repetition.score === null ? "–" : whole(repetition.score);
+  const button = element("button", {type: "button", className: `repetition ${step(repetition.score)}`, "aria-pressed": "false"},
+    unseen("Repetition "), element("b", {}, String(repetition.repetition + 1)), unseen(", score "),
+    element("strong", {}, score), ...(repetition.odd ? [unseen(", lies apart"), element("span", {"aria-hidden": "true"}, "!")] : []));
   button.addEventListener("click", () => chooseRepetition(repetition, false));
   repetition.button = button;
   return button;
@@ -162,7 +163,7 @@ function showFacts(repetition) {
   document.querySelector("#facts dl").replaceChildren(...known.map(([key, value]) =>
     element("div", {}, element("dt", {}, key), element("dd", {}, isolated(value)))));
   const remarks = repetition.remarks.map((remark) => {
-    const text = [isolated(remark.message), element("small", {}, ` ${remark.deviation.toFixed(1)} tolerances`)];
+    const text = [isolated(remark.message), element("small", {}, ` ${Math.abs(remark.deviation).toFixed(1)} tolerances`)];
     if (!current.row.link) return element("li", {}, ...text);
     const see = element("a", {href: `${current.row.link}#t=${remark.start_s}`, target: "_blank", rel: "noopener"}, `see ${time(remark.start_s)}`);
     return element("li", {}, ...text, " ", see);
