@@ -1,4 +1,4 @@
-.PHONY: setup demo prism emulators browser test test-quick faults check infra test-infra format constraints clean
+.PHONY: setup demo prism emulators browser docs test test-quick faults check infra test-infra format constraints clean
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,6 +25,10 @@ emulators: setup
 # Chromium and axe-core, for the tests of the report.
 browser: setup
 	bash infra/browser.sh
+
+# The documentation as a site, in site/.
+docs: setup
+	$(BIN)/mkdocs build --strict
 
 # The pure tests: no Ray, no Prism, no network, no weights of pose models, no footage.
 test-quick: setup
