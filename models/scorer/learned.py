@@ -178,7 +178,7 @@ class LearnedScorer:
         """Which exercise each one is by itself."""
         inputs = [for_sensor(self.model.rules.sensor, execution) for execution in executions]
         sequences = sequences_of(inputs)
-        outputs, _ = self.outputs(sequences)
+        outputs = outputs_of(self._network, sequences, self.model.rules.mirrored)
         refused = [
             self._unseen(execution, joints)
             for execution, joints in zip(inputs, sequences.joints, strict=True)

@@ -12,6 +12,7 @@ from repscore.models.scorer.consistency import score_set
 from repscore.models.scorer.learned import LearnedScorer, Recognised
 from repscore.models.scorer.model import ScorerModel, version_of
 from repscore.models.scorer.norms.judge import judge, performs
+from repscore.models.scorer.norms.quantities import Measurer
 from repscore.models.scorer.represent import Execution
 from repscore.models.scorer.score import Score
 
@@ -43,12 +44,15 @@ class NormScorer:
         Args:
             sets: rows of executions, one person's and in time order; all rows are in one set.
         """
+        if not executions:
+            return []
         found: dict[int, Score] = {}
         by_reference = enumerate(self._learned.by_reference(executions))
         found |= {
             row: each for row, each in by_reference if each is not None and each.score is not None
         }
         rest = [[row for row in rows if row not in found] for rows in sets]
+        measurer = Measurer(executions)
         if self._norms.exercise is not None:
             parts = [_Part(rows, self._norms.exercise, None) for rows in rest if rows]
         else:
@@ -59,24 +63,24 @@ class NormScorer:
                 if refused is not None and row not in found
             }
             rest = [[row for row in rows if row not in found] for rows in rest]
-            likely = recognised.outputs.probabilities * self._performed(executions)
+            likely = recognised.outputs.probabilities * self._performed(measurer)
             parts = [
                 part for rows in rest if rows for part in self._named(recognised, likely, rows)
             ]
             found |= self._by_likeness(executions, recognised, parts)
-        found |= self._by_norm(executions, parts)
+        found |= self._by_norm(executions, measurer, parts)
         for rows in rest:
             unknown = {row: each for each in parts for row in each.rows if each.exercise is None}
             found |= _consistent(executions, {row: unknown[row] for row in rows if row in unknown})
         return [found[row] for row in range(len(executions))]
 
-    def _performed(self, executions: Sequence[Execution]) -> npt.NDArray[np.bool_]:
+    def _performed(self, measurer: Measurer) -> npt.NDArray[np.bool_]:
         """(R, E) whether a repetition shows the movement of an exercise."""
         names = self._learned.model.rules.exercises
-        can_be = np.ones((len(executions), len(names)), bool)
+        can_be = np.ones((len(measurer), len(names)), bool)
         for column, name in enumerate(names):
             if name in self._norms.norms:
-                can_be[:, column] = performs(self._norms.norms[name], executions)
+                can_be[:, column] = performs(self._norms.norms[name], measurer)
         return can_be
 
     def _named(self, recognised: Recognised, likely: Array, rows: Sequence[int]) -> list["_Part"]:
@@ -105,13 +109,13 @@ class NormScorer:
         return parts
 
     def _by_norm(
-        self, executions: Sequence[Execution], parts: Sequence["_Part"]
+        self, executions: Sequence[Execution], measurer: Measurer, parts: Sequence["_Part"]
     ) -> dict[int, Score]:
         """The repetitions of exercises that have a norm."""
         found = {}
         for name, norm in self._norms.norms.items():
             member = {row: part for part in parts if part.exercise == name for row in part.rows}
-            scores = judge(norm, [executions[row] for row in member])
+            scores = judge(norm, [executions[row] for row in member], measurer.of([*member]))
             for (row, part), score in zip(member.items(), scores, strict=True):
                 found[row] = replace(
                     score,

@@ -191,7 +191,7 @@ def test_an_interval_holds_the_score_and_a_batch_says_the_same_as_each_alone():
 def test_another_movement_is_none_of_the_exercise():
     knees = replace(perform(squat(100)), view="side")
     arms = replace(perform(curl()), view="side")
-    assert performs(NORMS["squat"], [knees, arms]).tolist() == [True, False]
+    assert performs(NORMS["squat"], Measurer([knees, arms])).tolist() == [True, False]
 
 
 def test_a_remark_has_a_moment_and_every_language_says_it():

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from repscore.models.scorer.norms.norm import SCALARS, UNITS, Expectation, Norm, Range, Unit
+from repscore.models.scorer.norms.norm import SCALARS, UNITS, Expectation, Norm, Unit
 from repscore.models.scorer.norms.quantities import JOINTS_OF, Measured, Measurer
 from repscore.models.scorer.represent import WINDOWS, Execution, phase_times_s
 from repscore.models.scorer.score import Phase, Remark, Score, unscorable
@@ -47,15 +47,20 @@ class _Deviations(NamedTuple):
     doubt: Array
 
 
-def judge(norm: Norm, executions: Sequence[Execution]) -> list[Score]:
+def judge(
+    norm: Norm, executions: Sequence[Execution], measurer: Measurer | None = None
+) -> list[Score]:
     """A score for each execution, in order; a batch says the same as one by one.
 
     Each expectation multiplies the score by 2^-(weight (deviation / tolerance)²), so that a larger
     deviation never raises it. What the view does not show does not count.
+
+    Args:
+        measurer: of these executions, where there is one.
     """
     if not executions:
         return []
-    found = _deviations(norm, executions)
+    found = _deviations(norm, measurer or Measurer(executions))
     weight = np.array([each.weight for each in norm.expectations])
     tolerance = np.array([each.tolerance for each in norm.expectations])
     seen = np.isfinite(found.value)
@@ -90,41 +95,23 @@ def judge(norm: Norm, executions: Sequence[Execution]) -> list[Score]:
     return scores
 
 
-def _deviations(norm: Norm, executions: Sequence[Execution]) -> _Deviations:
-    measurer = Measurer(executions)
-    views = np.array([each.view or "" for each in executions])
-    columns = [_column(each, _measured(each, measurer, views)) for each in norm.expectations]
+def _deviations(norm: Norm, measurer: Measurer) -> _Deviations:
+    columns = [_column(each, measurer.from_views(each)) for each in norm.expectations]
     return _Deviations(*(np.stack(parts, axis=1) for parts in zip(*columns, strict=True)))
 
 
-def performs(norm: Norm, executions: Sequence[Execution]) -> npt.NDArray[np.bool_]:
-    """(R,) whether each execution is seen to be one of the exercise, good or not.
+def performs(norm: Norm, measurer: Measurer) -> npt.NDArray[np.bool_]:
+    """(R,) whether each repetition is seen to be one of the exercise, good or not.
 
     What its view cannot show does not count; joints that are not seen are no evidence.
     """
-    fits = np.ones(len(executions), bool)
-    if len(executions) == 0:
-        return fits
-    measurer = Measurer(executions)
-    views = np.array([each.view or "" for each in executions])
+    fits = np.ones(len(measurer), bool)
     for each in norm.movement:
-        value = _measured(each, measurer, views).value
+        value = measurer.from_views(each).value
         low = -np.inf if each.low is None else each.low
         high = np.inf if each.high is None else each.high
-        fits &= ((value >= low) & (value <= high)) | ~np.isin(views, each.views)
+        fits &= ((value >= low) & (value <= high)) | ~measurer.seen_from(each.views)
     return fits
-
-
-def _measured(of: Range, measurer: Measurer, views: npt.NDArray[np.str_]) -> Measured:
-    """A quantity of all repetitions; NaN from other views."""
-    in_space = measurer.measure(of.quantity, of.phase, picture=False)
-    in_picture = measurer.measure(of.quantity, of.phase, picture=True)
-    pictured = np.isin(views, of.picture)
-    value = np.where(pictured, in_picture.value, in_space.value)
-    return Measured(
-        np.where(np.isin(views, of.views), value, np.nan),
-        np.where(pictured, in_picture.at_s, in_space.at_s),
-    )
 
 
 def _column(expectation: Expectation, measured: Measured) -> _Deviations:

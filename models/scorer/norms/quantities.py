@@ -5,12 +5,13 @@ with one column per side (right, left) or one for the whole body.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from repscore.models.scorer.norms.norm import SCALARS, Statistic
+from repscore.models.scorer.norms.norm import SCALARS, Range, Statistic
 from repscore.models.scorer.represent import Execution, phase_times_s, resampler
 from repscore.models.skeleton import ANGLES, BONE_LENGTHS, JOINT
 
@@ -45,7 +46,33 @@ class Measurer:
         self._body = np.where(seen, resample([each.body for each in executions]), np.nan)
         starts = [(each.start_s, each.turn_s, each.end_s) for each in executions]
         self._starts_s, self._turns_s, self._ends_s = np.array(starts, np.float64).T
+        self._views = np.array([each.view or "" for each in executions])
         self._courses: dict[tuple[str, bool], Array] = {}
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def of(self, rows: Sequence[int]) -> "Measurer":
+        """Some of the repetitions."""
+        part, index = copy(self), np.array(rows, np.intp)
+        for name in ("_times_s", "_flat", "_body", "_starts_s", "_turns_s", "_ends_s", "_views"):
+            setattr(part, name, getattr(self, name)[index])
+        part._courses = {key: course[index] for key, course in self._courses.items()}
+        return part
+
+    def seen_from(self, views: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """(R,) whether the camera of a repetition stands there."""
+        return np.isin(self._views, views)
+
+    def from_views(self, of: Range) -> Measured:
+        """What a range is about: in the picture or in space by the view, NaN from others."""
+        seen, pictured = self.seen_from(of.views), self.seen_from(of.picture)
+        value, at_s = np.full(len(self), np.nan), self._starts_s.copy()
+        for picture, rows in ((True, pictured), (False, seen & ~pictured)):
+            if rows.any():
+                measured = self.measure(of.quantity, of.phase, picture)
+                value[rows], at_s[rows] = measured.value[rows], measured.at_s[rows]
+        return Measured(value, at_s)
 
     def measure(self, quantity: str, statistic: Statistic, picture: bool) -> Measured:
         """Every repetition, in the picture or in space."""
