@@ -37,4 +37,5 @@ def remark_on(of: Set, scored: Sequence[tuple[Repetition, Score]], language: str
     mean = f"{fmean(map(float, numbers)):.{digits}f}"
     text = render(key, {**remarks[0].values, "measured": mean}, language)
     count = {"count": str(len(remarks)), "total": str(of.repetitions)}
-    return render("summary", {**count, "text": text}, language)
+    frame = "summary" if len(remarks) > 1 else "summary_of_one"
+    return render(frame, {**count, "text": text}, language)

@@ -24,6 +24,7 @@ UNITS: Final[Mapping[str, Unit]] = {
     "upper_arm": "degrees", "upper_arm_height": "degrees", "hands_over_shoulders": "torsos",
     "head_over_hands": "torsos", "feet_apart": "torsos",
     "knee_sides": "degrees", "elbow_sides": "degrees", "shoulder_sides": "degrees",
+    "hands_over_shoulders_sides": "torsos",
     "arms_with_legs": "share", "duration": "seconds", "out": "seconds", "back": "seconds",
 }  # fmt: skip
 """The quantities by name; `quantities.py` measures them."""

@@ -213,10 +213,13 @@ def _height(upper: str, lower: str) -> Callable[[Array], Array]:
 
 
 def _hip_line(joints: Array) -> Array:
-    """Degrees by which the hip is off the line from shoulder to ankle; above it is positive."""
-    shoulder, hip, ankle = (_sides(joints, name) for name in ("shoulder", "hip", "ankle"))
-    bend = 180.0 - _at(shoulder, hip, ankle)
-    line = ankle - shoulder
+    """Degrees by which the hip is off the line from shoulder to knee; above it is positive.
+
+    To the knee, so that who does push-ups on the knees is judged alike.
+    """
+    shoulder, hip, knee = (_sides(joints, name) for name in ("shoulder", "hip", "knee"))
+    bend = 180.0 - _at(shoulder, hip, knee)
+    line = knee - shoulder
     square = (line**2).sum(axis=-1)
     share = ((hip - shoulder) * line).sum(axis=-1) / np.where(square > 0, square, np.nan)
     above = (hip - shoulder - share[..., None] * line)[..., 1]
@@ -270,6 +273,6 @@ JOINTS_OF: Final[Mapping[str, str]] = {
     "knee_inward": "knee", "upper_arm": "shoulder", "hip_line": "hip", "feet_apart": "ankle",
     "upper_arm_height": "shoulder", "hands_over_shoulders": "wrist", "head_over_hands": "nose",
     "trunk_lean": "neck", "knee_sides": "knee", "elbow_sides": "elbow",
-    "shoulder_sides": "shoulder",
+    "shoulder_sides": "shoulder", "hands_over_shoulders_sides": "wrist",
 }  # fmt: skip
 """The joint that a remark on a quantity names; else it is of the whole body."""
