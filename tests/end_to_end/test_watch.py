@@ -41,7 +41,7 @@ def watch(
     """`repscore watch`, with lines for machines unless `errors` is a terminal's file."""
     command = [sys.executable, "-m", "repscore.pipelines", "watch", str(archive), "-o", str(root)]
     command += ["--every", "1", "--segment-seconds", "5", "--actors", "2", "--cpus-per-actor", ".5"]
-    command += ["--json"] * (errors == subprocess.PIPE)
+    command += ["--scorer", "none", *["--json"] * (errors == subprocess.PIPE)]
     return subprocess.Popen(
         [*command, *options], stdout=subprocess.PIPE, stderr=errors, text=True,
         start_new_session=True,
