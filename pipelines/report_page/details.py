@@ -121,7 +121,7 @@ def motion_signal(track: Track, repetitions: Sequence[Repetition], duration_s: f
     # Each repetition from its own middle: where somebody turned round between them says nothing.
     moving = [away[span] - away[span].mean(axis=0) for span in spans if span.sum() > 1]
     used = np.concatenate(moving) if moving else away[there] - away[there].mean(axis=0)
-    course = away @ np.linalg.svd(used, full_matrices=False)[2][0]
+    course = away @ np.linalg.eigh(used.T @ used)[1][:, -1]
     if repetitions:
         ends = np.array([[each.turn_s, each.start_s] for each in repetitions])
         at = np.interp(ends, track.time_s[there], course[there])
@@ -168,9 +168,12 @@ def compare(
         references = None
     if references is None and len(repetitions) < LEAST_SET:
         return None
-    from repscore.models.scorer.distance import tensors  # torch takes seconds
+    import torch  # takes seconds
+
+    from repscore.models.scorer.distance import tensors
     from repscore.models.scorer.reference import ReferenceScorer
 
+    torch.set_num_threads(1)  # a set is small: threads would wait for each other
     phases = represent(repetitions)
     if references is None:
         typical = np.unique(

@@ -41,7 +41,7 @@ from repscore.transforms.repetitions.stored import PosesMissing, StoredVideo, st
 from repscore.transforms.repetitions.subject import Subjects
 
 MOST_LISTED: Final = 5000
-MOST_DETAILED: Final = 200
+MOST_DETAILED: Final = 100
 MOST_DETAIL_BYTES: Final = 6_000_000
 """With the list of MOST_LISTED rows the page stays below 10 MB."""
 _HERE: Final = Path(__file__).parent
