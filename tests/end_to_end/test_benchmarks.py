@@ -20,6 +20,7 @@ RUNS = {  # a benchmark, and its part if it has several
     "pose_memory": ("CLIP --minutes 0.2 --segment-s 3", "most in the first quarter"),
     "pose_speed": ("CLIP --models full --limit-s 1", "full  f32  ratio:"),
     "remote_read": ("--megabytes 1 --latency-ms 1", "fetched once"),
+    "report_page": ("DATASET --times 2", "2 videos, "),
     "rescore_speed": ("DATASET --times 2", "from windows: 2 videos"),
     "scale files": ("--nights 1", "1.00 times one file a night"),
     "scale inputs": ("--count 2", "2 inputs: driver"),
