@@ -46,6 +46,7 @@ from repscore.pipelines.logs import say_error, show_crash
 from repscore.pipelines.report_page.command import report
 from repscore.pipelines.signals import continuation_of
 from repscore.pipelines.terminal import LogFormatter, echo, line
+from repscore.pipelines.view.commands import annotate, plot
 from repscore.transforms.errors import DatasetUnusable
 
 # Ray reads these when it is imported. A worker that dies is a row of `failures`, not a log line.
@@ -447,5 +448,5 @@ def doctor(*, as_json: bool) -> int:
     return WRONG_USAGE if any(finding.needed and not finding.good for finding in findings) else DONE
 
 
-for command in (evaluate, query, summary, report, exercises, maintain, diff, restore):
+for command in (evaluate, query, summary, report, annotate, plot, exercises, maintain, diff, restore):
     cli.add_command(command)

@@ -68,36 +68,60 @@ def follower(
     before, started_s = status(), time.monotonic()
 
     def describe() -> tuple[float, str]:
-        now, seconds = status(), time.monotonic() - started_s
-        frames = now.frames - before.frames
-        parts = [f"{frames:,} frames", f"{frames / max(seconds, 1e-3):.0f} fps"]
+        now = status()
+        parts = [_frames(now.frames - before.frames, started_s)]
         parts += [f"{now.reused - before.reused} from the store"] * (now.reused > before.reused)
         parts += [f"{now.failed - before.failed} failed"] * (now.failed > before.failed)
         return min(now.size_bytes - before.size_bytes, size_bytes), ", ".join(parts)
 
-    @contextmanager
-    def follow() -> Iterator[None]:
-        if quiet:
-            yield
-            return
-        out, stop = console(), threading.Event()
-        arguments = (out, title, size_bytes, describe, stop)
-        show = _live if out.is_terminal else partial(_plain, started_s)
-        thread = threading.Thread(target=show, args=arguments, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()  # it looks at `stop` several times a second
+    return lambda: _following(title, size_bytes, describe, started_s, quiet=quiet)
 
-    return follow
+
+def following_time(
+    title: str, end_s: float, status: Callable[[], tuple[float, int]], *, quiet: bool
+) -> AbstractContextManager[None]:
+    """Show how far a video is worked off while the block runs; `status`: seconds, and frames."""
+    started_s = time.monotonic()
+
+    def describe() -> tuple[float, str]:
+        done_s, frames = status()
+        return min(done_s, end_s), _frames(frames, started_s)
+
+    return _following(title, end_s, describe, started_s, quiet=quiet)
+
+
+def _frames(frames: int, started_s: float) -> str:
+    return f"{frames:,} frames, {frames / max(time.monotonic() - started_s, 1e-3):.0f} fps"
+
+
+@contextmanager
+def _following(
+    title: str,
+    total: float,
+    describe: Callable[[], tuple[float, str]],
+    started_s: float,
+    *,
+    quiet: bool,
+) -> Iterator[None]:
+    if quiet:
+        yield
+        return
+    out, stop = console(), threading.Event()
+    arguments = (out, title, total, describe, stop)
+    show = _live if out.is_terminal else partial(_plain, started_s)
+    thread = threading.Thread(target=show, args=arguments, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()  # it looks at `stop` several times a second
 
 
 def _live(
     out: Console,
     title: str,
-    size_bytes: int,
+    total: float,
     progress_of: Callable[[], tuple[float, str]],
     stop: threading.Event,
 ) -> None:
@@ -110,7 +134,7 @@ def _live(
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=out, transient=True) as progress:
-        task = progress.add_task(title, total=max(size_bytes, 1), text="starting")
+        task = progress.add_task(title, total=total or 1, text="starting")
         while not stop.wait(_LIVE_S):
             done, text = progress_of()
             progress.update(task, completed=done, text=text)
@@ -120,12 +144,12 @@ def _plain(
     started_s: float,
     out: Console,
     title: str,
-    size_bytes: int,
+    total: float,
     progress_of: Callable[[], tuple[float, str]],
     stop: threading.Event,
 ) -> None:
     while not stop.wait(_PLAIN_S):
         done, text = progress_of()
         seconds = time.monotonic() - started_s
-        left = f", {seconds * (size_bytes - done) / done:.0f} s left" if done else ""
-        out.print(f"{title}: {100 * done / max(size_bytes, 1):.0f} %, {text}{left}")
+        left = f", {seconds * (total - done) / done:.0f} s left" if done else ""
+        out.print(f"{title}: {100 * done / (total or 1):.0f} %, {text}{left}")

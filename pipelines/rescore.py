@@ -38,7 +38,7 @@ from repscore.transforms.repetitions.stage import RestoreRepetitions
 from repscore.transforms.repetitions.stored import StoredVideo
 from repscore.transforms.repetitions.subject import Subjects
 from repscore.transforms.score.stage import ScoreRepetitions
-from repscore.transforms.tables.delta import append_run, read_rows
+from repscore.transforms.tables.delta import append_run, quoted, read_rows
 from repscore.transforms.tables.rows import RunStamp
 from repscore.transforms.tables.stage import WriteTables
 from repscore.transforms.tables.upkeep import try_to_tend
@@ -49,16 +49,18 @@ _GROUP: Final = 5000
 Row = Mapping[str, Any]
 
 
-def stored_videos(root: str) -> list[StoredVideo]:
+def stored_videos(root: str, video_id: str | None = None) -> list[StoredVideo]:
     """Every input of a dataset whose poses were estimated, or failed, at least in part.
 
-    Raises OutsideDataset where the poses of one would lie elsewhere.
+    With `video_id` the one with this content. Raises OutsideDataset where the poses of one would
+    lie elsewhere.
     """
-    rows = read_rows(root, "videos")
+    where = None if video_id is None else f"video_id IN ({quoted([video_id])})"
+    rows = read_rows(root, "videos", where=where)
     for row in rows:
         segment_folder(root, row["pose_version"] or "", row["video_id"])
     failures: dict[str, list[Failure]] = {}
-    for row in read_rows(root, "failures"):
+    for row in read_rows(root, "failures", where=where):
         there = [name for name in Failure.__dataclass_fields__ if row.get(name) is not None]
         values: dict[str, Any] = {"video_id": None, **{name: row[name] for name in there}}
         failures.setdefault(row["uri"], []).append(Failure(**values))

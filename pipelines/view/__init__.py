@@ -1,0 +1,1 @@
+"""A scored video as people see it: annotated, and as a plot."""
