@@ -3,10 +3,10 @@
 Frames pass one by one, poses are read segment by segment: memory does not grow with the video.
 """
 
+import gc
 import math
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -43,6 +43,9 @@ _MARGIN: Final = 0.12
 _AROUND_S: Final = 1.0
 """A crop holds the people from so long before each repetition until so long after it."""
 _BACK_S: Final = 2.0
+_COLLECTED: Final = 64
+"""Pictures after which decoded ones are freed: PyAV's frames and planes refer to each other, and
+Python alone would keep some 300 of them, 800 MB in HD."""
 
 
 @dataclass(frozen=True)
@@ -185,32 +188,24 @@ def annotate(video: ScoredVideo, target: str, look: Look, *, quiet: bool) -> str
     look = _possible(video, look)
     annotator = Annotator(video, look)
     sound_of = None if look.skeleton_only or not _is_video(video) else video.location
-    done, time_s = Counter[str](), 0.0
-
-    def progress() -> tuple[float, int]:
-        return time_s, done["frames"]
-
+    done = (0.0, 0)
     suffix = PurePosixPath(target).suffix.lower()
     film = (suffix, annotator.size, video.fps, sound_of, video.given_fps)
-    try:
-        with (
-            following_time("annotate", annotator.end_s, progress, quiet=quiet),
-            replacing(target) as file,
-            Film(file, *film) as written,
-            _frames(video, look, annotator) as frames,
-        ):
-            last = None
-            for time_s, last in annotator.annotated(frames):
-                written.write(last, time_s)
-                done["frames"] += 1
-            if last is None:
-                raise CannotView(f"{video.location}: no picture of it can be decoded")
-            closing = annotator.card(last)
-            for number in range(1, round(_CARD_S * video.fps) + 1):
-                written.write(closing, time_s + number / video.fps)
-    except (ContainerError, OSError) as error:
-        raise CannotView(f"{video.location}: {words_of(error)}") from error
-    return f"{done['frames']} pictures, {time_s:.1f} s, {written.sound}"
+    with (
+        following_time("annotate", annotator.end_s, lambda: done, quiet=quiet),
+        replacing(target) as file,
+        Film(file, *film) as written,
+    ):
+        last = None
+        for time_s, last in annotator.annotated(_frames(video, look, annotator)):
+            written.write(last, time_s)
+            done = time_s, done[1] + 1
+        if last is None:
+            raise CannotView(f"{video.location}: no picture of it can be decoded")
+        closing = annotator.card(last)
+        for number in range(1, round(_CARD_S * video.fps) + 1):
+            written.write(closing, done[0] + number / video.fps)
+    return f"{done[1]} pictures, {done[0]:.1f} s, {written.sound}"
 
 
 def still(video: ScoredVideo, target: str, look: Look, at_s: float) -> None:
@@ -223,14 +218,9 @@ def still(video: ScoredVideo, target: str, look: Look, at_s: float) -> None:
     look = _possible(video, look)
     annotator = Annotator(video, look)
     last: Frame | None = None
-    try:
-        for start_s in (max(0.0, at_s - _BACK_S), 0.0):  # pictures may be far apart
-            with _frames(video, look, annotator, start_s, at_s + 1e-6) as frames:
-                last = next(iter(deque(frames, maxlen=1)), None)
-            if last is not None:
-                break
-    except (ContainerError, OSError) as error:
-        raise CannotView(f"{video.location}: {words_of(error)}") from error
+    for start_s in (max(0.0, at_s - _BACK_S), 0.0):  # pictures may be far apart
+        frames = _frames(video, look, annotator, start_s, at_s + 1e-6)
+        last = last or next(iter(deque(frames, maxlen=1)), None)
     if last is None:
         raise CannotView(f"{video.location}: no picture of it can be decoded")
     ((_, picture),) = annotator.annotated([last])
@@ -291,15 +281,27 @@ def _is_video(video: ScoredVideo) -> bool:
 def _frames(
     video: ScoredVideo, look: Look, annotator: Annotator,
     start_s: float = 0.0, end_s: float = math.inf,
-) -> AbstractContextManager[Iterable[Frame]]:  # fmt: skip
-    """The pictures within a span of time; black ones at the video's rate for skeletons alone."""
+) -> Iterator[Frame]:  # fmt: skip
+    """The pictures within a span of time; black ones at the video's rate for skeletons alone.
+
+    Raises CannotView where the video cannot be read.
+    """
     if look.skeleton_only or video.location is None:
         blank, until_s = annotator.blank(), min(end_s, annotator.end_s)
         first, after = (math.ceil(at * video.fps - 1e-6) for at in (start_s, until_s))
-        return nullcontext(
-            Frame(number / video.fps, blank, warm_up=False)
-            for number in range(first, max(after, first + 1))
-        )
-    if _is_video(video):
-        return Decoder(video.location, start_s, end_s, fps=video.given_fps)
-    return ImageSequence(video.location, start_s, end_s, fps=video.fps)
+        for number in range(first, max(after, first + 1)):
+            yield Frame(number / video.fps, blank, warm_up=False)
+        return
+    decoder: Decoder | ImageSequence = (
+        Decoder(video.location, start_s, end_s, fps=video.given_fps)
+        if _is_video(video)
+        else ImageSequence(video.location, start_s, end_s, fps=video.fps)
+    )
+    try:
+        with decoder:
+            for number, frame in enumerate(decoder):
+                yield frame
+                if number % _COLLECTED == 0:
+                    gc.collect()
+    except (ContainerError, OSError) as error:
+        raise CannotView(f"{video.location}: {words_of(error)}") from error
