@@ -448,5 +448,16 @@ def doctor(*, as_json: bool) -> int:
     return WRONG_USAGE if any(finding.needed and not finding.good for finding in findings) else DONE
 
 
-for command in (evaluate, query, summary, report, annotate, plot, exercises, maintain, diff, restore):
+for command in (
+    evaluate,
+    query,
+    summary,
+    report,
+    annotate,
+    plot,
+    exercises,
+    maintain,
+    diff,
+    restore,
+):
     cli.add_command(command)

@@ -68,17 +68,17 @@ def find_video(root: str, name: str) -> ScoredVideo:
         last = last_run(root)
         video_id, location = _chosen(root, name)
         (stored,) = stored_videos(root, video_id)
-        if stored.pose_version is None or not stored.segments:
-            said = stored.failures[0].message if stored.failures else "it holds none"
-            raise CannotView(f"{stored.video.uri}: has no poses in {root}: {said}")
         where = f"video_id IN ({quoted([video_id])})"
         rows = {
             table: read_rows(root, table, where=where)
             for table in ("repetitions", "sets", "feedback")
         }
-        segments = stored_segments(root, stored)
+        segments = stored_segments(root, stored) if stored.pose_version else []
     except (UnusableConfiguration, UnusableRootError, OutsideDataset, PosesMissing) as error:
         raise CannotView(str(error)) from error
+    if not any(segment.path for segment in segments):
+        said = stored.failures[0].message if stored.failures else "they were never estimated"
+        raise CannotView(f"{stored.video.uri}: has no poses in {root}: {said}")
     probe = stored.probe
     return ScoredVideo(
         stored=stored,

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
+import cv2
 import keypoints
 import numpy as np
 import pyarrow as pa
@@ -14,10 +16,14 @@ import pytest
 import videos
 from click.testing import CliRunner
 
+import repscore
 from repscore.models.scorer.shipped import located
+from repscore.models.skeleton import JOINT
 from repscore.pipelines.cli import cli
+from repscore.pipelines.dataset import _installed
 from repscore.pipelines.query import query
 from repscore.pipelines.rescore import rescore
+from repscore.pipelines.view.drawing import strip_height
 
 SECONDS, FPS = 20, 30
 FRAMES = SECONDS * FPS
@@ -214,3 +220,95 @@ def test_counts_and_boundaries_are_evaluated(archive: Path, dataset: Path, tmp_p
     labels.write_text("input,count\nelsewhere.mp4,3\n")
     refused = CliRunner().invoke(cli, arguments)
     assert "elsewhere.mp4: score them into it, or remove their labels" in refused.output
+
+
+def view(*arguments: str) -> str:
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_video_is_annotated_picture_by_picture(
+    archive: Path, dataset: Path, tmp_path: Path
+) -> None:
+    """200 pictures of 64 x 48 px, enlarged to 480 x 360, a strip of words below, 3 s of card."""
+    target = tmp_path / "annotated.mp4"
+    view("annotate", str(dataset), str(archive / "video.mp4"), "-o", str(target), "--quiet")
+    with av.open(str(target)) as film:
+        frames = list(film.decode(video=0))
+    assert len(frames) == SECONDS * 10 + 3 * 10
+    assert [round(frame.time or 0.0, 3) for frame in frames[:3]] == [0.0, 0.1, 0.2]
+    assert (frames[0].width, frames[0].height) == (480, 360 + strip_height(0.045 * 360, 1))
+
+
+def test_a_moved_video_is_known_by_its_content_and_another_one_is_refused(
+    archive: Path, dataset: Path, tmp_path: Path
+) -> None:
+    moved = shutil.copy(archive / "video.mp4", tmp_path / "moved.mp4")
+    still = tmp_path / "still.png"
+    view("annotate", str(dataset), str(moved), "-o", str(still), "--still", "5")
+    picture = cv2.imread(str(still))
+    assert picture is not None
+    assert picture.shape[1] == 480
+    other = videos.plain(tmp_path / "video.mp4", frames=5)
+    command = ["annotate", str(dataset), str(other), "-o", str(still), "--still", "0"]
+    result = CliRunner().invoke(cli, command)
+    assert result.exit_code == 1
+    assert "another content than was scored" in result.output
+
+
+def test_keypoints_are_shown_as_skeletons_without_a_picture(dataset: Path, tmp_path: Path) -> None:
+    """Two people raise their arms; the size of the picture is not known."""
+    target = tmp_path / "still.png"
+    name = "clip_%d_keypoints.json"
+    result = CliRunner().invoke(cli, ["annotate", str(dataset), name, "-o", str(target)])
+    assert result.exit_code == 2, "no video"
+    result = CliRunner().invoke(cli, ["annotate", str(dataset), name, "--still", "3"])
+    assert "3 videos" in result.output, "three recordings are called so"
+    sql = "SELECT video_id FROM videos WHERE uri LIKE '%/openpose/%'"
+    ((video_id,),) = rows(dataset, sql)
+    view("annotate", str(dataset), str(video_id), "-o", str(target), "--still", "3")
+    picture = cv2.imread(str(target))
+    assert picture is not None
+    top = picture[: picture.shape[0] - strip_height(0.045 * 360, 2)].max(axis=2)
+    assert 0.005 < (top > 60).mean() < 0.2, "two skeletons on black"
+
+
+def test_a_plot_is_a_picture_or_text(dataset: Path, tmp_path: Path) -> None:
+    view("plot", str(dataset), "arrays.keypoints.npz", "-o", str(tmp_path / "plot.png"))
+    view("plot", str(dataset), "arrays.keypoints.npz", "-o", str(tmp_path / "a.svg"), "--to", "8")
+    assert cv2.imread(str(tmp_path / "plot.png")) is not None
+    assert "motion (torso lengths)" in (tmp_path / "a.svg").read_text()
+
+
+def test_what_cannot_be_shown_is_said_in_one_line(dataset: Path, tmp_path: Path) -> None:
+    for name, said in (
+        ("vidoe.mp4", "such as video.mp4"),
+        ("garbage", "no video of"),
+        ("foreign.keypoints.npz", "has no poses"),
+    ):
+        result = CliRunner().invoke(cli, ["plot", str(dataset), name])
+        assert result.exit_code == 1
+        assert said in result.output
+
+
+def test_a_dataset_is_open_to_python(dataset: Path) -> None:
+    """Arms are raised sideways: the wrists are above the shoulders at the turn alone."""
+    opened = repscore.open(str(dataset))
+    table = opened.arrow("repetitions")
+    assert table.num_rows == len(opened.polars("SELECT * FROM repetitions"))
+    first = opened.arrow("SELECT * FROM repetitions WHERE video_uri LIKE '%arrays%'").to_pylist()[1]
+    keypoints = opened.keypoints(first["video_id"], first["repetition"])
+    assert keypoints.time_s[0] == pytest.approx(first["start_s"], abs=1e-6)
+    wrist, shoulder = (
+        keypoints.flat[:, JOINT[f"left_{joint}"], 1] for joint in ("wrist", "shoulder")
+    )
+    raised = wrist < shoulder  # y points down
+    assert raised.any()
+    assert not raised.all()
+    with pytest.raises(ValueError, match="repetition 99 of person 0"):
+        opened.keypoints("arrays.keypoints.npz", 99)
+    with pytest.raises(ValueError, match="no dataset"):
+        repscore.open(str(dataset / "nothing"))
+    with pytest.raises(ImportError, match="pip install no_such_module"):
+        _installed("no_such_module")
