@@ -28,6 +28,7 @@ from repscore.models.scorer.represent import (
 )
 from repscore.models.skeleton import JOINT, MIRROR
 from repscore.models.torso import torso_m, torso_px
+from repscore.pipelines.movement import main_movement
 from repscore.transforms.pose.store import read_people
 from repscore.transforms.records import Repetition, SegmentPoses
 from repscore.transforms.repetitions.clean import samples_of
@@ -105,27 +106,14 @@ def follow(
 def motion_signal(track: Track, repetitions: Sequence[Repetition], duration_s: float) -> Array:
     """Where the body is on the way of its main movement, at SIGNAL_HZ from 0 s; NaN: not seen.
 
-    In torso lengths from its mean: the joints along the first principal component of their
-    movement within repetitions, the turning points up.
+    In torso lengths from its mean.
     """
     grid = np.arange(int(duration_s * SIGNAL_HZ) + 1) / SIGNAL_HZ
-    known = np.isfinite(track.joints)
-    there = known.any(axis=1)
+    spans = [(each.start_s, each.turn_s, each.end_s) for each in repetitions]
+    course = main_movement(track.time_s, track.joints, spans)
+    there = np.isfinite(course)
     if not there.any():
         return np.full(len(grid), np.nan)
-    mean = np.where(known, track.joints, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    away = np.where(known, track.joints - mean, 0.0)
-    spans = [
-        (track.time_s >= each.start_s) & (track.time_s < each.end_s) & there for each in repetitions
-    ]
-    # Each repetition from its own middle: where somebody turned round between them says nothing.
-    moving = [away[span] - away[span].mean(axis=0) for span in spans if span.sum() > 1]
-    used = np.concatenate(moving) if moving else away[there] - away[there].mean(axis=0)
-    course = away @ np.linalg.eigh(used.T @ used)[1][:, -1]
-    if repetitions:
-        ends = np.array([[each.turn_s, each.start_s] for each in repetitions])
-        at = np.interp(ends, track.time_s[there], course[there])
-        course *= np.sign((at[:, 0] - at[:, 1]).sum()) or 1.0
     times = track.time_s[there]
     place = np.searchsorted(times, grid)
     nearest = np.minimum(

@@ -24,7 +24,7 @@ Picture = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 SURE: Final = 0.5
-"""Least visibility of a joint that is drawn bright, as MediaPipe's drawing utilities have it."""
+"""Joints of at least this visibility are bright, as in MediaPipe's drawing utilities."""
 
 # Red, green, blue. Okabe and Ito's palette, which people with any colour vision tell apart.
 RIGHT, LEFT, TRUNK = (230, 159, 0), (86, 180, 233), (245, 245, 245)
@@ -104,7 +104,7 @@ def strip_height(unit_px: float, people: int) -> int:
 
 
 class Strip:
-    """What is told below the picture: a row for each person and a lane of their repetitions."""
+    """The text below the picture: a row and a bar of repetitions for each person."""
 
     def __init__(
         self, people: Mapping[int, Sequence[Shown]], width: int, unit_px: float, end_s: float

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from repscore.models.skeleton import ANGLES
 from repscore.models.torso import torso_px
+from repscore.pipelines.movement import main_movement
 from repscore.pipelines.ready import check_file
 from repscore.pipelines.terminal import line
 from repscore.pipelines.view.drawing import LEFT, RIGHT
@@ -63,37 +64,15 @@ def curves(samples: Samples, repetitions: Sequence[Shown]) -> Curves:
     flat, world = flatten(joints, size_px), joints[..., 3:]
     return Curves(
         time_s=time_s,
-        motion=main_movement(time_s, flat, repetitions),
+        motion=main_movement(
+            time_s,
+            flat.reshape(count, -1),
+            [(each.start_s, sum(each.turn_s) / 2, each.end_s) for each in repetitions],
+        ),
         filtered_deg=angles_deg(flat, world),
         raw_time_s=samples.time_s,
         raw_deg=angles_deg(samples.image_px[..., :2], samples.world_m),
     )
-
-
-def main_movement(time_s: Array, joints: Array, repetitions: Sequence[Shown]) -> Array:
-    """Where the body (N, 15, C) is along its main movement, (N,); NaN where it is not seen.
-
-    The first principal component of the joints within repetitions, each counted from its own mean,
-    so that where somebody turned round between them says nothing. The turning points lie up.
-    """
-    values = joints.reshape(len(joints), -1)
-    known = np.isfinite(values)
-    there = known.any(axis=1)
-    if not there.any():
-        return np.full(len(values), np.nan)
-    mean = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    away = np.where(known, values - mean, 0.0)
-    spans = [(time_s >= each.start_s) & (time_s < each.end_s) & there for each in repetitions]
-    moving = [away[span] - away[span].mean(axis=0) for span in spans if span.sum() > 1]
-    used = np.concatenate(moving) if moving else away[there] - away[there].mean(axis=0)
-    course = away @ np.linalg.svd(used, full_matrices=False)[2][0]
-    if repetitions:
-        turns = [sum(each.turn_s) / 2 for each in repetitions]
-        ups = np.interp(turns, time_s, course) - np.interp(
-            [each.start_s for each in repetitions], time_s, course
-        )
-        course = course * (np.sign(ups.sum()) or 1.0)
-    return np.where(there, course, np.nan)
 
 
 def plot(video: ScoredVideo, target: str, person: int | None, span_s: tuple[float, float]) -> None:

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from repscore.models.skeleton import JOINT
+from repscore.pipelines.movement import main_movement
 from repscore.pipelines.view import drawing
 from repscore.pipelines.view.annotate import Look, bounds, view_of
 from repscore.pipelines.view.drawing import Strip, draw_body, font, score_colour, wrapped
 from repscore.pipelines.view.moments import moment_at, shown_by_person
 from repscore.pipelines.view.people import Body, body_at
-from repscore.pipelines.view.plot import main_movement
 from repscore.transforms.repetitions.clean import Samples
 
 
@@ -160,6 +160,7 @@ def test_the_motion_goes_up_towards_the_turning_points() -> None:
         share = np.clip((time_s - start_s) / 2.5, 0, 1)
         joints[:, 4, 1] += np.sin(np.pi * share) ** 2
     joints[:, :, 0] += np.where(time_s > 4, 3.0, 0.0)[:, None]
-    course = main_movement(time_s, joints, SHOWN)
+    spans = [(start_s, start_s + 1.25, start_s + 2.5) for start_s in (1.0, 5.0)]
+    course = main_movement(time_s, joints.reshape(len(joints), -1), spans)
     assert course.max() - course.min() == pytest.approx(1.0, abs=0.02)
     assert course[round(2.25 * 15)] == pytest.approx(course.max(), abs=0.02)
