@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from repscore.models.scorer.norms.judge import judge, performs
 from repscore.models.scorer.norms.norm import FOLDER, Norm, Norms, read_norms
-from repscore.models.scorer.norms.quantities import Measurer
+from repscore.models.scorer.norms.quantities import Measured, Measurer
 from repscore.models.scorer.words import languages, render, texts
 from repscore.pipelines.demo.athlete import Motion, Tempo
 from repscore.pipelines.demo.exercises import Faults
@@ -113,20 +113,31 @@ def test_a_growing_fault_never_raises_the_score(exercise, fault):
     assert means[-1] < means[0] - 20
 
 
-@given(st.floats(0, 400), st.floats(0, 400), st.sampled_from(sorted(NORMS)))
+class Given(Measurer):
+    """Whatever is asked for, these values (R,) were measured."""
+
+    def __init__(self, executions, values):
+        super().__init__(executions)
+        self.values = np.array(values)
+
+    def from_views(self, of):
+        return Measured(self.values, np.full(len(self.values), 0.5))
+
+
+@given(st.floats(0, 40), st.floats(0, 40), st.sampled_from(sorted(NORMS)))
 @settings(max_examples=50, deadline=None)
-def test_a_larger_deviation_never_has_a_higher_score(one_deg, other_deg, exercise):
-    """Of the first expectation alone, whatever the value."""
-    norm = NORMS[exercise]
-    first = norm.expectations[0]
-    high = first.high if first.high is not None else first.low
-    sign = 1 if first.high is not None else -1
-    near, far = sorted((one_deg / 10, other_deg / 10))
-    cost = [
-        first.weight * (max(sign * (high + sign * by - high), 0) / first.tolerance) ** 2
-        for by in (near, far)
-    ]
-    assert cost[0] <= cost[1]
+def test_a_larger_deviation_never_has_a_higher_score(one, other, exercise):
+    """Every expectation by itself, on either side of its bounds, in tolerances."""
+    pair = [perform(squat(100))] * 2
+    for each in NORMS[exercise].expectations:
+        norm = replace(NORMS[exercise], expectations=(each,))
+        for bound, sign in ((each.high, 1), (each.low, -1)):
+            if bound is not None:
+                beyond = [sign * by * each.tolerance for by in sorted((one, other))]
+                near, far = judge(norm, pair, Given(pair, bound + np.array(beyond)))
+                assert far.score <= near.score <= 100
+                assert far.score_low <= near.score_low
+                assert far.score_high <= near.score_high
 
 
 @pytest.mark.parametrize(
